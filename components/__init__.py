@@ -1,0 +1,1 @@
+"""How an environment is built: Pulumi component resources, one kind a file."""

@@ -1,0 +1,76 @@
+"""A clone: the topology of one environment, what differs from production, and what it offers to tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from .topology import Topology
+
+__all__ = ["SECRET_TOKEN", "Change", "Clone", "Endpoint", "Fidelity", "Mock", "secret_token"]
+
+SECRET_TOKEN = r"\{\{understudy\.secret\.([A-Za-z_][A-Za-z0-9_]*)\}\}"  # noqa: S105 - a pattern, no secret
+"""The pattern of the place that a value made anew takes; the value itself never stands in a topology."""
+
+
+def secret_token(rule: str) -> str:
+    """The text that stands in a clone's environment where the secret of `rule` goes."""
+    return "{{understudy.secret." + rule + "}}"
+
+
+class Fidelity(StrEnum):
+    """How a part of the clone stands to production."""
+
+    FAITHFUL = "faithful"
+    SCALED = "scaled"
+    CHANGED = "changed"
+    MOCKED = "mocked"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference from production: where, both values as text (None: absent; secrets never), and why."""
+
+    path: str
+    production: str | None
+    clone: str | None
+    reason: str
+    fidelity: Fidelity = Fidelity.CHANGED
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What tests reach from outside: a TCP port of a service or a mock. `scheme` is a guess for URLs (http, tcp...)."""
+
+    service: str
+    port: int
+    scheme: str = "tcp"
+
+
+@dataclass(frozen=True, slots=True)
+class Mock:
+    """A stand-in for a third party: it answers on `port` as `host` on all networks. `folder`: WireMock's files."""
+
+    name: str
+    host: str
+    port: int
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clone:
+    """What is to be provisioned, and every difference from production on the record.
+
+    `open_network`: the profile let the environment reach the outside. Everything is relative to the tree of
+    the commit.
+    """
+
+    topology: Topology
+    endpoints: tuple[Endpoint, ...] = ()
+    mocks: tuple[Mock, ...] = ()
+    changes: tuple[Change, ...] = ()
+    open_network: bool = False
+    unchanged_builds: Mapping[str, str] = field(default_factory=dict)
+    """Service -> production's image, where its build context is the same in production and at the commit."""

@@ -1,0 +1,1 @@
+"""Where a topology is read from. Sources only read."""

@@ -1,0 +1,282 @@
+"""The topology: what production consists of, as frozen and validated plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+__all__ = [
+    "Build",
+    "Condition",
+    "Dependency",
+    "External",
+    "HealthCheck",
+    "Kind",
+    "Mount",
+    "Network",
+    "NetworkLink",
+    "Port",
+    "Resources",
+    "Restart",
+    "Service",
+    "Suite",
+    "Topology",
+    "TopologyError",
+    "Volume",
+    "Where",
+]
+
+Kind = Literal["service", "database", "cache", "queue", "gateway", "job"]
+Condition = Literal["started", "healthy", "completed"]
+
+_EMPTY: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A place in a document: file name, 1-based line and column, and the path inside (`services.web.ports[0]`)."""
+
+    file: str = ""
+    line: int = 0
+    column: int = 0
+    path: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return f"{place}: {self.path}" if self.path else place
+
+
+class TopologyError(ValueError):
+    """A document that is no valid topology; `where` is the place, the message says what is allowed."""
+
+    def __init__(self, message: str, where: Where) -> None:
+        super().__init__(f"{where}: {message}")
+        self.where = where
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A container port, and the host port that production publishes it on (None: chosen by the engine)."""
+
+    target: int
+    published: str | None = None
+    protocol: Literal["tcp", "udp"] = "tcp"
+    host_ip: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """A Compose health check. `test` begins with CMD, CMD-SHELL or NONE; durations are seconds; None: the image's."""
+
+    test: tuple[str, ...] | None = None
+    interval: float | None = None
+    timeout: float | None = None
+    start_period: float | None = None
+    retries: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """`service` has to be in `condition` before the dependent starts; one that is not required may be missing."""
+
+    service: str
+    condition: Condition = "started"
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A volume (source None: anonymous), a bind of a path relative to the project's folder, or a tmpfs."""
+
+    kind: Literal["volume", "bind", "tmpfs"]
+    target: str
+    source: str | None = None
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkLink:
+    """Membership of a network, with the extra names under which the service answers there."""
+
+    network: str
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """How an image is made: `context` is a folder relative to the project's, `dockerfile` relative to the context."""
+
+    context: str
+    dockerfile: str = "Dockerfile"
+    target: str | None = None
+    args: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Limits of one container: processors, bytes of memory, number of processes. None: unlimited."""
+
+    cpus: float | None = None
+    memory: int | None = None
+    pids: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """Docker's restart policy; `max_attempts` counts for on-failure only."""
+
+    policy: Literal["no", "always", "on-failure", "unless-stopped"] = "no"
+    max_attempts: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service of production, of any kind. Command and entrypoint are argument vectors; None: the image's."""
+
+    name: str
+    kind: Kind = "service"
+    image: str | None = None
+    build: Build | None = None
+    command: tuple[str, ...] | None = None
+    entrypoint: tuple[str, ...] | None = None
+    environment: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    ports: tuple[Port, ...] = ()
+    expose: tuple[Port, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    networks: tuple[NetworkLink, ...] = ()
+    hostname: str | None = None
+    depends_on: tuple[Dependency, ...] = ()
+    healthcheck: HealthCheck | None = None
+    replicas: int = 1
+    resources: Resources = field(default_factory=Resources)
+    restart: Restart = field(default_factory=Restart)
+    labels: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    user: str | None = None
+    working_dir: str | None = None
+    init: bool | None = None
+    stop_signal: str | None = None
+    stop_grace_period: float | None = None
+    read_only: bool = False
+    where: Where = field(default_factory=Where, compare=False)
+
+    @property
+    def container_ports(self) -> tuple[Port, ...]:
+        """Every declared container port once, published ones first, without the host's side."""
+        seen = {(p.target, p.protocol): Port(p.target, protocol=p.protocol) for p in (*self.ports, *self.expose)}
+        return tuple(seen.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network of production; `internal` has no way out."""
+
+    name: str
+    internal: bool = False
+    labels: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    where: Where = field(default_factory=Where, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A named volume of production. Its data is never copied."""
+
+    name: str
+    labels: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    where: Where = field(default_factory=Where, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """A third party: its host name and port, and the folder (relative) of the WireMock files that stand in for it."""
+
+    name: str
+    host: str
+    port: int = 80
+    mock: str | None = None
+    where: Where = field(default_factory=Where, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """One part of the test stage. `folder` is relative to the project's; `timeout` is in seconds."""
+
+    name: str
+    command: tuple[str, ...]
+    folder: str = "."
+    python: str | None = None
+    timeout: float = 600.0
+    workers: int | None = None
+    environment: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    where: Where = field(default_factory=Where, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """Production, or a clone of it: everything by name, in the order of the document.
+
+    `secrets` are the names of variables whose values an environment makes anew. `warnings` name what the
+    source did not know and left out: nothing is dropped in silence.
+    """
+
+    name: str
+    services: Mapping[str, Service]
+    networks: Mapping[str, Network] = field(default_factory=dict)
+    volumes: Mapping[str, Volume] = field(default_factory=dict)
+    externals: Mapping[str, External] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    suites: tuple[Suite, ...] = ()
+    profiles: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    where: Where = field(default_factory=Where, compare=False)
+
+    def __post_init__(self) -> None:
+        """Hold the references: what a service names must exist, and dependencies must not turn in a circle."""
+        for service in self.services.values():
+            self._check_references(service)
+        self._check_order()
+
+    def _check_references(self, service: Service) -> None:
+        for link in service.networks:
+            if link.network not in self.networks:
+                raise TopologyError(
+                    f"service {service.name!r} joins network {link.network!r}, which is not declared; "
+                    f"declared are {sorted(self.networks)}",
+                    service.where,
+                )
+        for mount in service.mounts:
+            if mount.kind == "volume" and mount.source is not None and mount.source not in self.volumes:
+                raise TopologyError(
+                    f"service {service.name!r} mounts volume {mount.source!r}, which is not declared; "
+                    f"declared are {sorted(self.volumes)}",
+                    service.where,
+                )
+        for dependency in service.depends_on:
+            if dependency.required and dependency.service not in self.services:
+                raise TopologyError(
+                    f"service {service.name!r} depends on {dependency.service!r}, which is not a service; "
+                    f"services are {sorted(self.services)}",
+                    service.where,
+                )
+        if service.image is None and service.build is None:
+            raise TopologyError(f"service {service.name!r} has neither an image nor a build", service.where)
+
+    def _check_order(self) -> None:
+        done: set[str] = set()
+        for start in self.services:
+            self._visit(start, (), done)
+
+    def _visit(self, name: str, trail: tuple[str, ...], done: set[str]) -> None:
+        if name in trail:
+            circle = " -> ".join((*trail[trail.index(name) :], name))
+            raise TopologyError(f"dependencies turn in a circle: {circle}", self.services[name].where)
+        if name in done or name not in self.services:
+            return
+        for dependency in self.services[name].depends_on:
+            self._visit(dependency.service, (*trail, name), done)
+        done.add(name)
+
+    def dependents(self, name: str) -> tuple[str, ...]:
+        """The services that depend on `name` directly."""
+        return tuple(s.name for s in self.services.values() if any(d.service == name for d in s.depends_on))

@@ -1,0 +1,139 @@
+"""The engine's interface: eight verbs over stacks, the same for the real engine and the fake."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+from understudy.engine.events import EngineEvent, Listener
+
+__all__ = [
+    "Engine",
+    "PreviewResult",
+    "PreviewStep",
+    "Program",
+    "StackRef",
+    "StackSummary",
+    "UpResult",
+    "ignore",
+]
+
+Program = Callable[[], None]
+"""A Pulumi program: declares resources when called. It runs in a thread of the engine's choice."""
+
+
+def ignore(_event: EngineEvent) -> None:
+    """The listener that listens to nothing."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class StackRef:
+    """A stack: its Pulumi project and its name. On a DIY backend the organisation is the word `organization`."""
+
+    project: str
+    name: str
+
+    @property
+    def qualified(self) -> str:
+        """`organization/<project>/<name>`."""
+        return f"organization/{self.project}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class StackSummary:
+    """One stack of the backend: resource count (None: unknown) and its last update as the backend says it."""
+
+    ref: StackRef
+    resources: int | None
+    last_update: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UpResult:
+    """What `up` came to: stack outputs (secrets as `[secret]`), steps by op, and seconds it took."""
+
+    outputs: Mapping[str, object]
+    changes: Mapping[str, int]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewStep:
+    """One step that `up` would take; `diff` maps property paths to kinds (add, update, update-replace...)."""
+
+    op: str
+    urn: str
+    diff: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewResult:
+    """What `up` would do."""
+
+    steps: tuple[PreviewStep, ...]
+    changes: Mapping[str, int]
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """Eight verbs over stacks. All block, and raise only errors of understudy.engine.errors.
+
+    `stop` is looked at all the time: once set, the running operation is told to end (one SIGTERM for the real
+    engine), what is in flight is finished and recorded, and InterruptedOperationError is raised.
+    """
+
+    def up(
+        self,
+        ref: StackRef,
+        program: Program,
+        *,
+        config: Mapping[str, str] | None = None,
+        listener: Listener = ignore,
+        parallel: int = 64,
+        stop: threading.Event | None = None,
+    ) -> UpResult:
+        """Create the stack if need be and make it what the program declares; end early once a resource failed."""
+
+    def preview(
+        self,
+        ref: StackRef,
+        program: Program,
+        *,
+        config: Mapping[str, str] | None = None,
+        listener: Listener = ignore,
+    ) -> PreviewResult:
+        """Say what `up` would do; nothing is created, not even the stack."""
+
+    def destroy(
+        self,
+        ref: StackRef,
+        *,
+        remove: bool = True,
+        listener: Listener = ignore,
+        stop: threading.Event | None = None,
+    ) -> None:
+        """Delete all resources of the stack, needing nothing but its state; then remove the stack if asked.
+
+        A stack that is not there is no error.
+        """
+
+    def refresh(self, ref: StackRef, *, listener: Listener = ignore) -> Mapping[str, int]:
+        """Bring the state up to what really exists; pending creates are cleared. Returns steps by op."""
+
+    def export_state(self, ref: StackRef) -> dict[str, object]:
+        """The deployment as `pulumi stack export` gives it, secrets as ciphertext."""
+
+    def list(self) -> tuple[StackSummary, ...]:
+        """Every stack of the backend, sorted."""
+
+    def cancel(self, ref: StackRef) -> None:
+        """Delete the stack's locks. It stops no live process: the caller has to know that there is none."""
+
+    def remove(self, ref: StackRef) -> None:
+        """Remove a stack that has no resources left, with its history and backups.
+
+        Raises:
+            StackNotEmptyError: it still has resources.
+        """

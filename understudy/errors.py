@@ -1,0 +1,90 @@
+"""The error tree: each says what was tried, on what, what happened and what to do, and has its exit code.
+
+UnderstudyError                      exit
+|-- UsageError                       2    bad option, configuration or input
+|   `-- NotFoundError                7    no such environment
+|-- ToolError                        2    Docker, git or Pulumi is missing or does not answer
+|-- ProvisionError                   3    build, engine, readiness
+|   `-- EngineError                  3    see understudy.engine.errors for its own tree
+|-- TestsFailedError                 1    a test failed
+|-- LeftoversError                   4    something remained, or nobody could look
+|-- ExportError                      6    evidence could not be written
+`-- InterruptedRunError              130  a signal ended it
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ExportError",
+    "InterruptedRunError",
+    "LeftoversError",
+    "NotFoundError",
+    "ProvisionError",
+    "TestsFailedError",
+    "ToolError",
+    "UnderstudyError",
+    "UsageError",
+]
+
+
+class UnderstudyError(Exception):
+    """The root. The message is one paragraph for a person; `hint` is what to do about it."""
+
+    exit_code = 3
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return f"{text}\n{self.hint}" if self.hint else text
+
+
+class UsageError(UnderstudyError):
+    """A bad option, configuration or input; nothing was created."""
+
+    exit_code = 2
+
+
+class NotFoundError(UsageError):
+    """There is no such environment."""
+
+    exit_code = 7
+
+
+class ToolError(UnderstudyError):
+    """Docker, git or Pulumi is missing or does not answer; nothing was created."""
+
+    exit_code = 2
+
+
+class ProvisionError(UnderstudyError):
+    """An image could not be built, a resource not be created, or a service did not get ready."""
+
+    exit_code = 3
+
+
+class TestsFailedError(UnderstudyError):
+    """At least one test failed."""
+
+    exit_code = 1
+    __test__ = False  # not a pytest class
+
+
+class LeftoversError(UnderstudyError):
+    """After destroy something remained, or nobody could look."""
+
+    exit_code = 4
+
+
+class ExportError(UnderstudyError):
+    """Evidence could not be written."""
+
+    exit_code = 6
+
+
+class InterruptedRunError(UnderstudyError):
+    """A signal ended the work; what was created is removed."""
+
+    exit_code = 130

@@ -1,0 +1,52 @@
+"""Progress of a run as typed events: every stage speaks through them, every renderer listens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+__all__ = ["Phase", "Progress", "ProgressListener", "State", "silent"]
+
+
+class Phase(StrEnum):
+    """The stages of a run, in their order."""
+
+    CLONE = "clone"
+    BUILD = "build"
+    PROVISION = "provision"
+    READY = "ready"
+    TEST = "test"
+    EXPORT = "export"
+    DESTROY = "destroy"
+    RECEIPT = "receipt"
+
+
+class State(StrEnum):
+    """What happened to the subject."""
+
+    STARTED = "started"
+    DONE = "done"
+    FAILED = "failed"
+    INFO = "info"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One thing that happened: in which phase, to what (`""`: the phase itself), how it went; `seconds` it took."""
+
+    phase: Phase
+    state: State
+    subject: str = ""
+    detail: str = ""
+    seconds: float | None = None
+    at: float = field(default_factory=time.time)
+
+
+ProgressListener = Callable[[Progress], None]
+
+
+def silent(_event: Progress) -> None:
+    """The listener that listens to nothing."""

@@ -1,0 +1,1 @@
+"""The embedded Docker provider: the `docker` resources, served in process over docker-py."""

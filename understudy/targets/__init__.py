@@ -1,0 +1,1 @@
+"""Where clones run. Only this package lists and removes by label."""

@@ -1,0 +1,108 @@
+"""A target's interface: who it is, what it holds of an environment, and how that is removed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+__all__ = ["ContainerFacts", "Outcome", "Owned", "Receipt", "Swept", "Target"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Owned:
+    """One object that carries all ownership labels. `kind`: container, network, volume."""
+
+    kind: str
+    id: str
+    name: str
+    labels: Mapping[str, str] = field(compare=False, default_factory=dict)
+
+
+class Outcome(StrEnum):
+    """What the second look found."""
+
+    CLEAN = "CLEAN"
+    LEFTOVERS = "LEFTOVERS"
+    UNKNOWN = "UNKNOWN"
+    HOLD = "HOLD"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The proof after destroy: what a second listing by label found, on which target, when (RFC 3339)."""
+
+    environment: str
+    target: str
+    outcome: Outcome
+    taken_at: str
+    leftovers: tuple[Owned, ...] = ()
+    reason: str = ""
+    looked: Mapping[str, int] = field(default_factory=dict)
+    """Kind -> how many objects of that kind the listing showed in all, ours or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep removed and what it could not, with the reason."""
+
+    removed: tuple[Owned, ...] = ()
+    failed: tuple[tuple[Owned, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerFacts:
+    """State of one container of an environment, as evidence: JSON-ready facts without environment variables."""
+
+    name: str
+    service: str
+    facts: Mapping[str, object]
+
+
+@runtime_checkable
+class Target(Protocol):
+    """A place where clones run."""
+
+    def identity(self) -> str:
+        """`docker:<daemon id>`; asked of the target each time.
+
+        Raises:
+            ToolError: the target does not answer.
+        """
+
+    def inventory(self, environment: str | None = None) -> tuple[Owned, ...]:
+        """All objects with all ownership labels, of one environment or of all.
+
+        Raises:
+            ToolError: a listing failed; nothing is known then.
+        """
+
+    def sweep(self, environment: str) -> Swept:
+        """Remove all that carries all ownership labels of `environment`, re-reading the labels before each removal.
+
+        Anonymous volumes go with their containers. What is already gone counts as removed.
+        """
+
+    def receipt(self, environment: str, expected: str) -> Receipt:
+        """Look again: CLEAN, LEFTOVERS, UNKNOWN (a listing failed) or HOLD (another target than `expected`)."""
+
+    def wait_ready(self, environment: str, timeout: float) -> Mapping[str, float]:
+        """Wait until every container of the environment is ready; service -> seconds waited.
+
+        Raises:
+            ProvisionError: one is dead for good or not ready in time, with its last log lines.
+        """
+
+    def endpoints(self, environment: str) -> Mapping[str, tuple[str, int]]:
+        """`<service>:<port>` -> host and port where tests reach it."""
+
+    def containers(self, environment: str) -> tuple[ContainerFacts, ...]:
+        """State, health and resource facts of all containers of the environment, dead ones too."""
+
+    def logs(self, environment: str, folder: Path) -> tuple[Path, ...]:
+        """Write each container's whole log, both streams, with time stamps, to `folder/<service>.log`."""
+
+    def follow(self, environment: str, services: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+        """(service, line) as they come, of the named services or of all."""
