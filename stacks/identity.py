@@ -6,8 +6,12 @@ import base64
 import hashlib
 import hmac
 import re
+import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Literal
 
 __all__ = [
     "LABEL",
@@ -15,7 +19,9 @@ __all__ = [
     "Environment",
     "cache_label",
     "environment_id",
+    "environment_key",
     "format_time",
+    "label_value",
     "name",
     "ownership_labels",
     "parse_time",
@@ -32,6 +38,10 @@ cache_label = LABEL + "cache"
 """The label of images that Understudy built: a cache, not part of any environment."""
 
 _SAFE = re.compile(r"[^a-z0-9]+")
+_MARK_LENGTH = 10
+_LIKE_A_MARK = re.compile(r"(?:^|-)0[a-z2-7]{9}$|(?:^|-)s3alias$")
+_LABEL_LIMIT = 256
+_INVISIBLE = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +62,7 @@ def environment_id(repository: str, topology: str, key: str) -> str:
     """
     digest = hashlib.sha256()
     for part in (repository, topology, key):
-        data = part.encode("utf-8", "surrogateescape")
+        data = part.encode("utf-8", "surrogatepass")
         digest.update(len(data).to_bytes(8, "big") + data)
     return "e" + base64.b32encode(digest.digest()).decode().lower()[:10]
 
@@ -62,20 +72,83 @@ def name(environment: str, logical: str, limit: int = 63) -> str:
 
     Lower-case letters, digits and single dashes, beginning with a letter and never ending with a dash: that is
     within the alphabets of DNS labels (RFC 1035, 63), Docker objects and AWS names. A logical name that had to
-    be shortened or rewritten ends with 6 base-32 characters of its own hash, so that distinct names stay distinct.
+    be shortened or rewritten ends with a mark: `0` and 9 base-32 characters of its own hash (45 bits: 10,000 such
+    names collide with a probability of about 1.4e-6). Base 32 has no `0`, and a name that already ends like a
+    mark, or like a bucket's reserved ending, is marked too: so distinct names stay distinct.
 
     Raises:
-        ValueError: `limit` leaves no room for the id, a dash and 7 characters.
+        ValueError: `limit` leaves no room for the id, a dash and the mark.
     """
     room = limit - len(environment) - 1
-    if room < 7:  # noqa: PLR2004 - one letter and the hash
+    if room < _MARK_LENGTH:
         raise ValueError(f"a limit of {limit} leaves no room beside the id {environment!r}")
     plain = _SAFE.sub("-", logical.lower()).strip("-")
-    if plain == logical and len(plain) <= room:
+    if plain and plain == logical and len(plain) <= room and not _LIKE_A_MARK.search(plain):
         return f"{environment}-{plain}"
-    mark = base64.b32encode(hashlib.sha256(logical.encode("utf-8", "surrogateescape")).digest()).decode().lower()[:6]
-    head = plain[: room - 7].strip("-")
+    digest = hashlib.sha256(logical.encode("utf-8", "surrogatepass")).digest()
+    mark = "0" + base64.b32encode(digest).decode().lower()[: _MARK_LENGTH - 1]
+    head = plain[: room - _MARK_LENGTH - 1].strip("-") if room > _MARK_LENGTH + 1 else ""
     return f"{environment}-{head}-{mark}" if head else f"{environment}-{mark}"
+
+
+def environment_key(
+    verb: Literal["run", "up", "pulumi"],
+    *,
+    name: str = "",
+    variables: Mapping[str, str] = MappingProxyType({}),
+    commit: str = "",
+    random: str = "",
+    branch: str = "",
+    project: str = "",
+    stack: str = "",
+) -> str:
+    """The key of an environment, from facts that are given: which environment is meant, as text for its id.
+
+    Args:
+        verb: `run`: one for each CI job, or outside CI for each run; `up`: one for each branch; `pulumi`: one for
+            each stack of the user's own project.
+        name: what `--name` says; it comes before all else.
+        variables: the process's environment. GitHub's GITHUB_RUN_ID, GITHUB_RUN_ATTEMPT and GITHUB_JOB and
+            GitLab's CI_PIPELINE_ID and CI_JOB_ID count, for `run` only.
+        commit: the commit's id.
+        random: text that no other run has; it has to be kept in the lease.
+        branch: the branch's name.
+        project: the Pulumi project's name.
+        stack: the Pulumi stack's name.
+
+    Raises:
+        ValueError: a fact that the verb needs is missing.
+    """
+    if name:
+        return _key("name", name)
+    if verb == "pulumi":
+        return _key("pulumi", project, stack)
+    if verb == "up":
+        return _key("branch", branch)
+    if run := variables.get("GITHUB_RUN_ID"):
+        return _key("github", run, variables.get("GITHUB_RUN_ATTEMPT") or "1", variables.get("GITHUB_JOB") or "job")
+    if job := variables.get("CI_JOB_ID"):
+        return _key("gitlab", variables.get("CI_PIPELINE_ID") or "pipeline", job)
+    return _key("commit", commit, random)
+
+
+def _key(kind: str, *parts: str) -> str:
+    """`kind:a/b/c`; only the last part may hold a slash, so that no two lists of parts share a text."""
+    if not all(parts) or any("/" in part for part in parts[:-1]):
+        raise ValueError(f"the key of an environment by {kind} cannot be made of {parts}")
+    return f"{kind}:{'/'.join(parts)}"
+
+
+def label_value(text: str) -> str:
+    """A text such as a branch's name as the value of a label or tag: at most 256 characters, none of them invisible.
+
+    256 is the limit of an AWS tag's value. Control, format (direction marks), surrogate, private and unassigned
+    characters and line separators become U+FFFD, so that nothing printed from a label moves a cursor.
+    """
+    return "".join(
+        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(character) in _INVISIBLE else character
+        for character in text[:_LABEL_LIMIT]
+    )
 
 
 def ownership_labels(environment: Environment) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
 from typing import Literal
 
@@ -159,6 +160,7 @@ class Service:
     stop_signal: str | None = None
     stop_grace_period: float | None = None
     read_only: bool = False
+    container_name: str | None = None
     where: Where = field(default_factory=Where, compare=False)
 
     @property
@@ -216,8 +218,10 @@ class Suite:
 class Topology:
     """Production, or a clone of it: everything by name, in the order of the document.
 
-    `secrets` are the names of variables whose values an environment makes anew. `warnings` name what the
-    source did not know and left out: nothing is dropped in silence.
+    `secrets` are the names of variables whose values an environment makes anew; `secret_aliases` names for some of
+    them another secret that has the same value in production, and so has to have it in the environment. `endpoints`
+    are the services and ports that tests reach beside those with `ports`. `warnings` name what the source did not
+    know and left out: nothing is dropped in silence.
     """
 
     name: str
@@ -226,8 +230,10 @@ class Topology:
     volumes: Mapping[str, Volume] = field(default_factory=dict)
     externals: Mapping[str, External] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
+    secret_aliases: Mapping[str, str] = field(default_factory=dict)
     suites: tuple[Suite, ...] = ()
     profiles: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    endpoints: tuple[tuple[str, int], ...] = ()
     warnings: tuple[str, ...] = ()
     where: Where = field(default_factory=Where, compare=False)
 
@@ -263,19 +269,17 @@ class Topology:
             raise TopologyError(f"service {service.name!r} has neither an image nor a build", service.where)
 
     def _check_order(self) -> None:
-        done: set[str] = set()
-        for start in self.services:
-            self._visit(start, (), done)
-
-    def _visit(self, name: str, trail: tuple[str, ...], done: set[str]) -> None:
-        if name in trail:
-            circle = " -> ".join((*trail[trail.index(name) :], name))
-            raise TopologyError(f"dependencies turn in a circle: {circle}", self.services[name].where)
-        if name in done or name not in self.services:
-            return
-        for dependency in self.services[name].depends_on:
-            self._visit(dependency.service, (*trail, name), done)
-        done.add(name)
+        edges = {
+            name: [d.service for d in service.depends_on if d.service in self.services]
+            for name, service in self.services.items()
+        }
+        try:
+            TopologicalSorter(edges).prepare()
+        except CycleError as error:
+            circle: list[str] = error.args[1][::-1]  # graphlib names predecessors first
+            raise TopologyError(
+                f"dependencies turn in a circle: {' -> '.join(circle)}", self.services[circle[0]].where
+            ) from error
 
     def dependents(self, name: str) -> tuple[str, ...]:
         """The services that depend on `name` directly."""

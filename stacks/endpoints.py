@@ -1,0 +1,71 @@
+"""Endpoints: which ports of a clone tests reach from outside, and under which scheme."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from .clone import Endpoint, Mock
+from .topology import Service, Topology, TopologyError
+
+__all__ = ["endpoints_of", "scheme_of", "variable_name"]
+
+_SCHEMES: Mapping[int, str] = {
+    **dict.fromkeys((80, 3000, 4000, 5000, 8000, 8001, 8008, 8080, 8081, 8088, 8888, 9000, 9090), "http"),
+    **dict.fromkeys((443, 8443, 9443), "https"),
+    3306: "mysql",
+    4222: "nats",
+    5432: "postgresql",
+    5672: "amqp",
+    6379: "redis",
+    27017: "mongodb",
+}
+
+
+def scheme_of(port: int, kind: str) -> str:
+    """A guess at the scheme of a URL: what the port is known for, else http behind a gateway, else tcp."""
+    return _SCHEMES.get(port) or ("http" if kind == "gateway" else "tcp")
+
+
+def variable_name(endpoint: Endpoint) -> str:
+    """The stem of the variables that tell a suite of the endpoint: `UNDERSTUDY_<SERVICE>_<PORT>`."""
+    return f"UNDERSTUDY_{re.sub(r'[^A-Z0-9]', '_', endpoint.service.upper())}_{endpoint.port}"
+
+
+def _ports(service: Service) -> Iterable[int]:
+    """TCP ports that `ports` names; of a gateway that names none, those that it exposes; of a job none."""
+    if service.kind == "job":
+        return ()
+    declared = service.ports or (service.expose if service.kind == "gateway" else ())
+    return (port.target for port in declared if port.protocol == "tcp")
+
+
+def _found(topology: Topology, mocks: Iterable[Mock]) -> Iterator[Endpoint]:
+    for service in topology.services.values():
+        for port in _ports(service):
+            yield Endpoint(service.name, port, scheme_of(port, service.kind))
+    for name, port in topology.endpoints:
+        service = topology.services[name]
+        yield Endpoint(name, port, scheme_of(port, service.kind))
+    for mock in mocks:
+        yield Endpoint(mock.name, mock.port, scheme_of(mock.port, "gateway"))
+
+
+def endpoints_of(topology: Topology, mocks: Iterable[Mock]) -> tuple[Endpoint, ...]:
+    """All endpoints, each once: services with ports, those named in the extension, and the mocks.
+
+    Raises:
+        TopologyError: two services' names are one in the names of variables.
+    """
+    result = tuple(dict.fromkeys(_found(topology, mocks)))
+    owners: dict[str, str] = {}
+    for endpoint in result:
+        stem = variable_name(endpoint)
+        other = owners.setdefault(stem, endpoint.service)
+        if other != endpoint.service:
+            raise TopologyError(
+                f"{other!r} and {endpoint.service!r} would both tell tests of port {endpoint.port} as {stem}_URL; "
+                "rename one",
+                topology.where,
+            )
+    return result

@@ -1,0 +1,162 @@
+"""`x-understudy`: what Compose has no words for - secrets, third parties, endpoints, profiles and suites."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from understudy.stacks.topology import External, Suite, TopologyError
+
+from .compose_run import command, completed
+from .nodes import Fields, Reading, choice, integer, items, mapping, number, pairs, parsed, text
+from .values import duration, host_name
+from .yaml_text import Node
+
+__all__ = ["NAME", "RESERVED", "Extension", "read_extension", "secret_names"]
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
+"""A service's name, as Compose allows it, and an external's; a first letter or digit keeps it from being an option."""
+
+RESERVED = "relay"
+"""The name of the container that publishes the endpoints."""
+
+_RULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_ENDPOINT = re.compile(r"(?P<service>[A-Za-z0-9][A-Za-z0-9._-]*):(?P<port>[0-9]{1,5})", re.ASCII)
+_KEYS = ("secrets", "externals", "endpoints", "profiles", "tests")
+_HIGHEST_PORT = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """All that stands under `x-understudy`."""
+
+    externals: Mapping[str, External]
+    secrets: tuple[str, ...] = ()
+    endpoints: tuple[tuple[str, int], ...] = ()
+    profiles: Mapping[str, Mapping[str, object]] | None = None
+    suites: tuple[Suite, ...] = ()
+
+
+def secret_names(root: Node) -> tuple[str, ...]:
+    """The names under `x-understudy.secrets`, before anything is interpolated.
+
+    Raises:
+        TopologyError: one is no variable's name.
+    """
+    extension = mapping(root).get("x-understudy")
+    if extension is None or extension.value is None:
+        return ()
+    node = mapping(extension).get("secrets")
+    names: dict[str, None] = {}
+    for item in () if node is None or node.value is None else items(node):
+        given = text(item)
+        if not _RULE.fullmatch(given):
+            raise TopologyError(
+                f"{given[:60]!r} is no name of a variable; allowed are letters, digits and underscores", item.where
+            )
+        names[given] = None
+    return tuple(names)
+
+
+def read_extension(node: Node | None, services: Iterable[str], secrets: tuple[str, ...], reading: Reading) -> Extension:
+    """The extension at the document's top; `services` are the names that endpoints may speak of.
+
+    Raises:
+        TopologyError: a key is not known, or a value is not allowed.
+    """
+    if node is None:
+        return Extension({})
+    fields = Fields(node, reading, allowed=_KEYS)
+    names = frozenset(services)
+    externals: dict[str, External] = {}
+    for name, child in fields.read("externals", mapping, {}).items():
+        externals[name] = _external(name, child, names, reading)
+    return Extension(
+        externals,
+        secrets,
+        tuple(_endpoint(item, names) for item in fields.read("endpoints", items, ())),
+        {name: _profile(child, reading) for name, child in fields.read("profiles", mapping, {}).items()},
+        tuple(_suite(name, child, reading) for name, child in fields.read("tests", mapping, {}).items()),
+    )
+
+
+def _external(name: str, node: Node, services: frozenset[str], reading: Reading) -> External:
+    if not NAME.fullmatch(name) or name in services or name == RESERVED:
+        raise TopologyError(
+            f"{name[:60]!r} is no name for a third party; allowed are letters, digits, dots, dashes and underscores, "
+            f"neither a service's name nor the reserved {RESERVED!r}",
+            node.key_where,
+        )
+    fields = Fields(node, reading, allowed=("host", "port", "mock"))
+    host = parsed(fields.need("host"), host_name)
+    return External(
+        name,
+        host.lower(),
+        fields.read("port", _port, 80),
+        fields.read("mock", lambda given: reading.path(given, "the mock's folder"), None),
+        node.key_where,
+    )
+
+
+def _port(node: Node) -> int:
+    port = integer(node, least=1)
+    if port > _HIGHEST_PORT:
+        raise TopologyError(f"{port} is no port; allowed are 1 to {_HIGHEST_PORT}", node.where)
+    return port
+
+
+def _endpoint(node: Node, services: frozenset[str]) -> tuple[str, int]:
+    given = text(node)
+    match = _ENDPOINT.fullmatch(given)
+    if match is None or not 1 <= int(match["port"]) <= _HIGHEST_PORT:
+        raise TopologyError(f"{given[:60]!r} is no endpoint; allowed is SERVICE:PORT", node.where)
+    if match["service"] not in services:
+        raise TopologyError(
+            f"{match['service']!r} is no service of the clone; services are {', '.join(sorted(services))}", node.where
+        )
+    return match["service"], int(match["port"])
+
+
+def _profile(node: Node, reading: Reading) -> Mapping[str, object]:
+    fields = Fields(node, reading, allowed=("replicas", "network"))
+    replicas, network = fields.take("replicas"), fields.take("network")
+    profile: dict[str, object] = {}
+    if replicas:
+        profile["replicas"] = integer(replicas, least=1)
+    if network:
+        profile["network"] = choice(network, {"closed": "closed", "open": "open"})
+    return profile
+
+
+def _suite(name: str, node: Node, reading: Reading) -> Suite:
+    if not NAME.fullmatch(name):
+        raise TopologyError(f"{name[:60]!r} is no name for a suite; it names a file in the report", node.key_where)
+    keys = ("command", "folder", "python", "timeout", "workers", "environment")
+    fields = Fields(node, reading, allowed=keys)
+    argv = command(fields.need("command"))
+    if not argv or not argv[0]:
+        raise TopologyError("the command is empty", node.key_where)
+    given = fields.take("environment")
+    environment = completed(pairs(given, reading), reading) if given else {}
+    suite = Suite(
+        name,
+        argv,
+        fields.read("folder", lambda given: reading.path(given, "the suite's folder"), "."),
+        fields.read("python", text, None),
+        workers=fields.read("workers", lambda given: integer(given, least=1), None),
+        environment=environment,
+        where=node.key_where,
+    )
+    limit = fields.take("timeout")
+    return replace(suite, timeout=_seconds(limit)) if limit else suite
+
+
+def _seconds(node: Node) -> float:
+    """A number of seconds or a duration, above zero."""
+    if isinstance(node.value, str) and not node.value.replace(".", "").isdigit():
+        seconds = parsed(node, duration)
+        if seconds <= 0:
+            raise TopologyError("a time limit is above 0", node.where)
+        return seconds
+    return number(node)

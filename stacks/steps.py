@@ -1,0 +1,247 @@
+"""The steps of a derivation: each is a pure function from clone to clone that records what it makes differ, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from .clone import Change, Clone, Fidelity, Mock
+from .commit_changes import as_text, port_text
+from .endpoints import endpoints_of
+from .identity import LABEL
+from .secret_values import shown, token_free
+from .topology import NetworkLink, Port, Service, Topology, TopologyError
+
+__all__ = [
+    "endpoints",
+    "host_sides",
+    "images",
+    "labels",
+    "networks",
+    "scale",
+    "secrets",
+    "third_parties",
+    "volumes",
+]
+
+_RELAY = "one relay publishes every endpoint on a port that the kernel chooses, so that clones stand side by side"
+_RESERVED_LABELS = ("com.docker.compose.", LABEL)
+
+
+def _record(clone: Clone, *changes: Change) -> Clone:
+    return replace(clone, changes=clone.changes + changes)
+
+
+def _with_services(clone: Clone, change: Callable[[Service], Service]) -> Clone:
+    services = {name: change(service) for name, service in clone.topology.services.items()}
+    return replace(clone, topology=replace(clone.topology, services=services))
+
+
+def images(clone: Clone, production: Topology, commit: str, unchanged: Mapping[str, str]) -> Clone:
+    """Say of each built service whether production's image runs or one built from the commit."""
+    reused: dict[str, str] = {}
+    changes: list[Change] = []
+    for name, service in clone.topology.services.items():
+        if service.build is None:
+            continue
+        before = production.services.get(name)
+        if name in unchanged and before is not None and before.build == service.build:
+            reused[name] = unchanged[name]
+            changes.append(
+                Change(
+                    f"services.{name}.image",
+                    unchanged[name],
+                    unchanged[name],
+                    "the build context is the same as in production, so production's image runs",
+                    Fidelity.FAITHFUL,
+                )
+            )
+            continue
+        old = None if before is None else before.image or "built from production's tree"
+        changes.append(
+            Change(
+                f"services.{name}.image",
+                old,
+                f"built from {service.build.context} at {commit[:12]}",
+                "the build context is not known to be the same as in production",
+            )
+        )
+    return _record(replace(clone, unchanged_builds=reused), *changes)
+
+
+def scale(clone: Clone, most: object) -> Clone:
+    """Run at most so many replicas of each service."""
+    if most is None:
+        most = max((service.replicas for service in clone.topology.services.values()), default=1)
+    if isinstance(most, bool) or not isinstance(most, int) or most < 1:
+        raise TopologyError(f"a profile's replicas are a whole number from 1, not {most!r}", clone.topology.where)
+    changes = [
+        Change(
+            f"services.{name}.replicas",
+            str(service.replicas),
+            str(most),
+            f"the profile runs at most {most} of each service",
+            Fidelity.SCALED,
+        )
+        for name, service in clone.topology.services.items()
+        if service.replicas > most
+    ]
+    limit = most
+    scaled = _with_services(clone, lambda service: replace(service, replicas=min(service.replicas, limit)))
+    _check_names(scaled.topology)
+    return _record(scaled, *changes)
+
+
+def _check_names(topology: Topology) -> None:
+    """Replicas are called `web-2`; nothing else may have that name."""
+    for service in topology.services.values():
+        for number in range(2, service.replicas + 1):
+            name = f"{service.name}-{number}"
+            other = topology.services.get(name) or topology.externals.get(name)
+            if other:
+                raise TopologyError(
+                    f"replica {number} of {service.name!r} would have the name of {name!r}; rename one", other.where
+                )
+
+
+def secrets(clone: Clone) -> Clone:
+    """Record where values made anew stand; the topology has their tokens already."""
+    changes: list[Change] = []
+    for name, service in clone.topology.services.items():
+        check = service.healthcheck
+        places: dict[str, str | None] = {f"environment.{key}": value for key, value in service.environment.items()}
+        places["command"] = as_text(service.command)
+        places["entrypoint"] = as_text(service.entrypoint)
+        places["healthcheck.test"] = as_text(check.test) if check else None
+        changes += [
+            Change(
+                f"services.{name}.{place}",
+                shown(value, "secret"),
+                shown(value, "made anew"),
+                "a declared secret: its value is derived from the environment's own seed",
+            )
+            for place, value in places.items()
+            if value is not None and not token_free(value)
+        ]
+    return _record(clone, *changes)
+
+
+def labels(clone: Clone) -> Clone:
+    """Leave out labels in the namespaces of Compose and Understudy: they would say whose the clone's objects are."""
+    changes: list[Change] = []
+
+    def keep(labels: Mapping[str, str], path: str) -> dict[str, str]:
+        kept = {key: value for key, value in labels.items() if not key.startswith(_RESERVED_LABELS)}
+        reason = "labels of this namespace say to whom an object belongs"
+        changes.extend(Change(f"{path}.labels.{key}", labels[key], None, reason) for key in labels if key not in kept)
+        return kept
+
+    topology = clone.topology
+    services = {n: replace(s, labels=keep(s.labels, f"services.{n}")) for n, s in topology.services.items()}
+    networks = {n: replace(x, labels=keep(x.labels, f"networks.{n}")) for n, x in topology.networks.items()}
+    volumes = {n: replace(v, labels=keep(v.labels, f"volumes.{n}")) for n, v in topology.volumes.items()}
+    changed = replace(topology, services=services, networks=networks, volumes=volumes)
+    return _record(replace(clone, topology=changed), *changes)
+
+
+def host_sides(clone: Clone) -> Clone:
+    """Take away fixed host ports and container names, of which a host has only one; the names stay as aliases."""
+    changes: list[Change] = []
+    for name, service in clone.topology.services.items():
+        changes += [
+            Change(f"services.{name}.ports.{port.target}/{port.protocol}", port_text(port), *_relayed(service, port))
+            for port in service.ports
+            if port.published or port.host_ip or port.protocol == "udp"
+        ]
+        if service.container_name:
+            changes.append(
+                Change(
+                    f"services.{name}.container_name",
+                    service.container_name,
+                    None,
+                    "a host has one container of a name; it stays an alias on the service's networks",
+                )
+            )
+    return _record(_with_services(clone, _without_host_side), *changes)
+
+
+def _relayed(service: Service, port: Port) -> tuple[str | None, str, Fidelity]:
+    if port.protocol == "udp":
+        return None, "the relay publishes TCP only; inside the clone the port is there", Fidelity.MISSING
+    if service.kind == "job":
+        return None, "a job ends before anyone could reach its ports", Fidelity.CHANGED
+    return f"relay:{port.target}", _RELAY, Fidelity.CHANGED
+
+
+def _without_host_side(service: Service) -> Service:
+    ports = tuple(dict.fromkeys(Port(port.target, protocol=port.protocol) for port in service.ports))
+    alias = service.container_name
+    links = service.networks
+    if alias and alias != service.name:
+        links = tuple(NetworkLink(x.network, tuple(dict.fromkeys((*x.aliases, alias)))) for x in links)
+    return replace(service, ports=ports, container_name=None, networks=links)
+
+
+def networks(clone: Clone, mode: str) -> Clone:
+    """Close every network to the outside, unless the profile opens them."""
+    if mode == "open":
+        change = Change(
+            "profile.network", None, "open", "the profile opens the networks: the clone reaches the outside"
+        )
+        return _record(replace(clone, open_network=True), change)
+    if mode != "closed":
+        raise TopologyError(f"a profile's network is open or closed, not {mode!r}", clone.topology.where)
+    changes = [
+        Change(f"networks.{name}.internal", "false", "true", "a clone reaches nothing outside by default")
+        for name, network in clone.topology.networks.items()
+        if not network.internal
+    ]
+    closed = {n: replace(x, internal=True) for n, x in clone.topology.networks.items()}
+    return _record(replace(clone, topology=replace(clone.topology, networks=closed)), *changes)
+
+
+def third_parties(clone: Clone) -> Clone:
+    """Put a mock in the place of each third party that has one; say what becomes of the others."""
+    mocks: list[Mock] = []
+    changes: list[Change] = []
+    for name, external in clone.topology.externals.items():
+        real, path = f"{external.host}:{external.port}", f"externals.{name}"
+        if name in clone.topology.services:
+            raise TopologyError(f"the third party {name!r} has the name of a service; rename one", external.where)
+        if external.mock is not None:
+            mocks.append(Mock(name, external.host, external.port, external.mock))
+            reason = "a mock answers under the third party's host name"
+            changes.append(Change(path, real, f"mock of {external.mock}", reason, Fidelity.MOCKED))
+        elif clone.open_network:
+            changes.append(Change(path, real, real, "the profile is open: this is the real one", Fidelity.FAITHFUL))
+        else:
+            changes.append(Change(path, real, None, "it has no mock and cannot be reached", Fidelity.MISSING))
+    return _record(replace(clone, mocks=tuple(mocks)), *changes)
+
+
+def volumes(clone: Clone) -> Clone:
+    """Volumes start empty: production's data is never copied."""
+    reason = "production's data is not copied; the volume starts as the image fills it"
+    changes = [
+        Change(f"volumes.{name}.data", "production's data", None, reason, Fidelity.MISSING)
+        for name in clone.topology.volumes
+    ]
+    changes += [
+        Change(f"volumes.({name}:{mount.target}).data", "production's data", None, reason, Fidelity.MISSING)
+        for name, service in clone.topology.services.items()
+        for mount in service.mounts
+        if mount.kind == "volume" and mount.source is None
+    ]
+    return _record(clone, *changes)
+
+
+def endpoints(clone: Clone) -> Clone:
+    """Name what tests reach; what production does not publish is a Change."""
+    found = endpoints_of(clone.topology, clone.mocks)
+    published = {(name, p.target) for name, s in clone.topology.services.items() for p in s.ports}
+    changes = [
+        Change(f"services.{e.service}.ports.{e.port}/tcp", None, f"relay:{e.port}", "published for tests only")
+        for e in found
+        if e.service in clone.topology.services and (e.service, e.port) not in published
+    ]
+    return _record(replace(clone, endpoints=found), *changes)

@@ -1,0 +1,249 @@
+"""The Compose document as a whole: names, networks, volumes, profiles, the extension, secrets."""
+
+import re
+
+import pytest
+
+from understudy.stacks.clone import secret_token
+from understudy.stacks.serial import canonical_json, topology_data
+from understudy.stacks.sources.compose import read
+from understudy.stacks.topology import External, Suite, Topology, TopologyError
+
+WEB = "services:\n  web: {image: x, environment: {A: '${SECRET:-}'}}\n"
+
+
+def load(text: str, file: str = "compose.yaml", project: str | None = None, **variables: str) -> Topology:
+    return read(text, file, variables=variables, read_file={"s.env": b"DB_PASSWORD=hunter22\n"}.get, project=project)
+
+
+def extended(extension: str, before: str = WEB) -> Topology:
+    return load(before + "x-understudy:\n" + "".join(f"  {line}\n" for line in extension.splitlines()))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the document is empty"),
+        ("# only a note\n", "the document is empty"),
+        ("- a", "no mapping at its top"),
+        ("text", "no mapping at its top"),
+        ("version: '3'", "no services"),
+        ("services:", "no services"),
+        ("services: {}", "no services"),
+        ("services: []", "allowed is a mapping"),
+        ("services: {web: }", "here stands nothing"),
+        ("services: {web: {}}", "neither an image nor a build"),
+        ("services: {'a b': {image: x}}", "is no service's name"),
+        ("services: {'-a': {image: x}}", "is no service's name"),
+        ("services: {relay: {image: x}}", "reserved 'relay'"),
+        ("name: Shop!\nservices: {web: {image: x}}", "is no project's name"),
+        ("services: {web: {image: x, profiles: [debug]}}", "no service is left"),
+        ("services: {web: {image: x, scale: 0}}", "no service is left"),
+        ("services: {a: {image: x, profiles: [p]}, b: {image: x, depends_on: [a]}}", "which has profiles"),
+        ("services: {a: {image: x, deploy: {replicas: 0}}, b: {image: x, depends_on: [a]}}", "has no replicas"),
+        ("services: {web: {image: x}}\nservices: {}", "stands twice"),
+        ("services: {web: {image: '--privileged'}}", "no image reference"),
+        ('services: {web: {image: "x\\ny"}}', "no image reference"),
+        ("services: {web: {image: ''}}", "no image reference"),
+    ],
+)
+def test_what_is_no_topology_is_refused_with_its_place(text: str, message: str) -> None:
+    with pytest.raises(TopologyError, match=re.escape(message)) as caught:
+        load(text)
+    assert caught.value.where.file == "compose.yaml"
+    assert caught.value.where.line >= 1
+
+
+def test_the_projects_name_has_composes_precedence() -> None:
+    text = "name: ${N:-named}\n" + WEB
+    assert load(text, project="given", COMPOSE_PROJECT_NAME="env").name == "env"
+    assert load(text, project="given").name == "named"
+    assert load(WEB, project="A Folder").name == "afolder"
+    assert load(text, N="other").name == "other"
+    assert load(WEB, "examples/My Shop/compose.yaml").name == "myshop"
+    assert load(WEB).name == "project"
+
+
+def test_the_projects_name_can_be_interpolated() -> None:
+    text = "name: shop\nservices: {web: {image: x, hostname: '$COMPOSE_PROJECT_NAME.internal'}}"
+    assert load(text).services["web"].hostname == "shop.internal"
+
+
+def test_a_template_with_anchors_and_merges_is_read_like_its_expansion() -> None:
+    short = """
+x-base: &base
+  image: "shop/app:${TAG:-1}"
+  restart: unless-stopped
+  environment: &env {LOG: info, PORT: 80}
+services:
+  a:
+    <<: *base
+    environment: {<<: *env, LOG: debug}
+  b: *base
+"""
+    long = """
+services:
+  a: {image: 'shop/app:1', restart: unless-stopped, environment: {LOG: debug, PORT: '80'}}
+  b: {image: 'shop/app:1', restart: unless-stopped, environment: {LOG: info, PORT: '80'}}
+"""
+    assert load(short).services == load(long).services
+
+
+def test_networks_and_volumes_that_nobody_uses_are_named() -> None:
+    found = load(
+        "services:\n  web: {image: x, networks: [front], volumes: ['data:/d']}\n"
+        "networks:\n  front: {internal: true, driver: bridge, labels: {a: b}}\n  back:\n"
+        "volumes:\n  data: {driver_opts: {device: /x}}\n  other:\n"
+    )
+    assert {name: network.internal for name, network in found.networks.items()} == {"front": True}
+    assert found.networks["front"].labels == {"a": "b"}
+    assert list(found.volumes) == ["data"]
+    assert [warning.partition(" ")[0] + warning.split(": ")[1] for warning in found.warnings] == [
+        "compose.yaml:4:networks.front.driver",
+        "compose.yaml:5:networks.back",
+        "compose.yaml:7:volumes.data.driver_opts",
+        "compose.yaml:8:volumes.other",
+    ]
+
+
+def test_unknown_keys_at_the_top_are_named() -> None:
+    found = load("version: '3'\nsecrets: {a: {file: b}}\nnonsense: 1\nx-mine: 1\n" + WEB)
+    assert [warning.split(": ")[1] for warning in found.warnings] == ["version", "secrets", "nonsense"]
+
+
+def test_services_with_profiles_are_left_out_and_named() -> None:
+    found = load("services:\n  web: {image: x, profiles: []}\n  debug:\n    image: x\n    profiles: [debug]\n")
+    assert list(found.services) == ["web"]
+    assert found.warnings == (
+        "compose.yaml:3: services.debug: has profiles, so it runs only when asked for; it is left out",
+    )
+
+
+def test_the_extension_in_full() -> None:
+    found = extended("""\
+secrets: [SECRET]
+externals:
+  payments: {host: API.payments.example, port: 8080, mock: mocks/./payments}
+  mail: {host: smtp.example}
+endpoints: ["web:9000"]
+profiles:
+  default: {replicas: 1, network: closed}
+  load: {replicas: 5}
+tests:
+  integration:
+    {command: pytest -q, timeout: 5m, workers: 2, folder: ./tests, python: .venv/bin/python, environment: {A: 1}}
+  smoke: {command: [sh, -c, 'echo $$X'], timeout: 30}""")
+    assert found.secrets == ("SECRET",)
+    assert found.externals == {
+        "payments": External("payments", "api.payments.example", 8080, "mocks/payments"),
+        "mail": External("mail", "smtp.example"),
+    }
+    assert found.endpoints == (("web", 9000),)
+    assert found.profiles == {"default": {"replicas": 1, "network": "closed"}, "load": {"replicas": 5}}
+    assert found.suites == (
+        Suite("integration", ("pytest", "-q"), "tests", ".venv/bin/python", 300.0, 2, {"A": "1"}),
+        Suite("smoke", ("sh", "-c", "echo $X"), timeout=30.0),
+    )
+    assert found.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("extension", "message"),
+    [
+        ("secret: [A]", "'secret' is not known here; allowed are secrets, externals, endpoints, profiles, tests"),
+        ("secrets: [SECRET, 'a b']", "is no name of a variable"),
+        ("secrets: SECRET", "allowed is a list"),
+        ("secrets: [SECRET, NOWHERE]", "'NOWHERE' is neither a variable"),
+        ("externals: {pay: {}}", "'host' is missing"),
+        ("externals: {pay: {host: 'a b'}}", "no host name"),
+        ("externals: {pay: {host: a, port: 70000}}", "70000 is no port"),
+        ("externals: {pay: {host: a, mock: /abs}}", "path of one host"),
+        ("externals: {pay: {host: a, mock: ../up}}", "leaves the commit's tree"),
+        ("externals: {pay: {host: a, mocks: m}}", "allowed are host, port, mock"),
+        ("externals: {web: {host: a}}", "no name for a third party"),
+        ("externals: {relay: {host: a}}", "no name for a third party"),
+        ("externals: {pay: {host: WEB}}", "is the name of service 'web'"),
+        ("endpoints: [web]", "allowed is SERVICE:PORT"),
+        ("endpoints: ['web:0']", "allowed is SERVICE:PORT"),
+        ("endpoints: ['db:1']", "no service of the clone; services are web"),
+        ("profiles: {default: {replicas: 0}}", "whole number from 1"),
+        ("profiles: {default: {network: ajar}}", "allowed are closed, open"),
+        ("profiles: {default: {size: 1}}", "allowed are replicas, network"),
+        ("tests: {unit: {}}", "'command' is missing"),
+        ("tests: {unit: {command: ''}}", "the command is empty"),
+        ("tests: {unit: {command: x, timeout: 0}}", "above 0"),
+        ("tests: {unit: {command: x, timeout: 0s}}", "above 0"),
+        ("tests: {unit: {command: x, workers: 0}}", "whole number from 1"),
+        ("tests: {unit: {command: x, folder: ../..}}", "leaves the commit's tree"),
+        ("tests: {unit: {command: x, retries: 2}}", "allowed are command"),
+        ("tests: {'../x': {command: x}}", "no name for a suite"),
+    ],
+)
+def test_the_extension_is_strict(extension: str, message: str) -> None:
+    with pytest.raises(TopologyError, match=re.escape(message)) as caught:
+        extended(extension)
+    assert caught.value.where.line >= 4
+    assert caught.value.where.path.startswith("x-understudy")
+
+
+SECRETS = """
+services:
+  db: {image: postgres, environment: {POSTGRES_PASSWORD: "${DB_PASSWORD:?no}"}}
+  app:
+    image: x
+    command: serve --dsn postgres://app:${DB_PASSWORD-short}@db/x
+    environment: [DB_PASSWORD, "URL=$URL", "MIXED=a-${DB_PASSWORD}-b"]
+    healthcheck: {test: "check $DB_PASSWORD"}
+x-understudy: {secrets: [DB_PASSWORD]}
+"""
+
+
+@pytest.mark.parametrize("variables", [{}, {"DB_PASSWORD": "hunter22", "URL": "redis://:hunter22@cache"}])
+def test_an_interpolated_secret_never_enters_the_topology(variables: dict[str, str]) -> None:
+    found = load(SECRETS, **variables)
+    token = secret_token("DB_PASSWORD")
+    assert found.services["db"].environment == {"POSTGRES_PASSWORD": token}
+    app = found.services["app"]
+    assert app.command == ("serve", "--dsn", f"postgres://app:{token}@db/x")
+    assert app.environment["DB_PASSWORD"] == token
+    assert app.environment["MIXED"] == f"a-{token}-b"
+    assert app.healthcheck is not None
+    assert app.healthcheck.test == ("CMD-SHELL", f"check {token}")
+    assert app.environment["URL"] == (f"redis://:{token}@cache" if variables else "")
+    assert "hunter22" not in canonical_json(topology_data(found))
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["image: 'x:${S}'", "build: {context: ., args: {A: $S}}", "labels: {a: $S}", "user: $S", "volumes: ['./$S:/x']"],
+)
+def test_a_secret_stands_only_where_it_can_be_made_anew(place: str) -> None:
+    image = "" if place.startswith("image") else "image: x, "
+    with pytest.raises(TopologyError, match="the secret S is interpolated here"):
+        load(f"services: {{web: {{{image}{place}}}}}\nx-understudy: {{secrets: [S]}}", S="hunter22")
+
+
+def test_secrets_of_one_value_stay_equal() -> None:
+    text = """
+services:
+  db: {image: postgres, environment: {A: $FIRST, B: $SECOND, C: $THIRD}}
+x-understudy: {secrets: [FIRST, SECOND, THIRD]}
+"""
+    found = load(text, FIRST="same-value", SECOND="same-value", THIRD="other")
+    assert found.services["db"].environment == {
+        "A": secret_token("FIRST"),
+        "B": secret_token("FIRST"),
+        "C": secret_token("THIRD"),
+    }
+    assert found.secret_aliases == {"SECOND": "FIRST"}
+
+
+def test_a_secret_from_an_environment_file_is_a_literal_for_derivation() -> None:
+    text = "services: {db: {image: x, env_file: s.env}}\nx-understudy: {secrets: [DB_PASSWORD]}"
+    assert load(text).services["db"].environment == {"DB_PASSWORD": "hunter22"}
+
+
+def test_a_circle_and_a_deep_name_have_their_place() -> None:
+    with pytest.raises(TopologyError, match="turn in a circle") as caught:
+        load("services:\n  a: {image: x, depends_on: [b]}\n  b: {image: x, depends_on: [a]}\n")
+    assert caught.value.where.line in {2, 3}

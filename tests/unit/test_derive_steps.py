@@ -1,0 +1,312 @@
+"""Derivation: what each step changes, and that every difference from production is on the record with its reason."""
+
+import re
+from collections.abc import Mapping
+
+import pytest
+
+from understudy.stacks.clone import Change, Clone, Endpoint, Fidelity, Mock
+from understudy.stacks.derive import DEFAULT_PROFILE, derive, fidelity, profile_named
+from understudy.stacks.endpoints import scheme_of, variable_name
+from understudy.stacks.sources.compose import read
+from understudy.stacks.topology import NetworkLink, Port, Topology, TopologyError
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def load(text: str) -> Topology:
+    return read(text, "compose.yaml", variables={}, read_file={}.get)
+
+
+def clone_of(
+    text: str, at_commit: str | None = None, profile: Mapping[str, object] | None = None, **unchanged: str
+) -> Clone:
+    return derive(
+        load(text),
+        load(at_commit or text),
+        commit=COMMIT,
+        profile={} if profile is None else profile,
+        unchanged_builds=unchanged,
+    )
+
+
+def at(clone: Clone, path: str) -> tuple[Change, ...]:
+    return tuple(change for change in clone.changes if change.path == path)
+
+
+def one(clone: Clone, path: str) -> tuple[str | None, str | None, Fidelity]:
+    (change,) = at(clone, path)
+    assert change.reason
+    return change.production, change.clone, change.fidelity
+
+
+QUIET = "networks: {default: {internal: true}}\n"
+WEB = "services: {web: {image: x}}\n" + QUIET
+
+
+def test_a_topology_that_needs_no_change_is_faithful() -> None:
+    clone = clone_of(WEB)
+    assert clone.changes == ()
+    assert clone.topology == load(WEB)
+    assert fidelity(clone) == {"web": Fidelity.FAITHFUL}
+
+
+def test_what_the_commit_changes_is_named_key_by_key() -> None:
+    before = """
+services:
+  web: {image: 'x:1', environment: {A: '1', B: '2'}, command: [a, b], ports: ['80'], depends_on: [old]}
+  old: {image: y}
+"""
+    after = """
+services:
+  web:
+    image: x:2
+    environment: {A: '1', B: '3', C: '4'}
+    command: [a, c]
+    ports: ['80', '81/udp']
+    healthcheck: {test: t, interval: 1.5s}
+    mem_limit: 1k
+    build: {context: w, args: {V: '1'}}
+  new: {build: ./new}
+"""
+    clone = clone_of(before + QUIET, after + QUIET)
+    found = {c.path: (c.production, c.clone) for c in clone.changes if c.reason == "changed by commit 0123456789ab"}
+    assert found == {
+        "services.web.image": ("x:1", "x:2"),
+        "services.web.environment.B": ("2", "3"),
+        "services.web.environment.C": (None, "4"),
+        "services.web.command": ('["a", "b"]', '["a", "c"]'),
+        "services.web.ports": ("80", "80, 81/udp"),
+        "services.web.depends_on": ("old started", "[]"),
+        "services.web.healthcheck.test": (None, '["CMD-SHELL", "t"]'),
+        "services.web.healthcheck.interval": (None, "1.5"),
+        "services.web.resources.memory": (None, "1024"),
+        "services.web.build.context": (None, "w"),
+        "services.web.build.dockerfile": (None, "Dockerfile"),
+        "services.web.build.args.V": (None, "1"),
+        "services.old": ("y", None),
+        "services.new": (None, "built from new"),
+    }
+    assert all(c.fidelity is Fidelity.CHANGED for c in clone.changes if "changed by commit" in c.reason)
+
+
+def test_networks_volumes_and_third_parties_count_too() -> None:
+    before = "services: {web: {image: x, volumes: ['a:/a']}}\nvolumes: {a: }\n" + QUIET
+    after = """
+services: {web: {image: x, volumes: ['b:/a'], networks: [n]}}
+volumes: {b: }
+networks: {n: {internal: true}}
+x-understudy: {externals: {pay: {host: pay.example}}}
+"""
+    found = {c.path: (c.production, c.clone) for c in clone_of(before, after).changes if "commit" in c.reason}
+    assert found == {
+        "services.web.mounts": ("volume a at /a", "volume b at /a"),
+        "services.web.networks": ("default", "n"),
+        "networks.default": ("internal network", None),
+        "networks.n": (None, "internal network"),
+        "volumes.a": ("volume", None),
+        "volumes.b": (None, "volume"),
+        "externals.pay": (None, "pay.example:80"),
+    }
+
+
+def test_hostile_values_are_kept_as_they_are() -> None:
+    after = 'services: {web: {image: x, environment: {A: "<script>\\u001b[2J\\n"}}}\n' + QUIET
+    assert one(clone_of(WEB, after), "services.web.environment.A")[1] == "<script>\x1b[2J\n"
+
+
+BUILT = "services: {web: {image: 'shop/web:1', build: ./web}}\n" + QUIET
+
+
+def test_the_same_build_context_runs_productions_image() -> None:
+    clone = clone_of(BUILT, web="shop/web@sha256:aa")
+    assert clone.unchanged_builds == {"web": "shop/web@sha256:aa"}
+    assert one(clone, "services.web.image") == ("shop/web@sha256:aa", "shop/web@sha256:aa", Fidelity.FAITHFUL)
+    assert fidelity(clone) == {"web": Fidelity.FAITHFUL}
+
+
+@pytest.mark.parametrize(
+    ("after", "unchanged"),
+    [
+        (BUILT, {}),
+        (BUILT.replace("./web", "{context: ./web, args: {A: b}}"), {"web": "shop/web:1"}),
+    ],
+    ids=["context differs", "arguments differ"],
+)
+def test_any_other_build_is_a_change(after: str, unchanged: dict[str, str]) -> None:
+    clone = clone_of(BUILT, after, **unchanged)
+    assert clone.unchanged_builds == {}
+    assert one(clone, "services.web.image") == ("shop/web:1", "built from web at 0123456789ab", Fidelity.CHANGED)
+
+
+def test_replicas_are_scaled_by_the_profile() -> None:
+    text = "services: {web: {image: x, scale: 5}, api: {image: x, scale: 2}, one: {image: x}}\n" + QUIET
+    clone = clone_of(text, profile={"replicas": 2})
+    assert [service.replicas for service in clone.topology.services.values()] == [2, 2, 1]
+    assert one(clone, "services.web.replicas") == ("5", "2", Fidelity.SCALED)
+    assert len(clone.changes) == 1
+    assert fidelity(clone)["web"] is Fidelity.SCALED
+    assert [s.replicas for s in clone_of(text).topology.services.values()] == [5, 2, 1]
+
+
+def test_a_replica_cannot_have_another_services_name() -> None:
+    text = "services: {web: {image: x, scale: 3}, web-2: {image: x}}"
+    with pytest.raises(TopologyError, match="replica 2 of 'web' would have the name of 'web-2'"):
+        clone_of(text)
+    assert clone_of(text, profile={"replicas": 1}).topology.services["web"].replicas == 1
+
+
+def test_host_ports_and_container_names_go_and_the_name_stays_an_alias() -> None:
+    clone = clone_of(
+        "services: {web: {image: x, container_name: shopweb,"
+        " ports: ['127.0.0.1:8080:80', '8081:80', '81', '53:53/udp'],"
+        " networks: {default: {aliases: [w]}}}}\n" + QUIET
+    )
+    web = clone.topology.services["web"]
+    assert web.ports == (Port(80), Port(81), Port(53, protocol="udp"))
+    assert web.container_name is None
+    assert web.networks == (NetworkLink("default", ("w", "shopweb")),)
+    assert [c.production for c in at(clone, "services.web.ports.80/tcp")] == ["127.0.0.1:8080:80", "8081:80"]
+    assert {c.clone for c in at(clone, "services.web.ports.80/tcp")} == {"relay:80"}
+    assert at(clone, "services.web.ports.81/tcp") == ()
+    assert one(clone, "services.web.ports.53/udp") == ("53:53/udp", None, Fidelity.MISSING)
+    assert one(clone, "services.web.container_name") == ("shopweb", None, Fidelity.CHANGED)
+
+
+def test_networks_are_closed_unless_the_profile_opens_them() -> None:
+    text = "services: {web: {image: x, networks: [a, b]}}\nnetworks: {a: , b: {internal: true}}"
+    closed = clone_of(text)
+    assert all(network.internal for network in closed.topology.networks.values())
+    assert [c.path for c in closed.changes] == ["networks.a.internal"]
+    opened = clone_of(text, profile={"network": "open"})
+    assert opened.open_network
+    assert opened.topology.networks == load(text).networks
+    assert one(opened, "profile.network") == (None, "open", Fidelity.CHANGED)
+
+
+THIRD = """
+services: {web: {image: x}}
+networks: {default: {internal: true}}
+x-understudy:
+  externals:
+    pay: {host: pay.example, port: 8080, mock: mocks/pay}
+    mail: {host: smtp.example, port: 25}
+"""
+
+
+def test_third_parties_are_mocked_or_missing() -> None:
+    clone = clone_of(THIRD)
+    assert clone.mocks == (Mock("pay", "pay.example", 8080, "mocks/pay"),)
+    assert one(clone, "externals.pay") == ("pay.example:8080", "mock of mocks/pay", Fidelity.MOCKED)
+    assert one(clone, "externals.mail") == ("smtp.example:25", None, Fidelity.MISSING)
+    assert fidelity(clone) == {"web": Fidelity.FAITHFUL, "pay": Fidelity.MOCKED, "mail": Fidelity.MISSING}
+
+
+def test_an_open_profile_reaches_what_has_no_mock() -> None:
+    clone = clone_of(THIRD, profile={"network": "open"})
+    assert one(clone, "externals.mail")[1] == "smtp.example:25"
+    assert fidelity(clone)["mail"] is Fidelity.FAITHFUL
+    assert fidelity(clone)["pay"] is Fidelity.MOCKED
+
+
+def test_volumes_start_empty() -> None:
+    clone = clone_of(
+        "services: {db: {image: x, volumes: ['data:/d', /anon, './conf:/c']}}\nvolumes: {data: }\n" + QUIET
+    )
+    missing = [c.path for c in clone.changes if c.fidelity is Fidelity.MISSING]
+    assert missing == ["volumes.data.data", "volumes.(db:/anon).data"]
+    assert fidelity(clone) == {"db": Fidelity.FAITHFUL}
+
+
+def test_labels_that_say_whose_an_object_is_are_left_out() -> None:
+    clone = clone_of(
+        "services: {web: {image: x, labels: {a: b, com.docker.compose.project: p, dev.understudy.environment: e}}}\n"
+        "networks: {default: {internal: true, labels: {dev.understudy.target: t}}}"
+    )
+    assert clone.topology.services["web"].labels == {"a": "b"}
+    assert clone.topology.networks["default"].labels == {}
+    assert [c.path for c in clone.changes] == [
+        "services.web.labels.com.docker.compose.project",
+        "services.web.labels.dev.understudy.environment",
+        "networks.default.labels.dev.understudy.target",
+    ]
+
+
+def test_endpoints_are_ports_declared_endpoints_and_mocks() -> None:
+    clone = clone_of("""
+services:
+  web: {image: 'nginx:1', ports: ['80', '8443', '53/udp', '7000']}
+  edge: {image: haproxy, expose: ['7001']}
+  api: {image: x, expose: ['9999']}
+  db: {image: 'postgres:15'}
+  mig: {image: x, ports: ['8080:80']}
+  app: {image: x, depends_on: {mig: {condition: service_completed_successfully}}}
+networks: {default: {internal: true}}
+x-understudy:
+  endpoints: ['db:5432', 'web:80', 'api:9999']
+  externals: {pay: {host: pay.example, mock: m}}
+""")
+    assert clone.endpoints == (
+        Endpoint("web", 80, "http"),
+        Endpoint("web", 8443, "https"),
+        Endpoint("web", 7000, "http"),
+        Endpoint("edge", 7001, "http"),
+        Endpoint("db", 5432, "postgresql"),
+        Endpoint("api", 9999, "tcp"),
+        Endpoint("pay", 80, "http"),
+    )
+    assert one(clone, "services.db.ports.5432/tcp") == (None, "relay:5432", Fidelity.CHANGED)
+    assert one(clone, "services.mig.ports.80/tcp") == ("8080:80", None, Fidelity.CHANGED)
+
+
+@pytest.mark.parametrize(
+    ("port", "kind", "scheme"),
+    [
+        (80, "service", "http"),
+        (3000, "service", "http"),
+        (443, "gateway", "https"),
+        (3306, "database", "mysql"),
+        (6379, "cache", "redis"),
+        (5672, "queue", "amqp"),
+        (27017, "database", "mongodb"),
+        (1234, "service", "tcp"),
+        (1234, "gateway", "http"),
+    ],
+)
+def test_schemes_are_guessed_from_the_port(port: int, kind: str, scheme: str) -> None:
+    assert scheme_of(port, kind) == scheme
+
+
+def test_endpoints_have_distinct_variables() -> None:
+    assert variable_name(Endpoint("my-api.v1", 80)) == "UNDERSTUDY_MY_API_V1_80"
+    with pytest.raises(TopologyError, match="'a-b' and 'a_b' would both"):
+        clone_of("services: {a-b: {image: x, ports: ['80']}, a_b: {image: x, ports: ['80']}}")
+
+
+def test_profiles_have_names() -> None:
+    found = load(WEB + "x-understudy: {profiles: {big: {replicas: 9}}}")
+    assert profile_named(found) == DEFAULT_PROFILE
+    assert profile_named(found, "big") == {"replicas": 9}
+    assert profile_named(load(WEB + "x-understudy: {profiles: {default: {replicas: 2}}}")) == {"replicas": 2}
+    with pytest.raises(TopologyError, match="no profile 'huge'; profiles are default, big"):
+        profile_named(found, "huge")
+
+
+@pytest.mark.parametrize(
+    "profile", [{"replicas": 0}, {"replicas": True}, {"replicas": "2"}, {"network": "x"}, {"a": 1}]
+)
+def test_a_profile_that_is_none_is_refused(profile: dict[str, object]) -> None:
+    with pytest.raises(TopologyError, match=re.escape("compose.yaml")):
+        clone_of(WEB, profile=profile)
+
+
+def test_the_order_of_the_record_is_the_same_each_time() -> None:
+    first, second = clone_of(THIRD, WEB), clone_of(THIRD, WEB)
+    assert first == second
+    assert [c.path for c in first.changes] == [c.path for c in second.changes]
+
+
+def test_production_is_not_changed() -> None:
+    production, before = load(THIRD), load(THIRD)
+    derive(production, load(WEB), commit=COMMIT, profile=DEFAULT_PROFILE, unchanged_builds={})
+    assert production == before
