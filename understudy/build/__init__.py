@@ -1,0 +1,1 @@
+"""Images are built before the stack, from the commit's own tree."""
