@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import fcntl
 import getpass
 import json
 import os
+import re
 import socket
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from understudy.errors import NotFoundError, UnderstudyError, UsageError
 from understudy.stacks.identity import parse_time
 
 __all__ = ["Lease", "LeaseExistsError", "LeaseState", "LeaseStore", "Owner", "this_process"]
+
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+"""What an id may look like as a file name; every id of understudy.stacks.identity does."""
 
 
 class LeaseState(StrEnum):
@@ -36,7 +44,11 @@ class LeaseExistsError(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The process that holds a lease. `started` is the process's start time in clock ticks since boot."""
+    """The process that holds a lease.
+
+    `boot_id` is the kernel's boot id and the PID namespace, both of which a pid belongs to (`""`: the system has no
+    /proc). `started` is the process's start time in clock ticks since boot.
+    """
 
     host: str
     boot_id: str
@@ -46,11 +58,11 @@ class Owner:
     ci_url: str = ""
 
     def alive(self) -> bool | None:
-        """Whether that very process runs still; None on another host or boot, where nobody here can know."""
-        here = this_process()
-        if (self.host, self.boot_id) != (here.host, here.boot_id):
+        """Whether that very process runs still; None on another host, boot or namespace, where nobody can know."""
+        if not self.boot_id or (self.host, self.boot_id) != (socket.gethostname(), _boot_id()):
             return None
-        return _start_time(self.pid) == self.started
+        started = _start_time(self.pid)
+        return None if started is None and _may_exist(self.pid) else started == self.started
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +104,8 @@ class Lease:
             data["owner"] = Owner(**data["owner"])
             data["state"] = LeaseState(data["state"])
             lease = cls(**data)
+            if not _ID.fullmatch(lease.id):
+                raise ValueError(f"{lease.id!r} is no id")  # noqa: TRY301 - joins the other reasons
             for moment in (lease.created, lease.expires, lease.not_after):
                 parse_time(moment)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -120,10 +134,26 @@ class LeaseStore:
                 f"Leases are kept beside the Pulumi state, and {backend!r} is not a file:// backend.",
                 hint="Name a folder that every machine with this backend shares: --lease-dir or UNDERSTUDY_LEASE_DIR.",
             )
-        return cls(Path(parts.netloc + parts.path).expanduser() / ".understudy" / "leases")
+        return cls(Path(unquote(parts.netloc + parts.path)).expanduser() / ".understudy" / "leases")
 
     def _path(self, environment: str) -> Path:
+        """Ids come from the command line too: one that is no file name is no environment."""
+        if not _ID.fullmatch(environment):
+            raise NotFoundError(
+                f"There is no environment {environment!r} on this backend.",
+                hint="`understudy list` shows what is there.",
+            )
         return self.folder / f"{environment}.json"
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One change at a time: an update must not bring back a lease that somebody closes meanwhile."""
+        handle = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
 
     def create(self, lease: Lease) -> None:
         """Write a new lease, whole or not at all.
@@ -132,27 +162,32 @@ class LeaseStore:
             LeaseExistsError: there is one of this id.
             UnderstudyError: the folder cannot be written.
         """
+        path = self._path(lease.id)
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             staged = self._stage(lease)
             try:
-                os.link(staged, self._path(lease.id))
+                os.link(staged, path)
+            except FileExistsError as error:
+                raise LeaseExistsError(
+                    f"Environment {lease.id} has a lease already.",
+                    hint=f"`understudy list` shows it; `understudy down {lease.id}` removes it.",
+                ) from error
             finally:
                 staged.unlink()
-        except FileExistsError as error:
-            raise LeaseExistsError(
-                f"Environment {lease.id} has a lease already.",
-                hint=f"`understudy list` shows it; `understudy down {lease.id}` removes it.",
-            ) from error
         except OSError as error:
             raise UnderstudyError(f"Wrote a lease to {self.folder}, and it failed: {error}.") from error
 
     def _stage(self, lease: Lease) -> Path:
         handle, path = tempfile.mkstemp(dir=self.folder, prefix=".lease-")
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
-            out.write(lease.to_json())
-            out.flush()
-            os.fsync(out.fileno())
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as out:
+                out.write(lease.to_json())
+                out.flush()
+                os.fsync(out.fileno())
+        except BaseException:
+            Path(path).unlink(missing_ok=True)
+            raise
         return Path(path)
 
     def read(self, environment: str) -> Lease:
@@ -173,46 +208,114 @@ class LeaseStore:
             raise UnderstudyError(f"Read the lease {self._path(environment)}, and it failed: {error}.") from error
 
     def update(self, lease: Lease, **changes: object) -> Lease:
-        """Replace a lease by itself with some fields changed, and return that."""
-        changed = replace(lease, **changes)  # type: ignore[arg-type]  # fields of Lease by name
-        staged = self._stage(changed)
-        staged.replace(self._path(lease.id))
+        """Change some fields of a lease as it is on disk now, atomically, and return it; others' changes are kept.
+
+        Raises:
+            NotFoundError: it was closed meanwhile.
+            UnderstudyError: it cannot be written.
+        """
+        path = self._path(lease.id)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with self._locked():
+                changed = replace(self.read(lease.id), **changes)  # type: ignore[arg-type]  # fields of Lease by name
+                self._stage(changed).replace(path)
+        except OSError as error:
+            raise UnderstudyError(f"Changed the lease {path}, and it failed: {error}.") from error
         return changed
 
     def close(self, environment: str) -> None:
-        """Remove a lease; one that is gone is no error."""
-        self._path(environment).unlink(missing_ok=True)
+        """Remove a lease; one that is gone is no error.
+
+        Raises:
+            UnderstudyError: it cannot be removed.
+        """
+        path = self._path(environment)
+        try:
+            with self._locked():
+                path.unlink(missing_ok=True)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise UnderstudyError(f"Removed the lease {path}, and it failed: {error}.") from error
 
     def list(self) -> tuple[tuple[Lease, ...], tuple[str, ...]]:
-        """All leases, oldest first, and the files that are no readable lease (never silently skipped)."""
+        """All leases, oldest first, and the files that are no readable lease (never silently skipped).
+
+        Raises:
+            UnderstudyError: the folder cannot be listed, so that nothing is known.
+        """
         leases: list[Lease] = []
         broken: list[str] = []
-        for path in sorted(self.folder.glob("*.json")):
+        for path in self._files():
             try:
-                leases.append(Lease.from_json(path.read_text(encoding="utf-8")))
+                lease = Lease.from_json(path.read_text(encoding="utf-8"))
             except FileNotFoundError:
                 continue
             except (OSError, ValueError):
                 broken.append(str(path))
+                continue
+            if lease.id == path.stem:
+                leases.append(lease)
+            else:
+                broken.append(str(path))
         return tuple(sorted(leases, key=lambda lease: (lease.created, lease.id))), tuple(broken)
+
+    def _files(self) -> tuple[Path, ...]:
+        try:
+            files = sorted(self.folder.iterdir())
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise UnderstudyError(f"Listed the leases in {self.folder}, and it failed: {error}.") from error
+        return tuple(path for path in files if path.suffix == ".json" and path.name[0] != ".")
 
 
 def this_process(ci_url: str = "") -> Owner:
     """The owner record of the running process."""
     return Owner(
         host=socket.gethostname(),
-        boot_id=_read("/proc/sys/kernel/random/boot_id").strip(),
+        boot_id=_boot_id(),
         pid=os.getpid(),
         started=_start_time(os.getpid()) or 0,
-        user=getpass.getuser(),
+        user=_user(),
         ci_url=ci_url,
     )
 
 
+def _user() -> str:
+    """The user's name; its number where a container gave it none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def _boot_id() -> str:
+    boot = _read("/proc/sys/kernel/random/boot_id").strip()
+    try:
+        return f"{boot}/{Path('/proc/self/ns/pid').readlink()}" if boot else ""
+    except OSError:
+        return boot
+
+
 def _start_time(pid: int) -> int | None:
-    """Field 22 of /proc/PID/stat (proc(5)); None when there is no such process."""
-    text = _read(f"/proc/{pid}/stat")
-    return int(text.rpartition(")")[2].split()[19]) if text else None
+    """Field 22 of /proc/PID/stat (proc(5)); None when it cannot be read, 0 when the process has ended (state Z, X)."""
+    fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    if not fields:
+        return None
+    return 0 if fields[0] in "ZX" else int(fields[19])
+
+
+def _may_exist(pid: int) -> bool:
+    """Whether a process that /proc does not show is there all the same (a /proc mounted with hidepid, proc(5))."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
 
 
 def _read(path: str) -> str:

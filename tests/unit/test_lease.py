@@ -1,0 +1,211 @@
+"""The lease: made once, changed whole, never skipped in silence, and its owner known for alive or not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from understudy import lease as module
+from understudy.errors import NotFoundError, UnderstudyError, UsageError
+from understudy.lease import Lease, LeaseExistsError, LeaseState, LeaseStore, Owner, this_process
+
+
+def a_lease(environment: str = "eabc", **changes: object) -> Lease:
+    made = Lease(
+        id=environment,
+        target="docker:X",
+        project="understudy",
+        stack=environment,
+        backend="file:///s",
+        repository="/r",
+        topology="compose.yaml",
+        commit="0" * 40,
+        branch="a$(touch${IFS}x)",
+        owner=this_process("https://ci.example/1"),
+        created="2026-01-01T00:00:00Z",
+        expires="2026-01-01T01:00:00Z",
+        not_after="2026-01-02T00:00:00Z",
+    )
+    return replace(made, **changes)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LeaseStore:
+    return LeaseStore(tmp_path / "leases")
+
+
+def test_what_is_written_is_read(store: LeaseStore) -> None:
+    lease = a_lease(suites=[{"name": "unit"}])
+    store.create(lease)
+    assert store.read("eabc") == lease
+    assert store.list() == ((lease,), ())
+    path = store.folder / "eabc.json"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert store.folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_of_twenty_only_one_creates(store: LeaseStore) -> None:
+    barrier = threading.Barrier(20)
+
+    def create(number: int) -> bool:
+        barrier.wait(20)
+        try:
+            store.create(a_lease(run_folder=str(number)))
+        except LeaseExistsError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(20) as pool:
+        results = list(pool.map(create, range(20)))
+    assert results.count(True) == 1
+    assert store.read("eabc").run_folder == str(results.index(True))
+    assert [path.name for path in store.folder.iterdir()] == ["eabc.json"]
+
+
+def test_readers_never_see_half_a_lease_and_no_change_is_lost(store: LeaseStore) -> None:
+    lease = a_lease()
+    store.create(lease)
+    done = threading.Event()
+    seen: list[tuple[str, ...]] = []
+
+    def look() -> None:
+        while not done.is_set():
+            leases, broken = store.list()
+            seen.append((*broken, *(["gone"] if len(leases) != 1 else [])))
+
+    with ThreadPoolExecutor(3) as pool:
+        looking = pool.submit(look)
+        first = pool.submit(lambda: [store.update(lease, run_folder=str(n)) for n in range(40)])
+        second = pool.submit(lambda: [store.update(lease, tree=str(n)) for n in range(40)])
+        first.result(30)
+        second.result(30)
+        done.set()
+        looking.result(30)
+    assert not any(seen)
+    assert seen
+    assert (store.read("eabc").run_folder, store.read("eabc").tree) == ("39", "39")
+
+
+def test_an_update_returns_what_it_wrote_and_does_not_revive_the_closed(store: LeaseStore) -> None:
+    lease = a_lease()
+    store.create(lease)
+    assert store.update(lease, state=LeaseState.READY) == store.read("eabc")
+    assert store.read("eabc").state is LeaseState.READY
+    store.close("eabc")
+    store.close("eabc")
+    with pytest.raises(NotFoundError):
+        store.update(lease, state=LeaseState.TESTING)
+    assert store.list() == ((), ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        a_lease().to_json()[:-40],
+        a_lease().to_json().replace("2026-01-01T01:00:00Z", "soon"),
+        a_lease().to_json().replace('"provisioning"', '"dreaming"'),
+        a_lease().to_json().replace('"stack"', '"stuck"'),
+        a_lease("../x").to_json(),
+        a_lease("other").to_json(),
+    ],
+)
+def test_a_broken_file_is_listed_as_broken(store: LeaseStore, text: str) -> None:
+    store.create(a_lease("egood"))
+    broken = store.folder / "ebad.json"
+    broken.write_text(text, encoding="utf-8")
+    leases, files = store.list()
+    assert [lease.id for lease in leases] == ["egood"]
+    assert files == (str(broken),)
+
+
+def test_a_lease_that_cannot_be_read_is_an_error(store: LeaseStore) -> None:
+    store.create(a_lease())
+    (store.folder / "eabc.json").write_bytes(b"\xff")
+    with pytest.raises(UnderstudyError, match="Read the lease"):
+        store.read("eabc")
+
+
+def test_a_folder_that_cannot_be_listed_is_not_an_empty_one(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    store = LeaseStore(tmp_path / "file")
+    for act in (store.list, lambda: store.create(a_lease()), lambda: store.close("eabc")):
+        with pytest.raises(UnderstudyError, match="failed"):
+            act()
+    assert LeaseStore(tmp_path / "nowhere").list() == ((), ())
+    LeaseStore(tmp_path / "nowhere").close("eabc")
+
+
+@pytest.mark.parametrize("environment", ["../x", "/etc/passwd", "", ".lock", "a/b", "a\n", "x" * 200])
+def test_what_is_no_id_is_no_environment(store: LeaseStore, environment: str) -> None:
+    with pytest.raises(NotFoundError):
+        store.read(environment)
+    with pytest.raises(NotFoundError):
+        store.close(environment)
+
+
+def test_leases_are_oldest_first(store: LeaseStore) -> None:
+    for name, created in (("eb", "2026-01-02T00:00:00Z"), ("ea", "2026-01-03T00:00:00Z")):
+        store.create(a_lease(name, created=created))
+    assert [lease.id for lease in store.list()[0]] == ["eb", "ea"]
+
+
+def test_leases_lie_beside_the_state(tmp_path: Path) -> None:
+    assert LeaseStore.beside(f"file://{tmp_path}").folder == tmp_path / ".understudy/leases"
+    assert LeaseStore.beside("file://~/x").folder == Path.home() / "x/.understudy/leases"
+    assert LeaseStore.beside("s3://bucket", str(tmp_path)).folder == tmp_path
+    with pytest.raises(UsageError, match="s3://bucket"):
+        LeaseStore.beside("s3://bucket")
+
+
+def test_a_running_process_is_alive_and_an_ended_one_is_not() -> None:
+    assert this_process().alive() is True
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    owner = replace(this_process(), pid=process.pid, started=module._start_time(process.pid) or -1)
+    assert owner.alive() is True
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert owner.alive() is False, "a zombie does nothing any more"
+    process.communicate()
+    assert owner.alive() is False
+
+
+def test_a_pid_that_another_process_has_now_is_not_its_owner() -> None:
+    assert replace(this_process(), started=1).alive() is False
+
+
+@pytest.mark.parametrize("change", [{"host": "elsewhere"}, {"boot_id": "another"}, {"boot_id": ""}])
+def test_nobody_here_knows_of_another_host_or_boot(change: dict[str, str]) -> None:
+    assert replace(this_process(), **change).alive() is None
+
+
+def test_a_process_that_proc_hides_may_be_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = this_process()
+    real = module._read
+    monkeypatch.setattr(module, "_read", lambda path: "" if path.endswith("/stat") else real(path))
+    assert owner.alive() is None
+
+
+def test_a_user_without_a_name_has_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    assert this_process().user == str(os.getuid())
+
+
+def test_an_owner_says_where_it_runs() -> None:
+    owner = this_process("https://ci.example/1")
+    assert isinstance(owner, Owner)
+    assert (owner.pid, owner.ci_url) == (os.getpid(), "https://ci.example/1")
+    assert owner.started > 0
