@@ -27,8 +27,8 @@ def client() -> DockerClient:
     Raises:
         ToolError: no daemon answers.
     """
-    import docker  # noqa: PLC0415 - 0.2 s that `--help` must not pay
-    from docker.errors import DockerException  # noqa: PLC0415
+    import docker
+    from docker.errors import DockerException
 
     where = os.environ.get("DOCKER_HOST") or "the default socket"
     try:
@@ -37,7 +37,7 @@ def client() -> DockerClient:
     except DockerException as error:
         raise ToolError(
             f"Asked Docker at {where} for an answer, and got none: {error}.",
-            hint="Start or install Docker Engine, or set DOCKER_HOST to a daemon that runs; `understudy doctor` checks.",
+            hint="Start or install Docker Engine, or set DOCKER_HOST to one that runs; `understudy doctor` checks.",
         ) from error
     return made
 
@@ -48,7 +48,7 @@ def daemon_identity(docker_client: DockerClient) -> str:
     Raises:
         ToolError: the daemon does not answer, or has no id.
     """
-    from docker.errors import DockerException  # noqa: PLC0415
+    from docker.errors import DockerException
 
     try:
         identity = docker_client.info().get("ID")

@@ -104,5 +104,5 @@ class Target(Protocol):
     def logs(self, environment: str, folder: Path) -> tuple[Path, ...]:
         """Write each container's whole log, both streams, with time stamps, to `folder/<service>.log`."""
 
-    def follow(self, environment: str, services: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-        """(service, line) as they come, of the named services or of all."""
+    def lines(self, environment: str, services: tuple[str, ...], *, follow: bool) -> Iterator[tuple[str, str]]:
+        """(service, line with its time stamp) of the named services or of all; with `follow` also those to come."""

@@ -1,0 +1,205 @@
+"""The Docker target: one daemon, known by its own id, and what it holds of each environment."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from understudy.errors import NotFoundError, ProvisionError, ToolError
+from understudy.stacks.identity import LABEL, format_time
+from understudy.targets.docker_client import client as shared_client
+from understudy.targets.docker_client import daemon_identity
+from understudy.targets.docker_evidence import container_facts, log_lines, service_of, write_logs
+from understudy.targets.docker_inventory import KINDS, list_all, list_kind
+from understudy.targets.docker_sweep import sweep
+from understudy.targets.interface import ContainerFacts, Outcome, Owned, Receipt, Swept
+from understudy.targets.ownership import is_owned
+from understudy.targets.waiting import wait_all
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+__all__ = ["DockerTarget"]
+
+ENDPOINT = LABEL + "endpoint."
+"""Begins the label of a relay that names a service, a port, and (as value) the relay's own port for it."""
+
+
+class DockerTarget:
+    """A Docker daemon as a target.
+
+    Args:
+        client: of the daemon; the process's own when none is given.
+        stop: once set, waiting ends.
+        now: the clock for receipts.
+    """
+
+    def __init__(
+        self,
+        client: DockerClient | None = None,
+        *,
+        stop: threading.Event | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._given = client
+        self._stop = stop or threading.Event()
+        self._now = now
+
+    @property
+    def client(self) -> DockerClient:
+        """The daemon's client, connected when it is first needed.
+
+        Raises:
+            ToolError: no daemon answers.
+        """
+        if self._given is None:
+            self._given = shared_client()
+        return self._given
+
+    def identity(self) -> str:
+        """`docker:<daemon id>`, asked of the daemon each time.
+
+        Raises:
+            ToolError: it does not answer.
+        """
+        return daemon_identity(self.client)
+
+    def inventory(self, environment: str | None = None) -> tuple[Owned, ...]:
+        """All objects with all ownership labels, of one environment or of all.
+
+        Raises:
+            ToolError: a listing failed; nothing is known then.
+        """
+        return list_all(self.client, environment)
+
+    def sweep(self, environment: str) -> Swept:
+        """Remove all of an environment from this daemon; failures are in the result.
+
+        Raises:
+            ToolError: the daemon does not say who it is; nothing was removed.
+        """
+        return sweep(self.client, environment, self.identity())
+
+    def receipt(self, environment: str, expected: str) -> Receipt:
+        """Look again, at everything the daemon lists, whatever its filters say."""
+        looked: dict[str, int] = {}
+        left: list[Owned] = []
+        here, reason = "", ""
+        try:
+            here = self.identity()
+            if here == expected:
+                for kind in KINDS:
+                    listed = list_kind(self.client, kind)
+                    looked[kind] = len(listed)
+                    left += sorted(item for item in listed if is_owned(item.labels, environment))
+                outcome = Outcome.LEFTOVERS if left else Outcome.CLEAN
+            else:
+                outcome = Outcome.HOLD
+                reason = f"the environment was made on {expected}, and this is {here}: nothing was looked for"
+        except ToolError as error:
+            outcome, reason = Outcome.UNKNOWN, str(error)
+        taken = format_time(self._now())
+        return Receipt(environment, here or expected, outcome, taken, tuple(left), reason, looked)
+
+    def _of(self, environment: str) -> list[Owned]:
+        return [item for item in list_all(self.client, environment) if item.kind == "container"]
+
+    def wait_ready(self, environment: str, timeout: float) -> Mapping[str, float]:
+        """Wait until every container is ready and every job has exited with 0; service -> seconds waited.
+
+        Raises:
+            ProvisionError: one is dead for good or not ready in time, with its last log lines.
+            InterruptedRunError: `stop` was set.
+        """
+        return wait_all(self.client, self._of(environment), timeout, self._stop)
+
+    def endpoints(self, environment: str) -> Mapping[str, tuple[str, int]]:
+        """`<service>:<port>` -> host and port where tests reach it.
+
+        Raises:
+            ProvisionError: a relay publishes no port for an endpoint; it does not run.
+        """
+        found: dict[str, tuple[str, int]] = {}
+        for item in self._of(environment):
+            declared = {key: value for key, value in item.labels.items() if key.startswith(ENDPOINT)}
+            if not declared:
+                continue
+            published = self._published(item)
+            for key, port in sorted(declared.items()):
+                service, _, number = key.removeprefix(ENDPOINT).rpartition(".")
+                if port not in published:
+                    raise ProvisionError(
+                        f"Looked for the endpoint {service}:{number} of environment {environment}, and the relay "
+                        f"{item.name} publishes no port for it: it does not run.",
+                        hint=f"`understudy logs {environment} {service_of(item)}` says why.",
+                    )
+                found[f"{service}:{number}"] = published[port]
+        return found
+
+    def _published(self, item: Owned) -> dict[str, tuple[str, int]]:
+        """Container port -> host and port of its first binding."""
+        from docker.errors import DockerException
+
+        try:
+            ports = self.client.api.inspect_container(item.id)["NetworkSettings"]["Ports"] or {}
+        except (DockerException, OSError) as error:
+            raise ToolError(f"Asked for the ports of container {item.name}, and it failed: {error}.") from error
+        return {
+            port.removesuffix("/tcp"): (_reachable(bindings[0]["HostIp"]), int(bindings[0]["HostPort"]))
+            for port, bindings in ports.items()
+            if bindings
+        }
+
+    def containers(self, environment: str) -> tuple[ContainerFacts, ...]:
+        """State, health and resource facts of all containers of the environment, dead ones too, by name.
+
+        Raises:
+            ToolError: the daemon does not say.
+        """
+        facts = [container_facts(self.client, item) for item in self._of(environment)]
+        return tuple(sorted((fact for fact in facts if fact is not None), key=lambda fact: fact.name))
+
+    def logs(self, environment: str, folder: Path) -> tuple[Path, ...]:
+        """Write each container's whole log, both streams, with time stamps, to `folder/<service>.log`.
+
+        Raises:
+            ExportError: a log could not be read or written; all the others are written.
+            ToolError: the daemon does not list its containers.
+        """
+        return write_logs(self.client, tuple(self._of(environment)), folder)
+
+    def lines(self, environment: str, services: tuple[str, ...], *, follow: bool) -> Iterator[tuple[str, str]]:
+        """(service, line) as they come, of the named services (with their replicas) or of all.
+
+        Raises:
+            NotFoundError: the environment has no such service.
+        """
+        items = self._of(environment)
+        known = {service_of(item) for item in items}
+        for name in services:
+            if not any(_is(name, service) for service in known):
+                raise NotFoundError(
+                    f"Looked for service {name!r} in environment {environment}, and there is none.",
+                    hint=f"It has: {', '.join(sorted(known)) or 'no container'}.",
+                )
+        chosen = [i for i in items if not services or any(_is(name, service_of(i)) for name in services)]
+        return log_lines(self.client, tuple(chosen), follow=follow)
+
+
+def _is(name: str, service: str) -> bool:
+    """Whether a logical name is that of a service or of a replica of it (`web`, `web.2`)."""
+    head, _, number = service.rpartition(".")
+    return service == name or (head == name and number.isdigit())
+
+
+def _reachable(bound: str) -> str:
+    """The address to dial for a port bound at `bound`; a wildcard on a remote daemon is that daemon's host."""
+    if bound not in {"", "0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+        return bound
+    remote = urlsplit(os.environ.get("DOCKER_HOST", ""))
+    return remote.hostname or "127.0.0.1" if remote.scheme in {"tcp", "ssh", "http", "https"} else "127.0.0.1"

@@ -1,0 +1,76 @@
+"""What a Docker daemon holds: containers, networks and volumes, listed by label and checked again by us."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from understudy.errors import ToolError
+from understudy.stacks.identity import OWNERSHIP
+from understudy.targets.interface import Owned
+from understudy.targets.ownership import ENVIRONMENT, is_owned
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+__all__ = ["KINDS", "labels_of", "list_all", "list_kind"]
+
+KINDS = ("container", "network", "volume")
+"""In the order of removal: a network or volume in use cannot be removed."""
+
+
+def list_kind(client: DockerClient, kind: str, filters: Mapping[str, list[str]] | None = None) -> list[Owned]:
+    """Every object of one kind that the filters let through, ours or not, dead containers too.
+
+    Raises:
+        ToolError: the listing failed or is not whole, so that nothing is known.
+    """
+    from docker.errors import DockerException
+
+    chosen = dict(filters or {})
+    try:
+        if kind == "container":
+            rows = client.api.containers(all=True, filters=chosen)
+            return [Owned(kind, row["Id"], _container_name(row), row.get("Labels") or {}) for row in rows]
+        if kind == "network":
+            rows = client.api.networks(filters=chosen)
+            return [Owned(kind, row["Id"], row["Name"], row.get("Labels") or {}) for row in rows]
+        answer = client.api.volumes(filters=chosen)
+    except (DockerException, OSError) as error:
+        raise ToolError(f"Listed the {kind}s of the Docker daemon, and it failed: {error}.") from error
+    if answer.get("Warnings"):
+        raise ToolError(f"Listed the volumes of the Docker daemon, and it warns: {answer['Warnings']}.")
+    return [Owned(kind, row["Name"], row["Name"], row.get("Labels") or {}) for row in answer["Volumes"] or ()]
+
+
+def list_all(client: DockerClient, environment: str | None) -> tuple[Owned, ...]:
+    """All objects with all ownership labels, of one environment or of all, sorted by kind and id.
+
+    Raises:
+        ToolError: a listing failed.
+    """
+    labels = [*OWNERSHIP, *([f"{ENVIRONMENT}={environment}"] if environment else [])]
+    found = [item for kind in KINDS for item in list_kind(client, kind, {"label": labels})]
+    return tuple(sorted(item for item in found if is_owned(item.labels, environment)))
+
+
+def labels_of(client: DockerClient, item: Owned) -> dict[str, str]:
+    """The object's labels as they are now.
+
+    Raises:
+        docker.errors.NotFound: it is gone.
+        docker.errors.DockerException: the daemon does not say.
+    """
+    facts: dict[str, Any]
+    if item.kind == "container":
+        facts = client.api.inspect_container(item.id)["Config"]
+    elif item.kind == "network":
+        facts = client.api.inspect_network(item.id)
+    else:
+        facts = client.api.inspect_volume(item.name)
+    return dict(facts.get("Labels") or {})
+
+
+def _container_name(row: Mapping[str, Any]) -> str:
+    names = row.get("Names") or [row["Id"]]
+    return str(names[0]).removeprefix("/")

@@ -1,0 +1,124 @@
+"""Removal by label: containers with their anonymous volumes, then networks, then volumes, each looked at before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from understudy.errors import ToolError
+from understudy.stacks.identity import OWNERSHIP
+from understudy.targets.docker_inventory import KINDS, labels_of, list_kind
+from understudy.targets.interface import Owned, Swept
+from understudy.targets.ownership import ENVIRONMENT, is_owned, refusal
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+__all__ = ["PARALLEL", "sweep"]
+
+PARALLEL = 8
+"""Removals at once: the daemon is the limit, and parallel endpoint changes can lose its counter (moby issue 42119)."""
+
+PATIENCE = 10.0
+"""Seconds for what passes by itself: a removal in progress, an endpoint that is being released."""
+
+_BUSY = ("active endpoints", "in use", "already in progress")
+
+
+def sweep(client: DockerClient, environment: str, identity: str, patience: float = PATIENCE) -> Swept:
+    """Remove all that carries all ownership labels of `environment` and names this target.
+
+    A failure, of a listing too, is recorded and never stops the rest.
+
+    Args:
+        client: of the daemon.
+        environment: its id.
+        identity: the target's identity, just asked.
+        patience: seconds for each object that is busy.
+    """
+    removed: list[Owned] = []
+    failed: list[tuple[Owned, str]] = []
+    for kind in KINDS:
+        try:
+            labels = [*OWNERSHIP, f"{ENVIRONMENT}={environment}"]
+            listed = list_kind(client, kind, {"label": labels})
+        except ToolError as error:
+            failed.append((Owned(kind, "", "(all)"), str(error)))
+            continue
+        items = sorted(item for item in listed if is_owned(item.labels, environment))
+        with ThreadPoolExecutor(PARALLEL, thread_name_prefix="sweep") as pool:
+            reasons = pool.map(lambda item: _remove(client, item, environment, identity, patience), items)
+            for item, reason in zip(items, reasons, strict=True):
+                if reason:
+                    failed.append((item, reason))
+                else:
+                    removed.append(item)
+    return Swept(tuple(removed), tuple(failed))
+
+
+def _remove(client: DockerClient, item: Owned, environment: str, identity: str, patience: float) -> str:
+    """Remove one object; return why it could not be, or nothing. What is gone counts as removed."""
+    from docker.errors import APIError, DockerException, NotFound
+
+    deadline = time.monotonic() + patience
+    pause = 0.1
+    while True:
+        try:
+            kept = refusal(labels_of(client, item), environment, identity)
+            if kept:
+                return kept
+            _REMOVERS[item.kind](client, item)
+        except NotFound:
+            return ""
+        except APIError as error:
+            reason = str(error.explanation or error)
+            busy = any(word in reason for word in _BUSY)
+            if not busy or time.monotonic() > deadline:
+                return _explained(item, reason)
+            time.sleep(pause)
+            pause = min(2 * pause, 1.0)
+        except (DockerException, OSError) as error:
+            return str(error)
+        else:
+            return ""
+
+
+def _remove_container(client: DockerClient, item: Owned) -> None:
+    client.api.remove_container(item.id, v=True, force=True)
+
+
+def _remove_network(client: DockerClient, item: Owned) -> None:
+    """Disconnect what is still joined (its containers are gone or strangers'), then remove."""
+    from docker.errors import APIError, NotFound
+
+    joined = client.api.inspect_network(item.id).get("Containers") or {}
+    for container in joined:
+        try:
+            client.api.disconnect_container_from_network(container, item.id, force=True)
+        except NotFound:
+            continue
+        except APIError:
+            continue  # the removal below says what is still in the way
+    client.api.remove_network(item.id)
+
+
+def _remove_volume(client: DockerClient, item: Owned) -> None:
+    client.api.remove_volume(item.name)
+
+
+_REMOVERS: dict[str, Callable[[DockerClient, Owned], None]] = {
+    "container": _remove_container,
+    "network": _remove_network,
+    "volume": _remove_volume,
+}
+
+
+def _explained(item: Owned, reason: str) -> str:
+    if item.kind == "network" and "active endpoints" in reason:
+        return (
+            f"{reason}. If no container is joined to it, the daemon has lost count of its endpoints "
+            "(moby issue 42119): it can be removed after a restart of the daemon."
+        )
+    return reason

@@ -1,0 +1,33 @@
+"""Whose an object is: all ownership labels decide, never a name and never one label alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from understudy.stacks.identity import LABEL, OWNERSHIP
+
+__all__ = ["ENVIRONMENT", "TARGET", "is_owned", "refusal"]
+
+ENVIRONMENT = LABEL + "environment"
+TARGET = LABEL + "target"
+
+
+def is_owned(labels: Mapping[str, str] | None, environment: str | None = None) -> bool:
+    """Whether every ownership label has a value, and that of the environment is the one asked for (None: any)."""
+    if not labels or not all(labels.get(key) for key in OWNERSHIP):
+        return False
+    return environment is None or labels[ENVIRONMENT] == environment
+
+
+def refusal(labels: Mapping[str, str] | None, environment: str, identity: str) -> str:
+    """Why an object must not be removed for this environment on this target; `""` when it may be.
+
+    An object whose target label names another daemon came here with a copied disk or a restored backup: it is kept
+    and reported.
+    """
+    if not is_owned(labels, environment):
+        return "it does not carry all ownership labels of this environment any more; kept"
+    named = (labels or {})[TARGET]
+    if named != identity:
+        return f"its label names the target {named}, and this is {identity}; kept"
+    return ""
