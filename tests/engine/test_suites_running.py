@@ -1,0 +1,493 @@
+"""The test stage with real processes: pytest, xdist, other commands, and what they leave behind."""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+import threading
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from understudy.progress import Progress, State, silent
+from understudy.stacks.topology import Suite
+from understudy.suites.contract import Contract, EndpointAddress
+from understudy.suites.results import Outcome, SuiteResult, SuitesResult, SuiteStatus
+from understudy.suites.runner import run_suites
+
+VALUE = "generated-0123456789"
+CONTRACT = Contract("e1", (EndpointAddress("db", 5432, "127.0.0.1", 32001),), {"DB_PASSWORD": VALUE})
+SLOW = """
+    import os, pathlib, time
+    def test_slow():
+        pathlib.Path("pid").write_text(str(os.getpid()))
+        pathlib.Path("begun").touch()
+        time.sleep(30)
+        pathlib.Path("ended").touch()
+    def test_later():
+        pathlib.Path("later").touch()
+"""
+WAIT = """
+    import pathlib, time
+    def wait_for(path):
+        deadline = time.monotonic() + 20
+        while not pathlib.Path(path).exists():
+            assert time.monotonic() < deadline, f"{path} did not appear"
+            time.sleep(0.01)
+"""
+FAILS = (
+    WAIT
+    + """
+    def test_fails():
+        wait_for("../slow/begun")
+        assert False, "broken"
+"""
+)
+
+
+class Stage:
+    """A project in a folder of its own, and runs of its suites."""
+
+    def __init__(self, base: Path) -> None:
+        self.project = base / "project"
+        self.project.mkdir()
+        self.folder = base / "run"
+        self.folder.mkdir()
+        self.stop = threading.Event()
+        self.events: list[Progress] = []
+
+    def suite(self, name: str, *files: str, **options: Any) -> Suite:
+        """A pytest suite of one folder with one test file for each text."""
+        folder = self.project / name
+        folder.mkdir()
+        (folder / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider\n")
+        for number, text in enumerate(files):
+            (folder / f"test_{number}.py").write_text(textwrap.dedent(text))
+        return Suite(name, ("pytest", "-q"), **{"folder": name, "python": sys.executable, "timeout": 60.0, **options})
+
+    def command(self, name: str, code: str, **options: Any) -> Suite:
+        """A suite that is another command than pytest."""
+        folder = self.project / name
+        folder.mkdir()
+        (folder / "check.py").write_text(textwrap.dedent(code))
+        return Suite(name, (sys.executable, "check.py"), **{"folder": name, "timeout": 60.0, **options})
+
+    def run(self, *suites: Suite, **options: Any) -> SuitesResult:
+        given = {"workers": 1, "fail_fast": True, "listener": self.events.append, **options}
+        return run_suites(suites, project=self.project, contract=CONTRACT, folder=self.folder, stop=self.stop, **given)
+
+    def one(self, suite: Suite, **options: Any) -> SuiteResult:
+        (result,) = self.run(suite, **options).suites
+        return result
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path)
+
+
+def junit(path: Path) -> ET.Element:
+    return ET.parse(path).getroot()  # noqa: S314 - our own document
+
+
+def running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in {"Z", "X"}
+
+
+def outcomes(suite: SuiteResult) -> dict[str, str]:
+    return {case.id.rpartition("::")[2]: case.outcome.value for case in suite.cases}
+
+
+def message(suite: SuiteResult, name: str) -> str:
+    return next(case.message for case in suite.cases if case.id.endswith(name))
+
+
+def test_a_suite_gets_the_contract_and_no_credential(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_ACCESS_TOKEN", "AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN"):
+        monkeypatch.setenv(name, "canary")
+    suite = stage.suite(
+        "api",
+        f"""
+        import json, os, pathlib, subprocess
+        def test_contract():
+            assert os.environ["UNDERSTUDY_DB_5432_URL"] == "tcp://127.0.0.1:32001"
+            assert os.environ["UNDERSTUDY_SECRET_DB_PASSWORD"] == "{VALUE}"
+            assert os.environ["OWN"] == "1"
+            document = json.loads(pathlib.Path(os.environ["UNDERSTUDY_CONTRACT"]).read_text())
+            assert document["endpoints"]["db:5432"]["host_port"] == 32001
+        def test_canaries():
+            whole = pathlib.Path("/proc/self/environ").read_text() + repr(dict(os.environ))
+            assert "canary" not in whole
+            assert "canary" not in subprocess.run(["env"], capture_output=True, text=True, check=True).stdout
+        """,
+        environment={"OWN": "1"},
+    )
+
+    result = stage.run(suite)
+
+    assert result.passed, result.suites[0].cases
+    assert result.summary() == "2 passed"
+    assert result.suites[0].files == ("suites/api/junit.xml", "suites/api/output.log", "suites/api/results.jsonl")
+    root = junit(stage.folder / "junit.xml")
+    assert (root.get("tests"), root.get("failures")) == ("2", "0")
+    assert "2 passed" in (stage.folder / "suites/api/output.log").read_text()
+    states = [event.state for event in stage.events if event.state is not State.INFO]
+    assert states == [State.STARTED, State.DONE]
+
+
+def test_workers_share_the_tests_and_each_is_reported_once(stage: Stage) -> None:
+    tests = "import pytest\n@pytest.mark.parametrize('n', range(8))\ndef test_n(n):\n    assert n != 6\n"
+
+    result = stage.one(stage.suite("api", tests), workers=2, fail_fast=False)
+
+    assert result.counts() | {"passed": 7, "failed": 1} == result.counts()
+    assert len(result.cases) == 8
+    assert {case.worker for case in result.cases} == {"gw0", "gw1"}
+    assert result.workers == 2
+
+
+def test_files_that_cannot_be_collected_are_cases(stage: Stage) -> None:
+    skipped = "import pytest\npytest.skip('whole file', allow_module_level=True)\n"
+    suite = stage.suite("api", "def test_a(): pass\n", "import a_module_that_is_not_there\n", skipped)
+
+    result = stage.one(suite, fail_fast=False)
+
+    assert outcomes(result)["test_1.py"] == "error"
+    assert outcomes(result)["test_2.py"] == "skipped"
+    assert "a_module_that_is_not_there" in message(result, "test_1.py")
+    assert (result.status, result.exit_code) == (SuiteStatus.FAILED, 2)
+
+
+def test_every_outcome_is_told_with_reason_and_output(stage: Stage) -> None:
+    result = stage.one(
+        stage.suite(
+            "api",
+            """
+            import pytest
+            @pytest.fixture
+            def broken():
+                raise RuntimeError("no fixture")
+            @pytest.fixture
+            def leaky():
+                yield
+                raise RuntimeError("no teardown")
+            def test_passes(): pass
+            def test_fails(): print("captured words"); assert 1 == 2
+            def test_setup(broken): pass
+            def test_teardown(leaky): pass
+            def test_skips(): pytest.skip("not today")
+            @pytest.mark.xfail(reason="known bug")
+            def test_xfails(): assert False
+            @pytest.mark.xfail
+            def test_xpasses(): pass
+            @pytest.mark.xfail(strict=True)
+            def test_strict(): pass
+            """,
+        ),
+        fail_fast=False,
+    )
+
+    assert outcomes(result) == {
+        "test_passes": "passed",
+        "test_fails": "failed",
+        "test_setup": "error",
+        "test_teardown": "error",
+        "test_skips": "skipped",
+        "test_xfails": "xfailed",
+        "test_xpasses": "xpassed",
+        "test_strict": "failed",
+    }
+    failed = next(case for case in result.cases if case.id.endswith("test_fails"))
+    assert failed.message == "assert 1 == 2"
+    assert "def test_fails" in failed.detail
+    assert ("Captured stdout call", "captured words\n") in failed.sections
+    assert message(result, "test_skips") == "Skipped: not today"
+    assert message(result, "test_xfails") == "known bug"
+    assert result.exit_code == 1
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_the_first_failure_stops_every_suite_and_worker(stage: Stage, workers: int) -> None:
+    slow = stage.suite("slow", SLOW, SLOW.replace('"pid"', '"pid2"').replace('"begun"', '"begun2"'))
+    failing = stage.suite(
+        "failing",
+        FAILS,
+        SLOW,
+    )
+
+    result = stage.run(slow, failing, workers=workers)
+
+    slow_result, failing_result = result.suites
+    assert failing_result.status is SuiteStatus.FAILED
+    assert slow_result.status is SuiteStatus.STOPPED
+    assert result.stopped_by == "test test_0.py::test_fails failed in suite failing"
+    assert result.stop_seconds is not None
+    assert not list(stage.project.glob("*/ended"))
+    assert not list(stage.project.glob("*/later"))
+    for path in stage.project.glob("*/pid*"):
+        assert not running(int(path.read_text())), path
+    assert outcomes(slow_result)["test_slow"] in {"interrupted", "not-run"}
+    assert slow_result.counts()["passed"] == 0
+    assert sum(slow_result.counts().values()) == 4
+    assert message(slow_result, "test_1.py::test_later").startswith("not run: test test_0.py::test_fails failed")
+    root = junit(stage.folder / "junit.xml")
+    assert root.get("tests") == str(len(list(root.iter("testcase")))) == "7"
+    assert (root.get("failures"), root.get("skipped")) == ("1", "6")
+
+
+def test_without_fail_fast_everything_runs(stage: Stage) -> None:
+    first = stage.suite("first", "def test_a(): assert False\ndef test_b(): pass\n")
+    second = stage.suite("second", "def test_c(): pass\n")
+
+    result = stage.run(first, second, fail_fast=False)
+
+    assert [suite.status for suite in result.suites] == [SuiteStatus.FAILED, SuiteStatus.PASSED]
+    assert outcomes(result.suites[0]) == {"test_a": "failed", "test_b": "passed"}
+    assert result.stopped_by == ""
+    assert result.stop_seconds is None
+
+
+def test_a_stopped_suite_tears_down_and_writes_its_summary(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("understudy.suites.process.GRACE", 20.0)
+    slow = stage.suite(
+        "slow",
+        """
+        import pathlib, pytest, time
+        @pytest.fixture
+        def kept():
+            yield
+            pathlib.Path("torn").touch()
+        def test_slow(kept):
+            pathlib.Path("begun").touch()
+            time.sleep(30)
+        """,
+    )
+    failing = stage.suite(
+        "failing", WAIT + '    def test_fails():\n        wait_for("../slow/begun")\n        assert 0\n'
+    )
+
+    stage.run(slow, failing)
+
+    assert (stage.project / "slow" / "torn").exists()
+    assert "stopped by Understudy" in (stage.folder / "suites/slow/output.log").read_text()
+    assert "1 failed" in (stage.folder / "suites/failing/output.log").read_text()
+
+
+def test_a_suite_that_ignores_sigterm_is_killed(stage: Stage) -> None:
+    slow = stage.suite("slow", "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + textwrap.dedent(SLOW))
+    failing = stage.suite(
+        "failing", WAIT + '    def test_fails():\n        wait_for("../slow/begun")\n        assert 0\n'
+    )
+
+    slow_result, _failing = stage.run(slow, failing).suites
+
+    assert slow_result.exit_code == -9
+    assert outcomes(slow_result) == {"test_slow": "interrupted", "test_later": "not-run"}
+    assert not running(int((stage.project / "slow" / "pid").read_text()))
+
+
+FORKS = """
+    import os, pathlib, time
+    def fork(name, own_group, ignore):
+        if os.fork():
+            return
+        if os.fork():
+            os._exit(0)
+        if own_group:
+            os.setpgid(0, 0)
+        if ignore:
+            import signal
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        pathlib.Path(name + ".new").write_text(str(os.getpid()))
+        os.rename(name + ".new", name)
+        time.sleep(60)
+        os._exit(0)
+    def test_forks():
+        for name, own_group, ignore in (("a", False, False), ("b", True, False), ("c", False, True)):
+            fork(name, own_group, ignore)
+            wait_for(name)
+"""
+
+
+def test_nothing_that_a_suite_started_survives_it(stage: Stage) -> None:
+    result = stage.one(stage.suite("forks", textwrap.dedent(WAIT) + textwrap.dedent(FORKS)))
+
+    assert result.status is SuiteStatus.PASSED
+    for name in "abc":
+        assert not running(int((stage.project / "forks" / name).read_text())), name
+
+
+def test_the_time_limit_of_a_suite_ends_it(stage: Stage) -> None:
+    result = stage.run(
+        stage.suite("slow", SLOW, timeout=3.0), stage.suite("good", "def test_a(): pass\n"), fail_fast=False
+    )
+
+    slow, good = result.suites
+    assert slow.status is SuiteStatus.TIMEOUT
+    assert slow.counts()["error"] == 1
+    assert slow.counts()["passed"] == 0
+    assert all("time limit of 3 s" in case.message for case in slow.cases)
+    assert good.status is SuiteStatus.PASSED
+    assert not (stage.project / "slow" / "ended").exists()
+
+
+def test_a_stop_from_outside_ends_everything(stage: Stage) -> None:
+    suite = stage.suite("slow", SLOW)
+
+    def watch() -> None:
+        begun = stage.project / "slow" / "begun"
+        while not begun.exists() and not given_up.wait(0.01):
+            pass
+        stage.stop.set()
+
+    given_up = threading.Event()
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        result = stage.run(suite)
+    finally:
+        given_up.set()
+        thread.join()
+
+    assert result.interrupted
+    assert outcomes(result.suites[0]) == {"test_slow": "interrupted", "test_later": "not-run"}
+    assert not running(int((stage.project / "slow" / "pid").read_text()))
+
+
+def test_a_listener_that_raises_leaves_no_process(stage: Stage) -> None:
+    suite = stage.suite("slow", SLOW)
+
+    def listener(event: Progress) -> None:
+        if event.state is State.INFO:
+            raise RuntimeError("the console is gone")
+
+    with pytest.raises(RuntimeError, match="console"):
+        stage.run(suite, listener=listener)
+
+    pid = stage.project / "slow" / "pid"
+    assert not pid.exists() or not running(int(pid.read_text()))
+    assert not (stage.project / "slow" / "ended").exists()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_test_that_kills_its_process_is_an_error(stage: Stage, workers: int) -> None:
+    suite = stage.suite("api", "import os\ndef test_a(): pass\ndef test_dies(): os._exit(3)\n")
+
+    result = stage.one(suite, workers=workers, fail_fast=False)
+
+    assert result.status is SuiteStatus.FAILED
+    assert outcomes(result) == {"test_a": "passed", "test_dies": "error"}
+    assert ("crashed" if workers == 2 else "exit code 3") in message(result, "test_dies")
+
+
+def test_a_suite_without_tests_does_not_pass(stage: Stage) -> None:
+    result = stage.one(stage.suite("empty", "x = 1\n"))
+
+    assert (result.status, result.exit_code) == (SuiteStatus.ERROR, 5)
+    assert [case.outcome for case in result.cases] == [Outcome.ERROR]
+
+
+def test_hostile_output_is_evidence_and_nothing_more(stage: Stage) -> None:
+    result = stage.one(
+        stage.suite(
+            "api",
+            f"""
+            import os, sys
+            import pytest
+            HOSTILE = "\\x1b[31mred\\x1b[0m \\x00 ]]> <b> \\udc80 {VALUE}"
+            @pytest.mark.parametrize("text", [HOSTILE], ids=["<x>]]>"])
+            def test_hostile(text):
+                os.write(1, b"\\xff\\xfe" + b"y" * 3_000_000)
+                print("z" * 100_000 + " end of output")
+                assert text == "", text
+            def test_forges(pytestconfig):
+                with open(os.environ["UNDERSTUDY_RESULTS"], "ab") as out:
+                    out.write(b'\\xff no line of ours\\n{{"event": "report"}}\\n')
+            """,
+        ),
+        fail_fast=False,
+    )
+
+    assert list(outcomes(result).values()) == ["failed", "passed"]
+    assert result.notices == ("2 lines of results could not be read",)
+    (failed, _forged) = result.cases
+    assert len(failed.detail) < 100_000
+    assert all(len(text) < 20_000 for _title, text in failed.sections)
+    assert "end of output" in failed.sections[0][1]
+    for path in stage.folder.rglob("*"):
+        assert not path.is_file() or VALUE.encode() not in path.read_bytes(), path
+    root = junit(stage.folder / "junit.xml")
+    assert (root.get("tests"), root.get("failures")) == ("2", "1")
+    for line in (stage.folder / "suites/api/results.jsonl").read_bytes().splitlines()[:3]:
+        json.loads(line)
+
+
+JUNIT = """
+    import os, sys
+    open(os.environ["UNDERSTUDY_JUNIT"], "w").write({xml!r})
+    sys.exit({code})
+"""
+
+
+@pytest.mark.parametrize(
+    ("xml", "code", "status", "expected"),
+    [
+        ('<testsuite><testcase name="a"/></testsuite>', 0, SuiteStatus.PASSED, {"a": "passed"}),
+        ('<testsuite><testcase name="a"><failure/></testcase></testsuite>', 1, SuiteStatus.FAILED, {"a": "failed"}),
+        ('<testsuite><testcase name="a"><error/></testcase></testsuite>', 0, SuiteStatus.FAILED, {"a": "error"}),
+        ('<testsuite><testcase name="a"/></testsuite>', 2, SuiteStatus.FAILED, {"a": "passed", "(suite)": "error"}),
+        ("<testsuite>", 0, SuiteStatus.PASSED, {"(suite)": "passed"}),
+        ('<!DOCTYPE a [<!ENTITY b "c">]><testsuite/>', 1, SuiteStatus.FAILED, {"(suite)": "error"}),
+    ],
+)
+def test_another_command_counts_by_exit_code_and_junit(
+    stage: Stage, xml: str, code: int, status: SuiteStatus, expected: dict[str, str]
+) -> None:
+    result = stage.one(stage.command("other", JUNIT.format(xml=xml, code=code)))
+
+    assert result.status is status
+    assert outcomes(result) == expected
+    assert bool(result.notices) == (not xml.endswith("</testsuite>"))
+
+
+def test_another_command_without_junit_counts_by_exit_code(stage: Stage) -> None:
+    good = stage.command("good", "import os; assert os.environ['UNDERSTUDY_DB_5432_PORT'] == '32001'")
+    bad = stage.command("bad", f"print('last words {VALUE}'); raise SystemExit(7)")
+
+    good_result, bad_result = stage.run(good, bad, fail_fast=False).suites
+
+    assert outcomes(good_result) == {"(suite)": "passed"}
+    assert (bad_result.status, bad_result.reason, bad_result.exit_code) == (SuiteStatus.FAILED, "exit code 7", 7)
+    assert bad_result.cases[0].detail == "last words [secret]\n"
+
+
+def test_a_command_that_cannot_be_executed_is_a_result(stage: Stage) -> None:
+    suite = stage.command("odd", "")
+    program = stage.project / "odd" / "program"
+    program.write_bytes(b"\x7fELF no program at all")
+    program.chmod(0o755)
+
+    result = stage.one(Suite("odd", ("./program",), folder=suite.folder))
+
+    assert result.status is SuiteStatus.ERROR
+    assert "could not be started" in result.reason
+
+
+def test_without_xdist_there_is_one_worker_and_a_notice(stage: Stage, tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text("import sys\nsys.modules['xdist'] = None\n")
+    environment = {"PYTHONPATH": str(tmp_path / "site"), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    suite = stage.suite("api", "def test_a(): pass\ndef test_b(): pass\n", environment=environment, workers=2)
+
+    result = stage.one(suite, workers=4, listener=silent)
+
+    assert result.status is SuiteStatus.PASSED
+    assert result.workers == 1
+    assert "no pytest-xdist" in result.notices[0]

@@ -1,0 +1,42 @@
+"""Files written whole or not at all, for their owner alone; and files of others, read without being led away."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+from typing import BinaryIO
+
+__all__ = ["open_regular", "write_file"]
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Replace `path` atomically by a file of mode 0600 with this content; a reader sees the old or the new.
+
+    Raises:
+        OSError: it cannot be written; what was there before still is.
+    """
+    handle, staged = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        Path(staged).replace(path)
+    except BaseException:
+        Path(staged).unlink(missing_ok=True)
+        raise
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open for reading a file that someone else wrote: no link is followed, and no pipe or device waited for.
+
+    Raises:
+        OSError: it is not there, or no regular file.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(f"{path} is no regular file")
+    return os.fdopen(handle, "rb")

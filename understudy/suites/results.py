@@ -1,0 +1,115 @@
+"""What suites came to: cases, suites and the whole stage, as frozen plain data whose counts always add up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = ["BAD", "Case", "Outcome", "SuiteResult", "SuiteStatus", "SuitesResult"]
+
+
+class Outcome(StrEnum):
+    """How one test ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    ERROR = "error"
+    SKIPPED = "skipped"
+    XFAILED = "xfailed"
+    XPASSED = "xpassed"
+    INTERRUPTED = "interrupted"
+    NOT_RUN = "not-run"
+
+
+BAD = frozenset({Outcome.FAILED, Outcome.ERROR})
+"""The outcomes that make a suite fail."""
+
+
+class SuiteStatus(StrEnum):
+    """How one suite ended. `error`: it failed without a failed test; `stopped`: another suite's failure ended it."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    ERROR = "error"
+    TIMEOUT = "timeout"
+    STOPPED = "stopped"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One test. `started` is seconds since the epoch (None: it never did); `message` is one line, `detail` the rest.
+
+    For a test that did not run or did not end, `message` is the cause.
+    """
+
+    id: str
+    outcome: Outcome
+    seconds: float = 0.0
+    started: float | None = None
+    worker: str = ""
+    message: str = ""
+    detail: str = ""
+    sections: tuple[tuple[str, str], ...] = ()
+    file: str = ""
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteResult:
+    """One suite: its status and why, its cases, and its files (paths relative to the run folder)."""
+
+    name: str
+    status: SuiteStatus
+    reason: str
+    command: tuple[str, ...]
+    exit_code: int | None
+    started: float
+    seconds: float
+    workers: int
+    cases: tuple[Case, ...] = ()
+    notices: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+    def counts(self) -> dict[str, int]:
+        """Outcome -> number of cases, every outcome named."""
+        found = Counter(case.outcome for case in self.cases)
+        return {outcome.value: found[outcome] for outcome in Outcome}
+
+
+@dataclass(frozen=True, slots=True)
+class SuitesResult:
+    """The test stage. `stopped_by` says what ended it early; `stop_seconds` from that to no process left."""
+
+    suites: tuple[SuiteResult, ...]
+    started: float
+    seconds: float
+    stopped_by: str = ""
+    stop_seconds: float | None = None
+    files: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
+    """Evidence that could not be written; the verdict stands without it."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether every suite passed."""
+        return all(suite.status is SuiteStatus.PASSED for suite in self.suites)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the caller's stop ended it."""
+        return any(suite.status is SuiteStatus.INTERRUPTED for suite in self.suites)
+
+    @property
+    def bad(self) -> tuple[tuple[str, Case], ...]:
+        """(suite, case) of every failed test."""
+        return tuple((suite.name, case) for suite in self.suites for case in suite.cases if case.outcome in BAD)
+
+    def summary(self) -> str:
+        """One line: the number of cases by outcome, outcomes without any left out."""
+        totals: Counter[str] = Counter()
+        for suite in self.suites:
+            totals.update(suite.counts())
+        parts = [f"{totals[outcome.value]} {outcome.value}" for outcome in Outcome if totals[outcome.value]]
+        return ", ".join(parts) or "no tests"

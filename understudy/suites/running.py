@@ -1,0 +1,252 @@
+"""One suite while it runs: its process, what its tests have said so far, and what stopped it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from understudy.files import open_regular, write_file
+from understudy.redact import Redactor
+from understudy.suites.contract import Contract
+from understudy.suites.interpreter import PreparedSuite
+from understudy.suites.junit import JUnitError, read_junit, render_junit
+from understudy.suites.process import SuiteProcess
+from understudy.suites.reading import Collector, Failure, Tail
+from understudy.suites.results import BAD, Case, SuiteResult, SuiteStatus
+from understudy.suites.verdict import Cause, Ending, judge, stand_in
+
+__all__ = ["Private", "RunningSuite", "file_name"]
+
+_TAIL = 4096
+_MARGIN = 64 * 1024
+_MESSAGE_LIMIT = 2 * 1024
+_DETAIL_LIMIT = 64 * 1024
+
+_Judgement = tuple[SuiteStatus, str, tuple[Case, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Private:
+    """What lies outside the run folder while suites run: the plugin, and the contract with its secrets."""
+
+    folder: Path
+    variables: Mapping[str, str]
+
+    @classmethod
+    def create(cls, folder: Path, contract: Contract) -> Private:
+        """Write the plugin and the contract's document into `folder`, which is the caller's to remove.
+
+        Raises:
+            UsageError: names of the contract clash.
+        """
+        document = folder / "contract.json"
+        variables = contract.variables(str(document))
+        plugin = Path(__file__).with_name("pytest_plugin.py").read_bytes()
+        (folder / "understudy_pytest.py").write_bytes(plugin)
+        write_file(document, json.dumps(contract.document(), indent=1).encode())
+        return cls(folder, variables)
+
+
+def file_name(name: str) -> str:
+    """A suite's name as a file name; one that had to be rewritten ends with a part of its hash.
+
+    >>> file_name("integration")
+    'integration'
+    """
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-")[:60]
+    if safe and safe == name:
+        return safe
+    return f"{safe or 'suite'}-{hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"
+
+
+@dataclass(slots=True)
+class RunningSuite:
+    """A suite from its start to its result. `base` is the run folder, `workers` what its command was given."""
+
+    prepared: PreparedSuite
+    base: Path
+    workers: int
+    redactor: Redactor
+    collector: Collector = field(init=False)
+    cause: Cause = Cause.NONE
+    why: str = ""
+    judged: _Judgement | None = None
+    started: float = 0.0
+    ended: float = 0.0
+    told: Failure | None = None
+    notices: list[str] = field(default_factory=list)
+    _process: SuiteProcess | None = None
+    _tail: Tail = field(init=False)
+    _deadline: float = 0.0
+    _command: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Derive the places and the collector."""
+        self.collector = Collector(self.redactor)
+        self._tail = Tail(self.folder / "results.jsonl")
+        self.notices += self.prepared.notices
+
+    @property
+    def name(self) -> str:
+        """The suite's name."""
+        return self.prepared.suite.name
+
+    @property
+    def folder(self) -> Path:
+        """Where the suite's files go."""
+        return self.base / "suites" / file_name(self.name)
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a process, or was one."""
+        return self._process is not None
+
+    @property
+    def over(self) -> bool:
+        """Whether the verdict is there and no process is left."""
+        return self.judged is not None
+
+    def start(self, private: Private, *, fail_fast: bool) -> None:
+        """Start the command; one that cannot be started is over at once, with the reason."""
+        environment = dict(self.prepared.environment or {})
+        environment.update(private.variables)
+        environment["UNDERSTUDY_RESULTS"] = str(self.folder / "results.jsonl")
+        environment["UNDERSTUDY_JUNIT"] = str(self.folder / "reported.xml")
+        if self.prepared.interpreter:
+            paths = (str(private.folder), environment.get("PYTHONPATH", ""))
+            environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
+        self._command = self.prepared.command(self.workers, fail_fast=fail_fast)
+        self.started = time.time()
+        self._deadline = time.monotonic() + self.prepared.suite.timeout
+        try:
+            self.folder.mkdir(parents=True, mode=0o700)
+            self._process = SuiteProcess(
+                self._command, folder=self.prepared.folder, environment=environment, log=self.folder / "output.log"
+            )
+        except OSError as error:
+            self.ended = time.time()
+            self.judged = SuiteStatus.ERROR, f"{self._command[0]} could not be started: {error}", ()
+
+    def stop(self, cause: Cause, why: str) -> None:
+        """Tell it to end, once; failures reported from now on are the stop's doing."""
+        if self.over or self._process is None or self.cause is not Cause.NONE:
+            return
+        if self._process.exit_code is None:
+            self.cause, self.why = cause, why
+            self.collector.stopped_at = time.time()
+        self._process.stop()
+
+    def step(self) -> None:
+        """Read what is new; notice the end, the time limit, and that nothing of it is left."""
+        if self.over or self._process is None:
+            return
+        code = self._process.exit_code
+        for line in self._tail.lines():
+            self.collector.feed(line)
+        if code is None and time.monotonic() >= self._deadline:
+            self.stop(Cause.TIMEOUT, f"its time limit of {self.prepared.suite.timeout:g} s was over")
+        if code is not None and not self._process.stopping:
+            self._process.stop()
+        if self._process.gone():
+            self._end()
+        elif left := self._process.survivors():
+            self.notices.append(f"processes {', '.join(map(str, left))} did not end on SIGKILL")
+            self._end()
+
+    def _end(self) -> None:
+        self.ended = time.time()
+        for line in self._tail.lines():
+            self.collector.feed(line)
+        if self.collector.unreadable:
+            self.notices.append(f"{self.collector.unreadable} lines of results could not be read")
+        self.judged = self._judge()
+
+    @property
+    def failed(self) -> str:
+        """Why the suite is known to have failed by now; empty: it is not."""
+        if self.collector.first:
+            return f"test {self.collector.first.id} failed in suite {self.name}"
+        if self.cause is Cause.TIMEOUT:
+            return f"suite {self.name}: {self.why}"
+        if self.judged and self.cause is Cause.NONE and self.judged[0] is not SuiteStatus.PASSED:
+            return f"suite {self.name}: {self.judged[1]}"
+        return ""
+
+    @property
+    def exit_code(self) -> int | None:
+        """The command's exit code; None: it did not start, or runs."""
+        return self._process.exit_code if self._process else None
+
+    def _judge(self) -> _Judgement:
+        ending = Ending(self.exit_code, self.cause, self.why)
+        is_pytest = self.prepared.interpreter is not None
+        status, reason, cases = judge(ending, self.collector, pytest=is_pytest)
+        if is_pytest:
+            return status, reason, cases
+        reported = self._reported()
+        bad = sum(case.outcome in BAD for case in reported)
+        if bad and ending.cause is Cause.NONE:
+            return SuiteStatus.FAILED, f"{bad} of {len(reported)} tests failed", reported
+        return status, reason, reported
+
+    def _reported(self) -> tuple[Case, ...]:
+        """What another command than pytest wrote as JUnit XML, if it did; its exit code counts all the same."""
+        path = self.folder / "reported.xml"
+        if not os.path.lexists(path):
+            return ()
+        try:
+            return tuple(self._redact(case) for case in read_junit(path))
+        except JUnitError as error:
+            self.notices.append(f"the suite's JUnit file is not used: {error}")
+            return ()
+
+    def _redact(self, case: Case) -> Case:
+        say = self.redactor.text
+        message, detail = say(case.message)[:_MESSAGE_LIMIT], say(case.detail)[:_DETAIL_LIMIT]
+        return replace(case, id=say(case.id), message=message, detail=detail, file=say(case.file))
+
+    def result(self) -> SuiteResult:
+        """What the suite came to; it has to be over."""
+        status, reason, cases = self.judged or (SuiteStatus.ERROR, "it did not start", ())
+        seconds = self.ended - self.started
+        tail = "" if status is SuiteStatus.PASSED else self._log_tail()
+        say = self.redactor.text
+        return SuiteResult(
+            name=self.name,
+            status=status,
+            reason=say(reason),
+            command=tuple(map(say, self._command)),
+            exit_code=self.exit_code,
+            started=self.started,
+            seconds=seconds,
+            workers=self.workers,
+            cases=stand_in(status, say(reason), cases, seconds, tail),
+            notices=tuple(map(say, self.notices)),
+        )
+
+    def write(self, result: SuiteResult) -> SuiteResult:
+        """Take the secrets out of the suite's files, write its JUnit XML, and name them all.
+
+        Raises:
+            OSError: a file cannot be read or written.
+        """
+        for path in sorted(self.folder.iterdir()):
+            self.redactor.file(path)
+        write_file(self.folder / "junit.xml", render_junit([result]))
+        names = sorted(path.relative_to(self.base).as_posix() for path in self.folder.iterdir() if path.is_file())
+        return replace(result, files=tuple(names))
+
+    def _log_tail(self) -> str:
+        """The end of the log. More is read than kept, so that no secret is cut in two before it is known."""
+        try:
+            with open_regular(self.folder / "output.log") as log:
+                log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL - _MARGIN))
+                return self.redactor.text(log.read().decode("utf-8", "replace"))[-_TAIL:]
+        except OSError:
+            return ""
