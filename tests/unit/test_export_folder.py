@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar, cast
+
+import pytest
+
+from understudy.errors import ExportError, ToolError
+from understudy.export import RunFolder, fetch_mock_log
+from understudy.progress import Phase, Progress, State
+from understudy.redact import MARK, Redactor
+from understudy.report import RunRecord, utc
+from understudy.stacks.clone import Change
+from understudy.targets.interface import ContainerFacts, Outcome, Receipt, Target
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+class FakeTarget:
+    """A target of one container whose log and facts tell a secret; a broken one stops answering half-way."""
+
+    def __init__(self, *, broken: bool = False) -> None:
+        self.broken = broken
+
+    def containers(self, environment: str) -> tuple[ContainerFacts, ...]:
+        if self.broken:
+            raise ToolError("the daemon is gone")
+        return (ContainerFacts(f"{environment}-web", "web", {"health": "asked with hunter22", "exit_code": 0}),)
+
+    def logs(self, environment: str, folder: Path) -> tuple[Path, ...]:
+        (folder / "web.log").write_text(f"2026 {environment} token hunter22\n")
+        if self.broken:
+            raise ToolError("the daemon is gone")
+        return (folder / "web.log",)
+
+
+def fake(*, broken: bool = False) -> Target:
+    return cast("Target", FakeTarget(broken=broken))
+
+
+RECEIPT = Receipt("e1", "docker:x", Outcome.CLEAN, "2026-01-02T03:04:05Z")
+
+
+def folder(base: Path) -> RunFolder:
+    return RunFolder.create(base, "e1", NOW, Redactor(["hunter22"]))
+
+
+def record() -> RunRecord:
+    return RunRecord("r", "e1", "docker:x", "p", "", "", "c", "b hunter22", "main", utc(0))
+
+
+def test_folders_are_unique_and_latest_names_the_last(tmp_path: Path) -> None:
+    first, second = folder(tmp_path), folder(tmp_path)
+
+    assert first.path == tmp_path / "understudy-runs" / "20260102T030405Z-e1"
+    assert second.name == "20260102T030405Z-e1-2"
+    assert (tmp_path / "understudy-runs" / "latest").resolve() == second.path
+    assert first.path.stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "understudy-runs" / ".gitignore").read_text() == "*\n"
+
+
+def test_many_runs_at_once_each_have_their_own(tmp_path: Path) -> None:
+    made: list[str] = []
+    threads = [threading.Thread(target=lambda: made.append(folder(tmp_path).name)) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(set(made)) == 12
+    assert (tmp_path / "understudy-runs" / "latest").resolve().name in made
+
+
+def test_a_folder_that_cannot_be_made_is_an_export_error(tmp_path: Path) -> None:
+    (tmp_path / "understudy-runs").write_text("a file")
+
+    with pytest.raises(ExportError, match="Made a run folder"):
+        folder(tmp_path)
+
+
+def test_a_latest_that_is_no_link_is_only_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "understudy-runs" / "latest" / "x").mkdir(parents=True)
+
+    made = folder(tmp_path)
+
+    assert [(failure.part, failure.required) for failure in made.failures] == [("latest", False)]
+    made.finish()
+
+
+def test_everything_written_is_redacted_private_and_listed(tmp_path: Path) -> None:
+    made = folder(tmp_path)
+    target = fake()
+
+    made.write_changes([Change("services.web", "hunter22", None, "r")])
+    made.write_receipt(RECEIPT)
+    made.write_text("notes/a.txt", "x hunter22")
+    made.event(Progress(Phase.TEST, State.DONE, "hunter22", "d", 1.0, at=0.0))
+    made.event(Progress(Phase.TEST, State.DONE))
+    made.collect_logs(target, "e1")
+    (facts,) = made.collect_containers(target, "e1")
+    made.write_run(record())
+    made.finish()
+
+    assert made.files() == (
+        "changes.json",
+        "containers.json",
+        "events.jsonl",
+        "logs/web.log",
+        "notes/a.txt",
+        "receipt.json",
+        "run.json",
+    )
+    for name in made.files():
+        assert "hunter22" not in (made.path / name).read_text()
+        assert (made.path / name).stat().st_mode & 0o777 == 0o600
+    assert facts.facts["health"] == f"asked with {MARK}"
+    events = [json.loads(line) for line in (made.path / "events.jsonl").read_text().splitlines()]
+    assert events[0] == {
+        "at": "1970-01-01T00:00:00.000000Z",
+        "phase": "test",
+        "state": "done",
+        "subject": MARK,
+        "detail": "d",
+        "seconds": 1.0,
+    }
+    assert RunRecord.from_json((made.path / "run.json").read_text()).branch == f"b {MARK}"
+    assert json.loads((made.path / "receipt.json").read_text())["outcome"] == "CLEAN"
+
+
+def test_one_part_that_fails_stops_no_other(tmp_path: Path) -> None:
+    made = folder(tmp_path)
+    target = fake(broken=True)
+
+    made.collect_logs(target, "e1")
+    made.collect_containers(target, "e1")
+    made.collect_mocks({"payments": ("127.0.0.1", 1)})
+    made.write_json("odd.json", {"a": object()}, required=False)
+    made.write_changes([])
+
+    assert (made.path / "logs" / "web.log").read_text() == f"2026 e1 token {MARK}\n"
+    assert "changes.json" in made.files()
+    assert [failure.part for failure in made.failures] == ["logs", "containers.json", "mocks/payments", "odd.json"]
+    with pytest.raises(ExportError, match="3 of its parts failed: logs: the daemon is gone; containers"):
+        made.finish()
+
+
+def test_a_record_that_does_not_fit_the_schema_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = folder(tmp_path)
+    monkeypatch.setattr(RunRecord, "to_data", lambda _self: {"schema": 1})
+
+    with pytest.raises(ExportError, match="does not fit"):
+        made.write_run(record())
+
+    assert made.files() == ()
+
+
+def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = folder(tmp_path)
+    made.write_run(record())
+    before = (made.path / "run.json").read_text()
+
+    def full(_handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(ExportError, match="No space left"):
+        made.write_run(record())
+    made.write_changes([])
+
+    assert (made.path / "run.json").read_text() == before
+    assert made.files() == ("run.json",)
+    assert [failure.part for failure in made.failures] == ["changes.json"]
+
+
+def test_a_listener_that_cannot_write_says_so_once(tmp_path: Path) -> None:
+    made = folder(tmp_path)
+    (made.path / "events.jsonl").mkdir()
+
+    for _ in range(3):
+        made.event(Progress(Phase.TEST, State.DONE))
+
+    assert [failure.part for failure in made.failures] == ["events.jsonl"]
+
+
+class Journal(BaseHTTPRequestHandler):
+    answers: ClassVar[dict[str, bytes]] = {
+        "/__admin/requests": b'{"requests": [{"url": "/pay", "headers": {"x": "hunter22"}}, {}]}',
+        "/__admin/requests/unmatched": b'{"requests": [{"url": "/else"}]}',
+    }
+
+    def do_GET(self) -> None:
+        body = self.answers.get(self.path, b"")
+        self.send_response(200 if self.path in self.answers else 404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_arguments: object) -> None:
+        """Nothing on stderr."""
+
+
+@pytest.fixture
+def mock_port() -> Iterator[int]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Journal)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server.server_address[1]
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_mocks_are_asked_and_counted(tmp_path: Path, mock_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    made = folder(tmp_path)
+
+    counts = made.collect_mocks({"pay/ments": ("127.0.0.1", mock_port)})
+
+    assert (counts["pay/ments"].requests, counts["pay/ments"].unmatched) == (2, 1)
+    (name,) = made.files()
+    data = json.loads((made.path / name).read_text())
+    assert data["requests"]["requests"][0]["headers"]["x"] == MARK
+    made.finish()
+
+
+@pytest.mark.parametrize("body", [b"no json", b"[]", b"[" * 100_000])
+def test_a_mock_that_answers_nonsense_is_an_export_error(
+    body: bytes, mock_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Journal, "answers", {"/__admin/requests": body})
+
+    with pytest.raises(ExportError, match="/__admin/requests"):
+        fetch_mock_log("127.0.0.1", mock_port)
+
+
+def test_a_mock_is_bound_in_time_size_and_path(mock_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ExportError, match="larger than 10 bytes"):
+        fetch_mock_log("127.0.0.1", mock_port, largest=10)
+    with pytest.raises(ExportError, match="took too long"):
+        fetch_mock_log("127.0.0.1", mock_port, time_limit=0)
+    monkeypatch.setattr(Journal, "answers", {})
+    with pytest.raises(ExportError, match="404"):
+        fetch_mock_log("127.0.0.1", mock_port)

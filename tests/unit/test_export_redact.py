@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import base64
+import html
+import json
+from pathlib import Path
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from understudy.redact import MARK, Redactor
+
+VALUE = 'pa"ss/w?rd & <ü>\\'
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        VALUE,
+        quote(VALUE),
+        quote(VALUE, safe=""),
+        quote_plus(VALUE),
+        quote(VALUE, safe="").lower(),
+        json.dumps(VALUE)[1:-1],
+        json.dumps(VALUE, ensure_ascii=False)[1:-1],
+        json.dumps(VALUE).replace("/", "\\/")[1:-1],
+        html.escape(VALUE),
+        repr(VALUE)[1:-1],
+        base64.b64encode(VALUE.encode()).decode(),
+        base64.urlsafe_b64encode(VALUE.encode()).decode(),
+    ],
+)
+def test_every_form_is_found_in_text_and_in_files(form: str, tmp_path: Path) -> None:
+    redactor = Redactor([VALUE])
+    path = tmp_path / "log"
+    path.write_text(f"before {form} after\n", encoding="utf-8")
+
+    redactor.file(path)
+
+    assert redactor.text(f"before {form} after").startswith(f"before {MARK}")
+    assert form not in redactor.text(f"before {form} after")
+    assert path.read_text(encoding="utf-8").startswith(f"before {MARK}")
+
+
+@given(st.binary(max_size=8), st.text(st.characters(codec="ascii"), min_size=12, max_size=30), st.binary(max_size=8))
+@settings(max_examples=150, deadline=None)
+def test_a_secret_inside_longer_base64_is_found(before: bytes, secret: str, after: bytes) -> None:
+    whole = base64.b64encode(before + secret.encode() + after).decode()
+
+    assert MARK in Redactor([secret]).text(whole)
+
+
+def test_short_values_are_left_alone_and_counted() -> None:
+    redactor = Redactor(["true", "", "12345", "123456"])
+
+    assert redactor.text("true 12345 123456") == f"true 12345 {MARK}"
+    assert redactor.too_short == 2
+
+
+def test_the_longest_of_overlapping_secrets_wins() -> None:
+    assert Redactor(["password", "password-extended"]).text("password-extended") == MARK
+
+
+def test_lines_of_a_key_are_secrets_too() -> None:
+    key = "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQ\nshort\n-----END KEY-----\n"
+
+    assert Redactor([key]).text("2026 | MIIEvQIBADANBgkqhkiG9w0BAQ") == f"2026 | {MARK}"
+
+
+@pytest.mark.parametrize("offset", range(-12, 3))
+def test_a_secret_across_two_chunks_is_found(offset: int, tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    start = (1 << 20) + offset
+    path.write_bytes(b"x" * start + b"hunter2hunter2" + b"y" * 10)
+
+    Redactor(["hunter2hunter2"]).file(path)
+
+    assert path.read_bytes() == b"x" * start + MARK.encode() + b"y" * 10
+
+
+def test_bytes_that_are_no_text_stay_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"\xff\xfe hunter22 \x00\x80")
+
+    Redactor(["hunter22"]).file(path)
+
+    assert path.read_bytes() == b"\xff\xfe " + MARK.encode() + b" \x00\x80"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("hunter22")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+
+    Redactor(["hunter22"]).file(tmp_path / "link")
+
+    assert (tmp_path / "real").read_text() == "hunter22"
+
+
+def test_data_is_redacted_throughout() -> None:
+    data = {"a hunter22": ["hunter22", {"b": "x-hunter22"}], "n": 1, "none": None, "t": ("hunter22",)}
+
+    assert Redactor(["hunter22"]).data(data) == {
+        f"a {MARK}": [MARK, {"b": f"x-{MARK}"}],
+        "n": 1,
+        "none": None,
+        "t": [MARK],
+    }
+
+
+def test_without_secrets_nothing_changes(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text("text")
+
+    Redactor().file(path)
+
+    assert Redactor().text("text") == path.read_text() == "text"

@@ -1,0 +1,238 @@
+"""The run folder: evidence written atomically, redacted, one part's failure never another's."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.resources
+import json
+import os
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from understudy.errors import ExportError, UnderstudyError
+from understudy.export.mocks import MockCounts, fetch_mock_log
+from understudy.files import write_file
+from understudy.progress import Progress
+from understudy.redact import Redactor
+from understudy.report import ChangeRecord, ReceiptRecord, RunRecord, utc
+from understudy.report.codec import encode
+from understudy.stacks.clone import Change
+from understudy.suites.running import file_name
+from understudy.targets.interface import ContainerFacts, Receipt, Target
+
+__all__ = ["RUNS", "FailedPart", "RunFolder"]
+
+RUNS = "understudy-runs"
+"""The folder that holds a project's run folders, each `<UTC stamp>-<environment id>`, and `latest`."""
+
+_MOST = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class FailedPart:
+    """A part of the evidence that could not be had, and why; without a required one the export has failed."""
+
+    part: str
+    required: bool
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.part}: {self.message}"
+
+
+class RunFolder:
+    """One run's folder. Methods that collect or write record what fails in `failures`; `finish` raises for it.
+
+    `redactor` may be replaced by one that knows more, as secrets become known.
+    """
+
+    def __init__(self, path: Path, redactor: Redactor | None = None) -> None:
+        self.path = path
+        self.redactor = redactor or Redactor()
+        self.failures: list[FailedPart] = []
+        self._lock = threading.Lock()
+
+    @classmethod
+    def create(cls, base: Path, environment: str, now: datetime, redactor: Redactor | None = None) -> RunFolder:
+        """Make a new folder under `base`/understudy-runs, never one that is there, and let `latest` name it.
+
+        Raises:
+            ExportError: it cannot be made.
+        """
+        stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+        runs = base / RUNS
+        try:
+            runs.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not (runs / ".gitignore").exists():
+                write_file(runs / ".gitignore", b"*\n")
+            folder = cls(_new_folder(runs, f"{stamp}-{environment}"), redactor)
+        except OSError as error:
+            raise ExportError(
+                f"Made a run folder in {runs}, and it failed: {error}.",
+                hint="Name a folder that can be written.",
+            ) from error
+        with folder.part("latest", required=False):
+            _point(runs / "latest", folder.path.name)
+        return folder
+
+    @property
+    def name(self) -> str:
+        """The folder's name, which is the run's id."""
+        return self.path.name
+
+    @contextlib.contextmanager
+    def part(self, name: str, *, required: bool = True) -> Iterator[None]:
+        """What fails in here is recorded under `name` and goes no further."""
+        try:
+            yield
+        except (UnderstudyError, OSError, ValueError, TypeError) as error:
+            message = self.redactor.text(str(error) or type(error).__name__)
+            with self._lock:
+                self.failures.append(FailedPart(name, required, message))
+
+    def write_json(self, name: str, data: object, *, required: bool = True) -> None:
+        """Write JSON-ready data, redacted, to a file of the folder."""
+        with self.part(name, required=required):
+            self._write(name, json.dumps(self.redactor.data(data), indent=1, allow_nan=False) + "\n")
+
+    def write_text(self, name: str, text: str, *, required: bool = True) -> None:
+        """Write text, redacted, to a file of the folder."""
+        with self.part(name, required=required):
+            self._write(name, self.redactor.text(text))
+
+    def _write(self, name: str, text: str) -> None:
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_file(path, text.encode("utf-8", "backslashreplace"))
+
+    def event(self, progress: Progress) -> None:
+        """Append a progress event to `events.jsonl`; a listener, for any thread. The first failure is recorded."""
+        line = {
+            "at": utc(progress.at),
+            "phase": progress.phase.value,
+            "state": progress.state.value,
+            "subject": progress.subject,
+            "detail": progress.detail,
+            "seconds": progress.seconds,
+        }
+        if any(failure.part == "events.jsonl" for failure in self.failures):
+            return
+        with self.part("events.jsonl"):
+            data = (json.dumps(self.redactor.data(line)) + "\n").encode()
+            handle = os.open(self.path / "events.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            try:
+                os.write(handle, data)
+            finally:
+                os.close(handle)
+
+    def write_changes(self, changes: Iterable[Change]) -> None:
+        """Write `changes.json`: every difference from production."""
+        self.write_json("changes.json", {"schema": 1, "changes": [encode(ChangeRecord.of(each)) for each in changes]})
+
+    def write_receipt(self, receipt: Receipt) -> None:
+        """Write `receipt.json`."""
+        self.write_json("receipt.json", {"schema": 1, **encode(ReceiptRecord.of(receipt))})
+
+    def write_run(self, record: RunRecord) -> None:
+        """Hold a record against its published schema and write it as `run.json`; again and again, if need be.
+
+        Raises:
+            ExportError: it does not fit the schema, or cannot be written.
+        """
+        data = record.to_data()
+        _validate(data)
+        try:
+            text = json.dumps(self.redactor.data(data), indent=1, allow_nan=False)
+            self._write("run.json", text + "\n")
+        except (OSError, ValueError, TypeError) as error:
+            raise ExportError(f"Wrote {self.path / 'run.json'}, and it failed: {error}.") from error
+
+    def collect_logs(self, target: Target, environment: str) -> None:
+        """Write each container's log to `logs/`, then take the secrets out of all that came."""
+        folder = self.path / "logs"
+        with self.part("logs"):
+            folder.mkdir(exist_ok=True, mode=0o700)
+            target.logs(environment, folder)
+        for path in sorted(folder.glob("*")):
+            with self.part(f"logs/{path.name}"):
+                self.redactor.file(path)
+                path.chmod(0o600)
+
+    def collect_containers(self, target: Target, environment: str) -> tuple[ContainerFacts, ...]:
+        """Write `containers.json`, the state of every container, and return the same facts, redacted."""
+        found: tuple[ContainerFacts, ...] = ()
+        with self.part("containers.json"):
+            found = tuple(self._clean(facts) for facts in target.containers(environment))
+            data = [{"name": each.name, "service": each.service, "facts": each.facts} for each in found]
+            self.write_json("containers.json", {"schema": 1, "containers": data})
+        return found
+
+    def _clean(self, facts: ContainerFacts) -> ContainerFacts:
+        data = self.redactor.data(dict(facts.facts))
+        return ContainerFacts(facts.name, facts.service, data if isinstance(data, dict) else {})
+
+    def collect_mocks(self, mocks: Mapping[str, tuple[str, int]]) -> dict[str, MockCounts]:
+        """Write `mocks/<name>.json`, what each mock (name -> host and port) was asked, and return the counts."""
+        counts: dict[str, MockCounts] = {}
+        for name, (host, port) in mocks.items():
+            with self.part(f"mocks/{name}"):
+                log = fetch_mock_log(host, port)
+                counts[name] = log.counts()
+                data = {"schema": 1, "mock": name, "requests": log.requests, "unmatched": log.unmatched}
+                self.write_json(f"mocks/{file_name(name)}.json", data)
+        return counts
+
+    def files(self) -> tuple[str, ...]:
+        """Every file of the folder, as paths relative to it, sorted."""
+        found = (path for path in self.path.rglob("*") if path.is_file() and not path.is_symlink())
+        return tuple(sorted(path.relative_to(self.path).as_posix() for path in found))
+
+    def finish(self) -> None:
+        """Hold that all required parts are there.
+
+        Raises:
+            ExportError: some are not; it names them all.
+        """
+        missing = [failure for failure in self.failures if failure.required]
+        if missing:
+            parts = "; ".join(map(str, missing))
+            raise ExportError(
+                f"Exported the evidence to {self.path}, and {len(missing)} of its parts failed: {parts}.",
+                hint="What could be written is there.",
+            )
+
+
+def _new_folder(runs: Path, name: str) -> Path:
+    for number in range(1, _MOST):
+        path = runs / (name if number == 1 else f"{name}-{number}")
+        with contextlib.suppress(FileExistsError):
+            path.mkdir(mode=0o700)
+            return path
+    raise FileExistsError(f"{_MOST} folders are called {name} already")
+
+
+def _point(link: Path, target: str) -> None:
+    """Let a symbolic link name its target, in one step; two runs at once leave one of both."""
+    staged = link.with_name(f".latest-{target}")
+    staged.unlink(missing_ok=True)
+    staged.symlink_to(target)
+    try:
+        staged.replace(link)
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+def _validate(data: dict[str, object]) -> None:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import best_match
+
+    published = importlib.resources.files("understudy").joinpath("schemas/run.schema.json")
+    schema = json.loads(published.read_text(encoding="utf-8"))
+    error = best_match(Draft202012Validator(schema).iter_errors(data))
+    if error:
+        raise ExportError(
+            f"Held the run record against its schema, and it does not fit: {error.json_path}: {error.message}"
+        )

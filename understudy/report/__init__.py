@@ -1,0 +1,45 @@
+"""The record of a run: typed, versioned, with a published schema; every report is a rendering of it."""
+
+from __future__ import annotations
+
+from understudy.report.codec import RecordError
+from understudy.report.moments import Moment, utc
+from understudy.report.record import (
+    SCHEMA,
+    CaseRecord,
+    CauseRecord,
+    ChangeRecord,
+    ContainerRecord,
+    EndpointRecord,
+    ImageRecord,
+    LeftoverRecord,
+    MockRecord,
+    PhaseRecord,
+    ReceiptRecord,
+    RunRecord,
+    SectionRecord,
+    SuiteRecord,
+)
+from understudy.report.verdict import ORDER, exit_code
+
+__all__ = [
+    "ORDER",
+    "SCHEMA",
+    "CaseRecord",
+    "CauseRecord",
+    "ChangeRecord",
+    "ContainerRecord",
+    "EndpointRecord",
+    "ImageRecord",
+    "LeftoverRecord",
+    "MockRecord",
+    "Moment",
+    "PhaseRecord",
+    "ReceiptRecord",
+    "RecordError",
+    "RunRecord",
+    "SectionRecord",
+    "SuiteRecord",
+    "exit_code",
+    "utc",
+]
