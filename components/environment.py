@@ -1,0 +1,201 @@
+"""An environment: everything of one clone as Pulumi resources, and the addresses at which tests reach it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_docker as docker
+
+from understudy.components.container_args import ServiceArgs
+from understudy.components.images import ImageRef
+from understudy.components.mock import Mock, MockArgs
+from understudy.components.names import slug
+from understudy.components.network import Network, NetworkArgs
+from understudy.components.plan import Plan, make_plan
+from understudy.components.registry import load
+from understudy.components.relay import Relay, RelayArgs
+from understudy.components.service import SERVICES, Service
+from understudy.components.volume import Volume, VolumeArgs
+from understudy.errors import UsageError
+from understudy.stacks import identity
+from understudy.stacks import topology as production
+from understudy.stacks.clone import Clone
+
+__all__ = ["Environment", "EnvironmentArgs"]
+
+_CALLERS = frozenset({"service", "job"})
+"""The kinds that start after the mocks are ready: in production a third party is there before anybody calls it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentArgs:
+    """What an environment is made of. All of it is known when the program runs.
+
+    Attributes:
+        clone: what to provision.
+        environment: whose it is; the same at every update, since it stands in labels and names.
+        images: service -> its image.
+        tree: absolute folder of the project at the commit; binds and the mocks' files come from it.
+        seed: the environment's seed of secrets.
+        bind_address: the target's address that endpoints are published on.
+        relay_image: HAProxy, 2.6 or newer.
+        mock_image: WireMock.
+        ready_timeout: seconds that a service has to get ready; a database has twice that.
+        commit: for information, an output only: on a label it would replace everything at each commit.
+        branch: as commit.
+    """
+
+    clone: Clone
+    environment: identity.Environment
+    images: Mapping[str, ImageRef]
+    tree: str
+    seed: bytes
+    bind_address: str = "127.0.0.1"
+    relay_image: str = "haproxy:2.6"
+    mock_image: str = "wiremock/wiremock:3.13.1"
+    ready_timeout: int = 120
+    commit: str = ""
+    branch: str = ""
+
+
+class Environment(pulumi.ComponentResource):
+    """Networks, volumes, mocks, services in the order of their dependencies, and the relay.
+
+    Outputs: `id`, `endpoints` (`<service>:<port>` -> host, port, url), `changes` (how many differences from
+    production), `commit`, `branch`.
+
+    Raises:
+        UsageError: the clone cannot be built as it is; the message says what and why.
+
+    Example:
+        >>> env = Environment("shop", EnvironmentArgs(clone=clone, **rest))  # doctest: +SKIP
+        >>> pulumi.export("endpoints", env.endpoints)  # doctest: +SKIP
+    """
+
+    endpoints: pulumi.Output[Mapping[str, Mapping[str, object]]]
+
+    def __init__(self, name: str, args: EnvironmentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("understudy:index:Environment", name, {}, opts)
+        load()
+        self._name = name
+        self._args = args
+        self._pulled: dict[str, docker.RemoteImage] = {}
+        plan = make_plan(args.clone, args.environment.id)
+        self.networks = {key: self._network(network, plan) for key, network in args.clone.topology.networks.items()}
+        self.volumes = {key: self._volume(volume) for key, volume in args.clone.topology.volumes.items()}
+        self.mocks = {mock.name: self._mock(mock.name, plan) for mock in args.clone.mocks}
+        self.services: dict[str, Service] = {}
+        for service in plan.services:
+            self.services[service.name] = self._service(service, plan)
+        self.relay = self._relay(plan) if plan.routes else None
+        self.endpoints = pulumi.Output.from_input({}) if self.relay is None else self.relay.endpoints
+        self.register_outputs(
+            {
+                "id": args.environment.id,
+                "endpoints": self.endpoints,
+                "changes": len(args.clone.changes),
+                "commit": args.commit,
+                "branch": args.branch,
+            }
+        )
+
+    def _child(self) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(parent=self)
+
+    def _network(self, network: production.Network, plan: Plan) -> Network:
+        return Network(
+            f"{self._name}-{slug(network.name)}",
+            NetworkArgs(
+                environment=self._args.environment,
+                logical=network.name,
+                internal=network.internal or not self._args.clone.open_network,
+                hosts=plan.hosts[network.name],
+                labels=network.labels,
+            ),
+            self._child(),
+        )
+
+    def _volume(self, volume: production.Volume) -> Volume:
+        return Volume(
+            f"{self._name}-{slug(volume.name)}",
+            VolumeArgs(environment=self._args.environment, logical=volume.name, labels=volume.labels),
+            self._child(),
+        )
+
+    def _mock(self, name: str, plan: Plan) -> Mock:
+        args = self._args
+        return Mock(
+            f"{self._name}-{slug(name)}",
+            MockArgs(
+                mock=next(mock for mock in args.clone.mocks if mock.name == name),
+                environment=args.environment,
+                image=self._image(ImageRef(args.mock_image)),
+                container=plan.mocks[name],
+                networks=[network.docker_name for network in self.networks.values()],
+                tree=args.tree,
+                ready_timeout=args.ready_timeout,
+            ),
+            self._child(),
+        )
+
+    def _service(self, service: production.Service, plan: Plan) -> Service:
+        args = self._args
+        if service.name not in args.images:
+            raise UsageError(f"Service {service.name!r} has no image to run.", hint="Build or name one for it.")
+        return SERVICES.get(service.kind)(
+            f"{self._name}-{slug(service.name)}",
+            ServiceArgs(
+                service=service,
+                environment=args.environment,
+                image=self._image(args.images[service.name]),
+                containers=plan.containers[service.name],
+                networks={key: network.docker_name for key, network in self.networks.items()},
+                volumes={key: volume.docker_name for key, volume in self.volumes.items()},
+                tree=args.tree,
+                seed=args.seed,
+                ready_timeout=args.ready_timeout,
+                after=plan.after(service),
+                wait_for=[
+                    *(c for other in plan.awaited(service) for c in self.services[other].containers),
+                    *(mock.container for mock in self.mocks.values() if service.kind in _CALLERS),
+                ],
+            ),
+            self._child(),
+        )
+
+    def _relay(self, plan: Plan) -> Relay:
+        args = self._args
+        edge = Network(
+            f"{self._name}-{slug(plan.edge)}",
+            NetworkArgs(environment=args.environment, logical=plan.edge, internal=False, hosts=1),
+            self._child(),
+        )
+        return Relay(
+            f"{self._name}-relay",
+            RelayArgs(
+                environment=args.environment,
+                image=self._image(ImageRef(args.relay_image)),
+                container=plan.relay,
+                routes=plan.routes,
+                edge=edge.docker_name,
+                networks=[network.docker_name for network in self.networks.values()],
+                bind_address=args.bind_address,
+                ready_timeout=args.ready_timeout,
+            ),
+            self._child(),
+        )
+
+    def _image(self, image: ImageRef) -> pulumi.Input[str]:
+        """An image's id: a built one's is known, any other is found or pulled once, and kept by the target."""
+        if image.built:
+            return image.reference
+        if image.reference not in self._pulled:
+            self._pulled[image.reference] = docker.RemoteImage(
+                f"{self._name}-{slug(image.reference)}-image",
+                name=image.reference,
+                keep_locally=True,
+                opts=self._child(),
+            )
+        return self._pulled[image.reference].image_id

@@ -1,0 +1,124 @@
+"""What an environment consists of, worked out before anything is declared: order, dependencies, members."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from understudy.components.haproxy import Route, offered, routes
+from understudy.components.names import ContainerNames, container_names
+from understudy.errors import UsageError
+from understudy.stacks import identity
+from understudy.stacks.clone import Clone
+from understudy.stacks.topology import Dependency, Service, Topology
+
+__all__ = ["EDGE", "Plan", "make_plan", "ordered"]
+
+EDGE = "edge"
+"""The logical name of the network by which the relay is reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The decisions that need no Pulumi.
+
+    Attributes:
+        services: every service after those that it depends on.
+        containers: service -> the physical names of its containers.
+        mocks: mock -> the physical name of its container.
+        relay: the physical name of the relay's container.
+        edge: the logical name of the relay's own network.
+        routes: what the relay offers; none: there is no relay.
+        hosts: network -> how many containers join it.
+    """
+
+    services: tuple[Service, ...]
+    containers: Mapping[str, tuple[str, ...]]
+    mocks: Mapping[str, str]
+    relay: str
+    edge: str
+    routes: tuple[Route, ...]
+    hosts: Mapping[str, int]
+
+    def awaited(self, service: Service) -> tuple[str, ...]:
+        """The services that have to be ready, or completed, before this one is created.
+
+        Raises:
+            UsageError: it waits for the completion of a service that is no job.
+        """
+        kinds = {other.name: other.kind for other in self.services}
+        for dependency in _present(service, kinds):
+            if dependency.condition == "completed" and kinds[dependency.service] != "job":
+                raise UsageError(
+                    f"Service {service.name!r} waits for {dependency.service!r} to complete, which is a "
+                    f"{kinds[dependency.service]} and keeps running.",
+                    hint="Give that service `x-understudy: {kind: job}`, or wait for it to be healthy.",
+                )
+        return tuple(d.service for d in _present(service, kinds) if d.condition != "started")
+
+    def after(self, service: Service) -> tuple[str, ...]:
+        """The containers that have to be started before this service's are."""
+        started = (d.service for d in _present(service, self.containers) if d.condition == "started")
+        return tuple(container for name in started for container in self.containers[name])
+
+
+def make_plan(clone: Clone, environment: str) -> Plan:
+    """The plan of a clone in the environment with this id.
+
+    Raises:
+        UsageError: the clone's endpoints are not those of its services and mocks.
+    """
+    names = container_names(clone)
+    containers = {
+        service: tuple(identity.name(environment, logical) for logical in logicals)
+        for service, logicals in names.services.items()
+    }
+    mocks = {mock: identity.name(environment, logical) for mock, logical in names.mocks.items()}
+    endpoints = offered(clone)
+    answering = [containers.get(endpoint.service) or (mocks[endpoint.service],) for endpoint in endpoints]
+    return Plan(
+        services=ordered(clone.topology),
+        containers=containers,
+        mocks=mocks,
+        relay=identity.name(environment, names.relay),
+        edge=_edge(clone.topology),
+        routes=routes(endpoints, answering),
+        hosts=_hosts(clone, names, relay=bool(endpoints)),
+    )
+
+
+def ordered(topology: Topology) -> tuple[Service, ...]:
+    """Every service after those that it depends on, else in the order of the document."""
+    done: dict[str, Service] = {}
+    for service in topology.services.values():
+        _visit(topology, service, done)
+    return tuple(done.values())
+
+
+def _visit(topology: Topology, service: Service, done: dict[str, Service]) -> None:
+    if service.name in done:
+        return
+    for dependency in _present(service, topology.services):
+        _visit(topology, topology.services[dependency.service], done)
+    done[service.name] = service
+
+
+def _present(service: Service, known: Mapping[str, object]) -> tuple[Dependency, ...]:
+    """A service's dependencies without those that are not required and not there."""
+    return tuple(dependency for dependency in service.depends_on if dependency.service in known)
+
+
+def _hosts(clone: Clone, names: ContainerNames, *, relay: bool) -> dict[str, int]:
+    common = len(clone.mocks) + int(relay)
+    hosts = dict.fromkeys(clone.topology.networks, common)
+    for service in clone.topology.services.values():
+        for network in {link.network for link in service.networks}:
+            hosts[network] += len(names.services[service.name])
+    return hosts
+
+
+def _edge(topology: Topology) -> str:
+    name = EDGE
+    while name in topology.networks:
+        name = f"understudy.{name}"
+    return name

@@ -1,0 +1,151 @@
+"""Every property that the components declare, held against the types of the installed pulumi_docker."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pulumi_docker
+import pytest
+from pulumi._types import input_type_py_to_pulumi_names, is_input_type
+
+from understudy.provider.check import check
+from understudy.provider.container_table import CONTAINER
+from understudy.provider.tables import IMAGE, NETWORK, VOLUME
+from understudy.provider.values import from_struct, to_struct
+from understudy.stacks.clone import Clone, Endpoint, Mock
+from understudy.stacks.topology import (
+    Build,
+    Dependency,
+    HealthCheck,
+    Mount,
+    Network,
+    NetworkLink,
+    Port,
+    Resources,
+    Restart,
+    Service,
+    Topology,
+    Volume,
+)
+
+ARGUMENTS = {
+    "docker:index/container:Container": pulumi_docker.ContainerArgs,
+    "docker:index/network:Network": pulumi_docker.NetworkArgs,
+    "docker:index/volume:Volume": pulumi_docker.VolumeArgs,
+    "docker:index/remoteImage:RemoteImage": pulumi_docker.RemoteImageArgs,
+}
+
+
+def everything() -> Clone:
+    """A clone in which every field of the topology that a component reads is set."""
+    full = Service(
+        "full",
+        image="full:1",
+        command=("serve",),
+        entrypoint=("/run",),
+        environment={"A": "b"},
+        ports=(Port(80),),
+        mounts=(
+            Mount("volume", "/named", "data", read_only=True),
+            Mount("volume", "/anonymous"),
+            Mount("bind", "/bound", "mocks", read_only=True),
+            Mount("tmpfs", "/scratch", read_only=True),
+        ),
+        networks=(NetworkLink("back", ("alias",)),),
+        hostname="full.internal",
+        depends_on=(Dependency("job", "completed"),),
+        healthcheck=HealthCheck(("CMD", "true"), 1, 2, 3, 4),
+        replicas=2,
+        resources=Resources(1.5, 64_000_000, 10),
+        restart=Restart("on-failure", 2),
+        labels={"a": "b"},
+        user="1",
+        working_dir="/srv",
+        init=True,
+        stop_signal="SIGINT",
+        stop_grace_period=3,
+        read_only=True,
+    )
+    kinds: tuple[Any, ...] = ("job", "database", "cache", "queue", "gateway")
+    others = (Service(kind, kind=kind, build=Build(".")) for kind in kinds)
+    found = Topology(
+        "shop",
+        {service.name: service for service in (full, *others)},
+        {"back": Network("back", labels={"a": "b"})},
+        {"data": Volume("data", labels={"a": "b"})},
+    )
+    return Clone(found, (Endpoint("full", 80, "http"),), (Mock("pay", "pay.example", 80, "mocks/pay"),))
+
+
+def mismatches(value: Any, expected: Any, path: str) -> list[str]:
+    """Where a plain value is not of a type that the SDK generated from the schema."""
+    origin, inner = typing.get_origin(expected), typing.get_args(expected)
+    if origin in {typing.Union, types.UnionType}:
+        tried = [mismatches(value, member, path) for member in inner if not _plumbing(member)]
+        return [] if any(not found for found in tried) else min(tried, key=len)
+    if origin in {Sequence, list}:
+        found = [] if isinstance(value, list) else [f"{path}: {value!r} is no list"]
+        return found or [m for n, item in enumerate(value) for m in mismatches(item, inner[0], f"{path}[{n}]")]
+    if origin in {Mapping, dict}:
+        return [m for key, item in value.items() for m in mismatches(item, inner[1], f"{path}.{key}")]
+    if isinstance(expected, type) and is_input_type(expected):
+        return object_mismatches(value, expected, path)
+    if expected is int:
+        return [] if isinstance(value, int | float) and value == int(value) else [f"{path}: {value!r} is no int"]
+    return [] if isinstance(value, expected) else [f"{path}: {value!r} is no {expected}"]
+
+
+def object_mismatches(value: Mapping[str, Any], expected: type, path: str) -> list[str]:
+    names = {wire: name for name, wire in input_type_py_to_pulumi_names(expected).items()}
+    hints = {
+        name: typing.get_type_hints(getter.fget, vars(pulumi_docker._inputs) | {"pulumi": pulumi})["return"]
+        for name, getter in vars(expected).items()
+        if isinstance(getter, property) and getter.fget is not None
+    }
+    found = [f"{path}.{wire} is not in the schema" for wire in value if wire not in names]
+    for wire in value.keys() & names.keys():
+        found += mismatches(value[wire], hints[names[wire]], f"{path}.{wire}")
+    return found
+
+
+def _plumbing(member: Any) -> bool:
+    """Members of `Input[T]` that are not T: awaitables, outputs, and None for what is left out."""
+    origin = typing.get_origin(member)
+    return member is type(None) or (isinstance(origin, type) and issubclass(origin, pulumi.Output | typing.Awaitable))
+
+
+def test_every_declared_property_is_of_the_published_schema(declare: Callable[..., Any], tree: Path) -> None:
+    (tree / "mocks" / "pay" / "__files").mkdir()
+    (tree / "mocks" / "pay" / "__files" / "logo.png").write_bytes(b"\x89PNG\xff")
+    recording = declare(everything())
+    declared = [resource for resource in recording.resources if resource.type.startswith("docker:")]
+    assert {resource.type for resource in declared} == set(ARGUMENTS)
+    for resource in declared:
+        assert object_mismatches(resource.inputs, ARGUMENTS[resource.type], resource.name) == []
+
+
+def test_the_embedded_provider_takes_every_declared_property(declare: Callable[..., Any]) -> None:
+    tables = {table.token: table for table in (CONTAINER, NETWORK, VOLUME, IMAGE)}
+    for resource in declare(everything()).resources:
+        if resource.type.startswith("docker:"):
+            assert check(tables[resource.type], from_struct(to_struct(resource.inputs))) == (), resource.name
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        ({"image": "a", "pidsLimit": 5}, "c.pidsLimit is not in the schema"),
+        ({"image": 5}, "c.image: 5 is no <class 'str'>"),
+        ({"image": "a", "command": "run"}, "c.command: 'run' is no list"),
+        ({"image": "a", "memory": "64"}, "c.memory: '64' is no int"),
+        ({"image": "a", "healthcheck": {"test": []}}, "c.healthcheck.test is not in the schema"),
+        ({"image": "a", "labels": [{"label": "a", "value": 1}]}, "c.labels[0].value: 1 is no <class 'str'>"),
+    ],
+)
+def test_the_check_finds_what_is_wrong(value: Mapping[str, Any], complaint: str) -> None:
+    assert object_mismatches(value, pulumi_docker.ContainerArgs, "c") == [complaint]
