@@ -1,0 +1,196 @@
+"""The verbs that change or preview a stack, whichever way the CLI is run: see PulumiEngine and AutomationEngine."""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from understudy.engine.commands import Commands, interrupted
+from understudy.engine.errors import (
+    EngineError,
+    InterruptedOperationError,
+    PluginMissingError,
+    ProgramError,
+    ResourceFailedError,
+    StackNotFoundError,
+)
+from understudy.engine.event_log import EventLog, Record
+from understudy.engine.events import Listener
+from understudy.engine.interface import PreviewResult, Program, StackRef, UpResult, ignore
+from understudy.engine.process import Finished
+from understudy.engine.workdir import work_folder
+
+__all__ = ["PARALLEL", "Operation", "Verbs", "outcome"]
+
+PARALLEL = 64
+"""Steps at once; the provider bounds what its platform can bear."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One run of the Pulumi engine.
+
+    Attributes:
+        kind: up, preview, destroy or refresh.
+        ref: The stack.
+        folder: The work folder.
+        parallel: Steps at once.
+        stop: Once set, it is told to end.
+        remove: After a destroy, the stack goes too.
+        extra: Environment variables that go before those of the settings.
+    """
+
+    kind: str
+    ref: StackRef
+    folder: Path
+    parallel: int = PARALLEL
+    stop: threading.Event | None = None
+    remove: bool = False
+    extra: Mapping[str, str] | None = None
+
+    @property
+    def verb(self) -> str:
+        """What is run, for a person."""
+        return f"pulumi {self.kind}"
+
+
+class Verbs(Commands, ABC):
+    """Up, preview, destroy and refresh over `operate`, which a subclass gives."""
+
+    @abstractmethod
+    def operate(
+        self, operation: Operation, log: EventLog, program: Program | None
+    ) -> tuple[Finished, BaseException | None]:
+        """Run the engine, feed the log; say how the CLI ended and what the program raised.
+
+        An `up` is told to end once the log's record has a failed resource.
+        """
+
+    def up(
+        self,
+        ref: StackRef,
+        program: Program,
+        *,
+        config: Mapping[str, str] | None = None,
+        listener: Listener = ignore,
+        parallel: int = PARALLEL,
+        stop: threading.Event | None = None,
+    ) -> UpResult:
+        """See Engine.up.
+
+        Raises:
+            ResourceFailedError: a resource failed; the first one is named.
+            ProgramError: the program raised.
+            InterruptedOperationError: `stop` was set.
+            EngineError: anything else.
+        """
+        begun = time.monotonic()
+        with work_folder(ref, config) as folder:
+            operation = Operation("up", ref, folder, parallel=parallel, stop=stop)
+            _refuse_if_stopped(operation)
+            if self.files is None or not self.files.has(ref):
+                self.init(ref, folder, stop=stop)
+            record = self._run(operation, listener, program)
+        return UpResult(record.outputs, record.changes, time.monotonic() - begun)
+
+    def preview(
+        self,
+        ref: StackRef,
+        program: Program,
+        *,
+        config: Mapping[str, str] | None = None,
+        listener: Listener = ignore,
+    ) -> PreviewResult:
+        """See Engine.preview. For a stack that is not there, a backend is used that lives as long as the call.
+
+        Raises:
+            ProgramError: the program raised.
+            EngineError: anything else.
+        """
+        if not self.absent(ref):
+            try:
+                with work_folder(ref, config) as folder:
+                    record = self._run(Operation("preview", ref, folder), listener, program)
+                return PreviewResult(tuple(record.steps), record.changes)
+            except StackNotFoundError:
+                pass
+        with work_folder(ref, config) as folder:
+            backend = folder / "backend"
+            backend.mkdir()
+            extra = {"PULUMI_BACKEND_URL": backend.as_uri(), "PULUMI_CONFIG_PASSPHRASE": "preview"}
+            self.init(ref, folder, extra=extra)
+            record = self._run(Operation("preview", ref, folder, extra=extra), listener, program)
+        return PreviewResult(tuple(record.steps), record.changes)
+
+    def destroy(
+        self,
+        ref: StackRef,
+        *,
+        remove: bool = True,
+        listener: Listener = ignore,
+        stop: threading.Event | None = None,
+    ) -> None:
+        """See Engine.destroy. All branches go on when one fails.
+
+        Raises:
+            ResourceFailedError: a resource could not be deleted; the first one is named.
+            InterruptedOperationError: `stop` was set.
+            EngineError: anything else.
+        """
+        if not self.absent(ref):
+            with work_folder(ref) as folder:
+                operation = Operation("destroy", ref, folder, stop=stop, remove=remove and self.files is not None)
+                _refuse_if_stopped(operation)
+                try:
+                    self._run(operation, listener, None)
+                except StackNotFoundError:
+                    return
+            if remove and self.files is None:
+                self.remove(ref)  # --remove alone would leave the copies of the state
+        if remove and self.files is not None:
+            self.files.forget(ref)
+
+    def refresh(self, ref: StackRef, *, listener: Listener = ignore) -> Mapping[str, int]:
+        """See Engine.refresh.
+
+        Raises:
+            StackNotFoundError: there is no such stack.
+            EngineError: anything else.
+        """
+        with work_folder(ref) as folder:
+            return self._run(Operation("refresh", ref, folder), listener, None).changes
+
+    def _run(self, operation: Operation, listener: Listener, program: Program | None) -> Record:
+        log = EventLog(operation.folder / "events", listener)
+        done, raised = self.operate(operation, log, program)
+        log.finish()
+        if done.code != 0:
+            failure = self.failure(done, operation.verb, operation.ref, log.record.text)
+            raise outcome(failure, log.record, raised) from raised
+        return log.record
+
+
+def outcome(failure: EngineError, record: Record, raised: BaseException | None) -> EngineError:
+    """The error that names the first cause: our stop, a failed resource, the program's exception, the CLI's text.
+
+    A resource that failed makes the program's next call raise, and ends the CLI with 'canceled'; so it goes first.
+    """
+    stopped = isinstance(failure, InterruptedOperationError) and record.failed is None
+    if stopped or isinstance(failure, PluginMissingError):
+        return failure
+    verb, stack, urn = failure.verb, failure.stack, record.blamed
+    if urn:
+        return ResourceFailedError(urn, record.reason(urn), verb=verb, stack=stack)
+    if raised is not None:
+        what = f"the program raised {type(raised).__name__}: {raised}"
+        return ProgramError(f"Ran `{verb}` on {stack}, and {what}", verb=verb, stack=stack)
+    return failure
+
+
+def _refuse_if_stopped(operation: Operation) -> None:
+    if operation.stop is not None and operation.stop.is_set():
+        raise interrupted(operation.verb, operation.ref.qualified)
