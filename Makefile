@@ -1,0 +1,35 @@
+# The one canon of commands. Each of them sets up what it needs first; `make setup` takes a second when all is there.
+PYTHON ?= python3
+VENV := .venv/bin
+
+.PHONY: help setup demo test quick lint bench clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: ## virtual environment, Docker Engine, Pulumi CLI, base images: whatever of it is missing
+	@$(PYTHON) scripts/setup.py
+
+demo: setup ## clone examples/shop for the current commit, test it, export, destroy
+	@cd examples/shop && ../../$(VENV)/understudy run
+
+test: setup ## lint, types and every test
+	@$(MAKE) --no-print-directory lint
+	@$(VENV)/pytest tests
+
+quick: ## lint and the tests that need neither Docker nor Pulumi
+	@$(MAKE) --no-print-directory lint
+	@$(VENV)/pytest tests/unit tests/components
+
+lint: ## ruff and mypy
+	@$(VENV)/ruff check
+	@$(VENV)/ruff format --check
+	@$(VENV)/mypy
+	@MYPYPATH=scripts $(VENV)/mypy --scripts-are-modules scripts/setup.py
+
+bench: ## measure against Docker Compose, built from its pinned module
+	@$(PYTHON) scripts/setup.py --compose
+	@$(VENV)/python scripts/bench.py --compose "$$($(PYTHON) scripts/setup_compose.py)"
+
+clean: ## remove the virtual environment and what the tools cache in this folder
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,278 @@
+"""Benchmarks: each figure is measured beside its peer in the same run, interleaved, and written as a ratio.
+
+`make bench` runs it. It measures (1) an empty stack's life cycle through the engine beside the three bare CLI
+processes, and (2) ready and gone for 1, 10 and 30 containers through `understudy up` and `down` beside Docker Compose
+and beside docker-py alone with 8 threads. It writes docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent import futures
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import docker
+
+ROOT = Path(__file__).resolve().parent.parent
+UNDERSTUDY = Path(sys.executable).parent / "understudy"
+IMAGE = "busybox:1.35"
+FLOOR_THREADS = 8
+HEAD = """\
+# Benchmarks
+
+Written by `make bench`. Every figure is minimum / median of {rounds} rounds after one that is not counted; the things
+compared take turns in the same run.
+
+Machine: {cores} cores, {system}, Python {python}, Docker Engine {engine}.
+
+## An empty stack
+
+`stack init`, `up`, `destroy --remove` of a stack with no resources: through the engine, and as three bare CLI processes
+one after another. Goal: a ratio of at most 1.3.
+
+| | seconds |
+|---|---|
+| through the engine | {ours} |
+| three bare processes | {bare} |
+| ratio | {ratio} |
+
+## Ready and gone
+
+One Compose file of N services ({image}, httpd on one published port): `understudy up` and `understudy down` beside
+`docker compose up -d --wait` and `docker compose down -t 0 -v`, whole processes both, and beside the floor: docker-py in a
+running process, {threads} threads, no waiting for ready. Understudy makes one container and one network more, the
+relay's, waits for every port, and takes a receipt at the end. Goals: at most Compose from 10 containers on; at 1 at most
+1.3 s more.
+
+| N | | ready, s | gone, s | both, s | ready : Compose | gone : Compose | both : Compose | both : floor |
+|---|---|---|---|---|---|---|---|---|"""
+
+
+@dataclass
+class Series:
+    """The seconds of one thing, one a round."""
+
+    name: str
+    ready: list[float] = field(default_factory=list)
+    gone: list[float] = field(default_factory=list)
+
+    @property
+    def both(self) -> list[float]:
+        return [a + b for a, b in zip(self.ready, self.gone, strict=True)]
+
+
+def timed(work: Callable[[], None]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def run(*arguments: str, cwd: Path, env: dict[str, str]) -> None:
+    done = subprocess.run(arguments, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"ran {' '.join(arguments)}, and it failed:\n{done.stdout}{done.stderr}")
+
+
+# 1. An empty stack's life cycle
+
+
+def empty_stack(rounds: int) -> tuple[list[float], list[float]]:
+    """Seconds of (through the engine, three bare processes), a pair a round."""
+    import grpc
+    from pulumi.automation._server import LanguageServer
+    from pulumi.runtime.proto import language_pb2_grpc
+
+    from understudy.engine.factory import make_engine
+    from understudy.engine.interface import StackRef
+    from understudy.engine.pulumi_cli import ensure
+    from understudy.engine.settings import EngineSettings
+
+    ours: list[float] = []
+    bare: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        state = {**os.environ, "XDG_STATE_HOME": folder}
+        settings = EngineSettings.from_environment(ensure(print).path, state)
+        settings.prepare()
+        engine = make_engine(settings, {})
+        server = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
+        language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageServer(lambda: None), server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        project = Path(folder) / "project"
+        project.mkdir()
+        (project / "Pulumi.yaml").write_text("name: bare\nruntime: python\n")
+        env = settings.environment()
+        cli = str(settings.cli)
+        quiet = ("--non-interactive", "--color", "never")
+
+        def through_the_engine(number: int) -> None:
+            ref = StackRef("bench", f"empty-{number}")
+            engine.up(ref, lambda: None)
+            engine.destroy(ref)
+
+        def three_processes(number: int) -> None:
+            stack = f"organization/bare/empty-{number}"
+            run(cli, "stack", "init", stack, "--no-select", *quiet, cwd=project, env=env)
+            run(
+                *(cli, "up", "--yes", "--skip-preview", "--stack", stack, f"--client=127.0.0.1:{port}"),
+                *("--exec-kind", "auto.inline", *quiet),
+                cwd=project,
+                env=env,
+            )
+            run(cli, "destroy", "--yes", "--skip-preview", "--remove", "--stack", stack, *quiet, cwd=project, env=env)
+
+        for number in range(-1, rounds):
+            pair = (timed(lambda n=number: through_the_engine(n)), timed(lambda n=number: three_processes(n)))
+            if number >= 0:
+                ours.append(pair[0])
+                bare.append(pair[1])
+        server.stop(0)
+    return ours, bare
+
+
+# 2. Ready and gone
+
+
+def compose_text(count: int) -> str:
+    services = "".join(
+        f"  s{n}:\n    image: {IMAGE}\n    command: [httpd, -f, -p, '8080']\n    ports: ['8080']\n"
+        for n in range(count)
+    )
+    return f"name: bench\nservices:\n{services}"
+
+
+def ready_and_gone(count: int, rounds: int, plugin: Path) -> tuple[Series, Series, Series]:
+    """Series of understudy, Compose, the floor: a round of each in turn, the first round not counted."""
+    ours, compose, floor = Series("understudy"), Series("compose"), Series("docker-py")
+    client = docker.from_env(max_pool_size=64)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "bench"
+        folder.mkdir()
+        (folder / "compose.yaml").write_text(compose_text(count))
+        env = {**os.environ, "XDG_STATE_HOME": temporary, "DOCKER_CONFIG": str(docker_config(temporary, plugin))}
+        env |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+        who = ("-c", "user.name=bench", "-c", "user.email=bench@example.invalid")
+        run("git", "init", "-q", "-b", "main", cwd=folder, env=env)
+        run("git", "add", ".", cwd=folder, env=env)
+        run("git", *who, "commit", "-qm", "bench", cwd=folder, env=env)
+        # fmt: off
+        turns: list[tuple[Series, Callable[[], None], Callable[[], None]]] = [
+            (ours,
+             lambda: run(str(UNDERSTUDY), "up", "--progress", "plain", cwd=folder, env=env),
+             lambda: run(str(UNDERSTUDY), "down", "--progress", "plain", cwd=folder, env=env)),
+            (compose,
+             lambda: run("docker", "compose", "up", "-d", "--wait", cwd=folder, env=env),
+             lambda: run("docker", "compose", "down", "-t", "0", "-v", cwd=folder, env=env)),
+            (floor, lambda: floor_up(client, count), lambda: floor_down(client, count)),
+        ]
+        # fmt: on
+        for number in range(-1, rounds):
+            for series, up, down in turns:
+                ready, gone = timed(up), timed(down)
+                if number >= 0:
+                    series.ready.append(ready)
+                    series.gone.append(gone)
+    return ours, compose, floor
+
+
+def docker_config(temporary: str, plugin: Path) -> Path:
+    """A DOCKER_CONFIG of its own that has the Compose plugin."""
+    config = Path(temporary) / "docker"
+    (config / "cli-plugins").mkdir(parents=True)
+    (config / "cli-plugins" / "docker-compose").symlink_to(plugin)
+    return config
+
+
+def floor_up(client: docker.DockerClient, count: int) -> None:
+    client.networks.create("bench-floor")
+
+    def start(number: int) -> None:
+        client.containers.run(
+            IMAGE,
+            ["httpd", "-f", "-p", "8080"],
+            name=f"bench-floor-{number}",
+            network="bench-floor",
+            ports={"8080/tcp": ("127.0.0.1", None)},
+            detach=True,
+        )
+
+    with futures.ThreadPoolExecutor(FLOOR_THREADS) as pool:
+        list(pool.map(start, range(count)))
+
+
+def floor_down(client: docker.DockerClient, count: int) -> None:
+    with futures.ThreadPoolExecutor(FLOOR_THREADS) as pool:
+        list(pool.map(lambda n: client.containers.get(f"bench-floor-{n}").remove(force=True, v=True), range(count)))
+    client.networks.get("bench-floor").remove()
+
+
+# 3. What is written
+
+
+def shown(values: list[float]) -> str:
+    return f"{min(values):.2f} / {statistics.median(values):.2f}"
+
+
+def ratio(ours: list[float], peer: list[float]) -> str:
+    pairs = [a / b for a, b in zip(ours, peer, strict=True)]
+    return f"{min(pairs):.2f} / {statistics.median(pairs):.2f}"
+
+
+def page(rounds: int, empty: tuple[list[float], list[float]], counts: dict[int, tuple[Series, Series, Series]]) -> str:
+    server = docker.from_env().version()
+    lines = [
+        HEAD.format(
+            rounds=rounds,
+            cores=os.cpu_count(),
+            system=f"{platform.system()} {platform.release()}",
+            python=platform.python_version(),
+            engine=server["Version"],
+            ours=shown(empty[0]),
+            bare=shown(empty[1]),
+            ratio=ratio(*empty),
+            image=IMAGE,
+            threads=FLOOR_THREADS,
+        )
+    ]
+    for count, (ours, compose, floor) in counts.items():
+        for series in (ours, compose, floor):
+            against = (
+                f"{ratio(series.ready, compose.ready)} | {ratio(series.gone, compose.gone)} | "
+                f"{ratio(series.both, compose.both)} | {ratio(series.both, floor.both)}"
+            )
+            cells = f"{shown(series.ready)} | {shown(series.gone)} | {shown(series.both)}"
+            lines.append(f"| {count} | {series.name} | {cells} | {against} |")
+    return "\n".join([*lines, ""])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--counts", type=int, nargs="+", default=[1, 10, 30])
+    parser.add_argument("--compose", type=Path, required=True, help="the docker-compose CLI plugin")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks.md")
+    chosen = parser.parse_args()
+    if not chosen.compose.is_file() or not shutil.which("docker"):
+        sys.exit("there is no docker CLI or no Compose plugin; `make bench` makes one")
+    empty = empty_stack(chosen.rounds)
+    print(f"empty stack: {shown(empty[0])} s, bare {shown(empty[1])} s, ratio {ratio(*empty)}", flush=True)
+    counts = {}
+    for count in chosen.counts:
+        counts[count] = ready_and_gone(count, chosen.rounds, chosen.compose)
+        for series in counts[count]:
+            print(f"{count:3} {series.name:11} ready {shown(series.ready)} gone {shown(series.gone)}", flush=True)
+    chosen.out.write_text(page(chosen.rounds, empty, counts), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

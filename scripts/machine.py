@@ -1,0 +1,127 @@
+"""What the setup steps share: commands that leave their output in a log, Debian's packages, and one kind of failure."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+__all__ = ["ROOT", "Problem", "cache_folder", "can_install", "exclusive", "install", "log_file", "run", "state_folder"]
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The checkout."""
+
+
+class Problem(Exception):  # noqa: N818 - it is shown to a person as a sentence, never as a class name
+    """A step could not be done; the message says what was tried, what happened and what to do."""
+
+
+def _folder(variable: str, default: str) -> Path:
+    named = os.environ.get(variable, "")
+    return (Path(named) if Path(named).is_absolute() else Path.home() / default) / "understudy"
+
+
+def cache_folder() -> Path:
+    """`$XDG_CACHE_HOME/understudy`, or `~/.cache/understudy`: what can be made again."""
+    return _folder("XDG_CACHE_HOME", ".cache")
+
+
+def state_folder() -> Path:
+    """`$XDG_STATE_HOME/understudy`, or `~/.local/state/understudy`: logs of setup and of a daemon that it started."""
+    return _folder("XDG_STATE_HOME", ".local/state")
+
+
+def log_file() -> Path:
+    """Where the output of setup's commands goes."""
+    return state_folder() / "setup.log"
+
+
+@contextlib.contextmanager
+def exclusive() -> Iterator[None]:
+    """One setup at a time for this user; a second one waits and says so."""
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    state_folder().mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (cache_folder() / "setup.lock").open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("setup: another setup is at work; waiting for it", flush=True)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def run(
+    command: Sequence[str],
+    *,
+    limit: float,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> str:
+    """Run a command to its end within `limit` seconds and return its standard output; what it says goes to the log.
+
+    Raises:
+        Problem: it is missing, fails or takes too long.
+    """
+    with log_file().open("a", encoding="utf-8") as log, tempfile.TemporaryFile("w+", errors="replace") as errors:
+        log.write(f"\n$ {shlex.join(command)}\n")
+        log.flush()
+        try:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                errors="replace",
+                check=False,
+                timeout=limit,
+                env={**os.environ, **(environment or {})},
+                cwd=folder or ROOT,
+            )
+        except subprocess.TimeoutExpired:
+            raise Problem(f"`{command[0]} {command[1]}` took longer than {limit:g} s") from None
+        except OSError as error:
+            raise Problem(f"`{command[0]}` could not be started: {error}") from error
+        errors.seek(0)
+        said = errors.read()
+        log.write(done.stdout + said)
+    if done.returncode != 0:
+        lines = (said.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()
+        raise Problem(f"`{' '.join(command[:3])}` failed: {lines[-1].strip()} (log: {log_file()})")
+    return done.stdout
+
+
+def can_install() -> bool:
+    """Whether Debian's packages can be installed here: Debian or a derivative, and root."""
+    try:
+        words = Path("/etc/os-release").read_text(encoding="utf-8").replace('"', "")
+    except OSError:
+        return False
+    named = {
+        word
+        for line in words.splitlines()
+        if line.startswith(("ID=", "ID_LIKE="))
+        for word in line.split("=")[1].split()
+    }
+    return "debian" in named and os.geteuid() == 0
+
+
+def install(*packages: str) -> None:
+    """Install Debian packages; the lists are brought up to date only when they turn out to be missing or old.
+
+    Raises:
+        Problem: apt-get fails.
+    """
+    environment = {"DEBIAN_FRONTEND": "noninteractive"}
+    options = ("-q", "-y", "-o", "DPkg::Lock::Timeout=120")
+    command = ("apt-get", "install", *options, "--no-install-recommends", *packages)
+    try:
+        run(command, limit=600, environment=environment)
+    except Problem:
+        run(("apt-get", "update", *options), limit=300, environment=environment)
+        run(command, limit=600, environment=environment)

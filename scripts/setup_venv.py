@@ -1,0 +1,79 @@
+"""The virtual environment: made once, brought up to date when the pins change, made anew when half-made or moved."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from machine import ROOT, Problem, can_install, install, run
+
+__all__ = ["MINIMUM", "ensure", "fingerprint"]
+
+MINIMUM = (3, 11)
+"""The oldest Python that pyproject.toml allows."""
+
+PINS = ("requirements.txt", "requirements-dev.txt", "pyproject.toml")
+
+
+def fingerprint(root: Path) -> str:
+    """What the environment was made from: the place, and the content of the files with the pins."""
+    digest = hashlib.sha256()
+    for name in PINS:
+        digest.update((root / name).read_bytes() + b"\0")
+    return f"{root}\n{digest.hexdigest()}\n"
+
+
+def ensure(root: Path = ROOT) -> str:
+    """Make `root/.venv` what the pins say; returns what was done.
+
+    Raises:
+        Problem: Python is too old, or a package cannot be installed.
+    """
+    venv = root / ".venv"
+    stamp, making = venv / ".understudy-stamp", venv / ".understudy-making"
+    wanted = fingerprint(root)
+    found = stamp.read_text(encoding="utf-8") if stamp.is_file() else ""
+    runs = _runs(venv / "bin" / "python")
+    if runs and found == wanted and not making.exists():
+        return "up to date"
+    moved = bool(found) and found.splitlines()[0] != str(root)
+    fresh = not runs or moved or making.exists()
+    if fresh:
+        _make(venv)
+    making.touch()
+    stamp.unlink(missing_ok=True)
+    pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    run([*pip, "-r", "requirements-dev.txt"], limit=900, folder=root)
+    stamp.write_text(wanted, encoding="utf-8")
+    making.unlink()
+    return "made" if fresh else "brought up to date"
+
+
+def _runs(python: Path) -> bool:
+    check = f"import pip, sys; sys.exit(sys.version_info < {MINIMUM})"
+    try:
+        return subprocess.run([python, "-c", check], capture_output=True, check=False, timeout=60).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def _make(venv: Path) -> None:
+    if sys.version_info < MINIMUM:
+        raise Problem(
+            f"{sys.executable} is Python {sys.version.split()[0]}; install 3.11 or newer, "
+            "or name one: `make setup PYTHON=python3.12`"
+        )
+    if venv.exists():
+        shutil.rmtree(venv)
+    try:
+        import ensurepip  # noqa: F401 - Debian leaves it out of its python3 package
+    except ImportError:
+        if not can_install():
+            raise Problem(
+                "Python has no ensurepip; install your system's package for it (Debian: python3-venv)"
+            ) from None
+        install("python3-venv")
+    run([sys.executable, "-m", "venv", str(venv)], limit=120)

@@ -1,0 +1,303 @@
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def load(name: str) -> ModuleType:
+    """A module of scripts/, found as `python3 scripts/setup.py` finds it."""
+    sys.path.insert(0, str(ROOT / "scripts"))
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.pop(0)
+
+
+machine, images, docker, venv = (load(f) for f in ("machine", "setup_images", "setup_docker", "setup_venv"))
+
+
+def script(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    machine.log_file().parent.mkdir(parents=True)
+    return tmp_path
+
+
+def test_a_command_gives_its_output_and_leaves_it_in_the_log() -> None:
+    assert machine.run(("sh", "-c", "echo out; echo err >&2"), limit=10) == "out\n"
+    log = machine.log_file().read_text(encoding="utf-8")
+    assert "$ sh -c 'echo out; echo err >&2'\nout\nerr\n" in log
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (("sh", "-c", "echo first; echo 'no space left' >&2; exit 3"), "no space left"),
+        (("sh", "-c", "exit 7"), "exit code 7"),
+        (("no-such-program", "x"), "could not be started"),
+        (("sleep", "30"), "took longer than 0.3 s"),
+    ],
+)
+def test_a_command_that_fails_is_one_sentence(command: tuple[str, ...], told: str) -> None:
+    with pytest.raises(machine.Problem, match=told) as caught:
+        machine.run(command, limit=10 if command[0] != "sleep" else 0.3)
+    assert "\n" not in str(caught.value)
+
+
+def test_every_image_of_the_manifest_has_a_recipe_and_comes_after_its_base() -> None:
+    seen: list[str] = []
+    for image in images.read_manifest():
+        folder = ROOT / "images" / image.recipe
+        assert folder.is_dir()
+        if image.base:
+            text = (folder / "Dockerfile").read_text(encoding="utf-8")
+            named = {line.split()[1] for line in text.splitlines() if line.startswith("FROM ")}
+            assert named <= {image.base, "scratch"}
+            assert image.base in seen
+        seen.append(image.tag)
+    assert len(set(seen)) == len(seen)
+
+
+@pytest.fixture
+def recipes(tmp_path: Path) -> Path:
+    folder = tmp_path / "images"
+    for name in ("base", "one", "two"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "Dockerfile").write_text(name, encoding="utf-8")
+    entries = [{"tag": "base:1", "recipe": "base"}] + [
+        {"tag": f"{name}:1", "recipe": name, "base": "base:1"} for name in ("one", "two")
+    ]
+    (folder / "manifest.json").write_text(json.dumps(entries), encoding="utf-8")
+    return folder
+
+
+def inspected(folder: Path, *tags: str) -> list[dict[str, object]]:
+    """What the daemon tells of images that this very recipe made."""
+    listed = images.read_manifest(folder)
+    return [
+        {
+            "RepoTags": [image.tag, "other:2"],
+            "Config": {
+                "Labels": {images.CACHE_LABEL: "base", images.RECIPE_LABEL: images.recipe(image, listed, folder)}
+            },
+        }
+        for image in listed
+        if image.tag in tags
+    ]
+
+
+def lacking(folder: Path, facts: list[dict[str, object]]) -> list[str]:
+    return [image.tag for image in images.missing(images.read_manifest(folder), facts, folder)]
+
+
+def test_what_the_daemon_lacks_is_missing(recipes: Path) -> None:
+    assert lacking(recipes, []) == ["base:1", "one:1", "two:1"]
+    assert lacking(recipes, inspected(recipes, "base:1", "two:1")) == ["one:1"]
+    assert lacking(recipes, inspected(recipes, "base:1", "one:1", "two:1")) == []
+
+
+def test_one_of_ours_is_made_again_when_its_recipe_or_its_base_changed(recipes: Path) -> None:
+    facts = inspected(recipes, "base:1", "one:1", "two:1")
+    (recipes / "one" / "Dockerfile").write_text("changed", encoding="utf-8")
+    assert lacking(recipes, facts) == ["one:1"]
+    (recipes / "base" / "apt.conf").write_text("new", encoding="utf-8")
+    assert lacking(recipes, facts) == ["base:1", "one:1", "two:1"]
+
+
+def test_a_script_that_may_be_run_is_another_recipe(recipes: Path) -> None:
+    facts = inspected(recipes, "base:1", "one:1", "two:1")
+    (recipes / "two" / "Dockerfile").chmod(0o755)
+    assert lacking(recipes, facts) == ["two:1"]
+
+
+@pytest.mark.parametrize("config", [{"Labels": None}, {"Labels": {"maintainer": "someone"}}, {}])
+def test_a_published_image_is_never_made_again(recipes: Path, config: dict[str, object]) -> None:
+    facts: list[dict[str, object]] = [{"RepoTags": [tag], "Config": config} for tag in ("base:1", "one:1", "two:1")]
+    assert lacking(recipes, facts) == []
+
+
+def test_no_engine_where_docker_host_points_is_told_and_nothing_is_started(
+    folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script(folders / "bin" / "docker", "echo 'Cannot connect to the Docker daemon' >&2; exit 1")
+    script(folders / "bin" / "dockerd", f"touch {folders}/started")
+    monkeypatch.setenv("PATH", str(folders / "bin"))
+    monkeypatch.setenv("DOCKER_HOST", "tcp://10.0.0.1:1")
+    with pytest.raises(machine.Problem, match=r"DOCKER_HOST is tcp://10\.0\.0\.1:1.*Cannot connect"):
+        docker.ensure()
+    assert not (folders / "started").exists()
+
+
+def test_a_running_engine_is_used(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script(folders / "bin" / "docker", "echo 20.10.24")
+    monkeypatch.setenv("PATH", str(folders / "bin"))
+    assert docker.ensure() == "20.10.24 answers"
+
+
+@pytest.fixture
+def daemon(folders: Path, monkeypatch: pytest.MonkeyPatch) -> docker.Daemon:
+    """A stand-in dockerd that refuses a pid file, and a docker CLI that asks whether it is there."""
+    ready, pid_file = folders / "ready", folders / "run" / "docker.pid"
+    script(folders / "bin" / "docker", f"[ -e {ready} ] && echo 1.2.3")
+    shutil.copy("/bin/sleep", folders / "bin" / "dockerd")  # the process's name is what is looked at
+    start = (
+        f"[ -e {pid_file} ] && echo 'pid file found' && exit 1; echo $$ > {pid_file}; touch {ready}; exec dockerd 60"
+    )
+    monkeypatch.setenv("PATH", f"{folders / 'bin'}:{os.environ['PATH']}")
+    (folders / "run" / "containerd").mkdir(parents=True)
+    return docker.Daemon(("sh", "-c", start), "", pid_file, folders / "run", folders / "logs" / "dockerd.log")
+
+
+@contextlib.contextmanager
+def started(daemon: docker.Daemon) -> Iterator[subprocess.Popen[bytes]]:
+    process = daemon.start(limit=20)
+    assert process is not None
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_daemon_is_started_past_pid_files_of_another_boot(daemon: docker.Daemon) -> None:
+    containerd = daemon.run_folder / "containerd" / "containerd.pid"
+    for stale in (daemon.pid_file, containerd):
+        stale.write_text(f"{os.getpid()}\n", encoding="ascii")  # it runs, and is no dockerd
+    with started(daemon) as process:
+        assert daemon.answers() == "1.2.3"
+        assert not containerd.exists()
+        assert int(daemon.pid_file.read_text(encoding="ascii")) == process.pid
+        assert os.getsid(process.pid) == process.pid
+
+
+def test_one_that_runs_already_is_waited_for(daemon: docker.Daemon) -> None:
+    with started(daemon):
+        before = daemon.pid_file.read_text(encoding="ascii")
+        assert daemon.start(limit=20) is None
+        assert daemon.pid_file.read_text(encoding="ascii") == before
+
+
+def test_a_daemon_that_ends_is_quoted(folders: Path, daemon: docker.Daemon) -> None:
+    broken = docker.Daemon(
+        ("sh", "-c", "echo starting; echo 'failed to start daemon: no cgroups' >&2; exit 1"),
+        pid_file=daemon.pid_file,
+        run_folder=daemon.run_folder,
+        log=folders / "d.log",
+    )
+    with pytest.raises(machine.Problem, match="failed to start daemon: no cgroups"):
+        broken.start(limit=20)
+
+
+def checkout(folder: Path, pins: str = "") -> Path:
+    folder.mkdir()
+    (folder / "requirements.txt").write_text(pins, encoding="utf-8")
+    (folder / "requirements-dev.txt").write_text("-r requirements.txt\n", encoding="utf-8")
+    (folder / "pyproject.toml").write_text("", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout with a finished environment whose Python is this one, made without pip's seconds."""
+    root = checkout(tmp_path_factory.mktemp("venv") / "checkout")
+    (root / ".venv" / "bin").mkdir(parents=True)
+    (root / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    (root / ".venv" / ".understudy-stamp").write_text(venv.fingerprint(root), encoding="utf-8")
+    return root
+
+
+def test_an_environment_is_left_alone_while_the_pins_stay(finished: Path) -> None:
+    assert venv.ensure(finished) == "up to date"
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What would be run, in short, instead of running it."""
+    done: list[str] = []
+
+    def run(command: tuple[str, ...], **_rest: object) -> str:
+        done.append(command[2])
+        if command[2] == "venv":
+            target = Path(command[3]) / "bin" / "python"
+            target.parent.mkdir(parents=True)
+            target.symlink_to(sys.executable)
+        return ""
+
+    monkeypatch.setattr(venv, "run", run)
+    return done
+
+
+def copied(finished: Path, target: Path) -> Path:
+    shutil.copytree(finished, target, symlinks=True)
+    (target / ".venv" / ".understudy-stamp").write_text(venv.fingerprint(target), encoding="utf-8")
+    return target
+
+
+def test_changed_pins_are_installed_into_it(finished: Path, tmp_path: Path, steps: list[str]) -> None:
+    root = copied(finished, tmp_path / "c")
+    (root / "requirements.txt").write_text("six==1\n", encoding="utf-8")
+    assert venv.ensure(root) == "brought up to date"
+    assert steps == ["pip"]
+    assert venv.ensure(root) == "up to date"
+
+
+@pytest.mark.parametrize("damage", ["half-made", "moved", "no python", "absent"])
+def test_what_cannot_be_trusted_is_made_anew(finished: Path, tmp_path: Path, steps: list[str], damage: str) -> None:
+    root = copied(finished, tmp_path / "c")
+    if damage == "half-made":
+        (root / ".venv" / ".understudy-making").touch()
+    elif damage == "moved":
+        root = root.rename(tmp_path / "d")
+    elif damage == "no python":
+        (root / ".venv" / "bin" / "python").unlink()
+    else:
+        shutil.rmtree(root / ".venv")
+    assert venv.ensure(root) == "made"
+    assert steps == ["venv", "pip"]
+    assert venv.ensure(root) == "up to date"
+
+
+def test_a_failed_installation_is_begun_anew(
+    finished: Path, tmp_path: Path, steps: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = copied(finished, tmp_path / "c")
+    (root / "pyproject.toml").write_text("# new\n", encoding="utf-8")
+    works = venv.run
+
+    def fails(_command: tuple[str, ...], **_rest: object) -> str:
+        raise machine.Problem("no network")
+
+    monkeypatch.setattr(venv, "run", fails)
+    with pytest.raises(machine.Problem):
+        venv.ensure(root)
+    monkeypatch.setattr(venv, "run", works)
+    assert venv.ensure(root) == "made"
+    assert steps == ["venv", "pip"]
+
+
+def test_an_environment_that_was_made_by_hand_is_kept(finished: Path, tmp_path: Path, steps: list[str]) -> None:
+    root = copied(finished, tmp_path / "c")
+    (root / ".venv" / ".understudy-stamp").unlink()
+    assert venv.ensure(root) == "brought up to date"
+    assert steps == ["pip"]
