@@ -1,0 +1,5 @@
+"""The Pulumi program: an environment as `pulumi config` describes it."""
+
+from understudy.program import main
+
+main()

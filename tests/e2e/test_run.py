@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from conftest import Project
+from jsonschema import Draft202012Validator
+
+ROOT = Path(__file__).resolve().parents[2]
+PATCHES = ROOT / "tests" / "e2e" / "patches"
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.images, pytest.mark.usefixtures("same_inventory")]
+
+
+def counts(junit: Path) -> dict[str, int]:
+    cases = ET.parse(junit).getroot().iter("testcase")  # noqa: S314 - our own writer made it
+    found = {"passed": 0, "failure": 0, "error": 0, "skipped": 0}
+    for case in cases:
+        kinds = [child.tag for child in case if child.tag in found]
+        found[kinds[0] if kinds else "passed"] += 1
+    return found
+
+
+def apply(project: Project, patch: str) -> None:
+    project.git("apply", str(PATCHES / patch))
+    project.commit(f"Apply {patch}")
+
+
+def test_a_commit_is_cloned_tested_exported_and_gone(shop: Project) -> None:
+    done = shop.understudy("run")
+    assert done.code == 0, done.text
+    folder = shop.latest()
+    assert str(folder) in done.out
+    assert "CLEAN" in done.out
+    record = shop.record()
+    schema = json.loads((ROOT / "understudy" / "schemas" / "run.schema.json").read_text())
+    Draft202012Validator(schema).validate(record)
+    assert record["exit_code"] == 0
+    assert record["commit"]["sha"] == shop.git("rev-parse", "HEAD")
+    assert {change["fidelity"] for change in record["changes"]} >= {"mocked", "missing", "changed"}
+    assert counts(folder / "junit.xml")["passed"] >= 10
+    logs = {path.stem for path in (folder / "logs").glob("*.log")}
+    assert logs >= {"gateway", "catalog", "orders", "worker", "db", "queue", "migrate", "payments", "relay"}
+    first = (folder / "logs" / "db.log").read_text().splitlines()[0]
+    assert first[:2] == "20", "each line begins with its time stamp"
+    asked = json.loads((folder / "mocks" / "payments.json").read_text())
+    assert "/v1/charges" in json.dumps(asked)
+    receipt = json.loads((folder / "receipt.json").read_text())
+    assert receipt["outcome"] == "CLEAN"
+    assert shop.leases() == []
+    assert "no environments" in shop.understudy("list").out
+
+
+def test_no_secret_made_anew_is_in_the_evidence(shop: Project) -> None:
+    (shop.folder / "tests" / "test_tell.py").write_text(
+        "import os\n\ndef test_tell():\n    secret = os.environ['UNDERSTUDY_SECRET_DB_PASSWORD']\n"
+        "    open(os.environ['TELL'], 'w').write(secret)\n    print(secret)\n    raise AssertionError(secret)\n"
+    )
+    told = shop.root.parent / "told"
+    text = (shop.folder / "compose.yaml").read_text()
+    command = "{command: [pytest, -q], folder: tests,"
+    assert command in text
+    only = f"{{command: [pytest, -q, test_tell.py], environment: {{TELL: {told}}}, folder: tests,"
+    (shop.folder / "compose.yaml").write_text(text.replace(command, only))
+    shop.commit("Tell the secret")
+    done = shop.understudy("run")
+    assert done.code == 1, done.text
+    secret = told.read_bytes()
+    assert len(secret) >= 20
+    assert secret not in done.text.encode()
+    holders = [path for path in shop.latest().rglob("*") if path.is_file() and secret in path.read_bytes()]
+    assert holders == []
+
+
+def test_a_broken_service_fails_the_run_and_leaves_its_evidence(shop: Project) -> None:
+    apply(shop, "break-orders.patch")
+    done = shop.understudy("run")
+    assert done.code == 1, done.text
+    found = counts(shop.latest() / "junit.xml")
+    assert found["failure"] >= 1
+    record = shop.record()
+    assert record["exit_code"] == 1
+    assert record["receipt"]["outcome"] == "CLEAN"
+    assert (shop.latest() / "logs" / "orders.log").stat().st_size > 0
+    assert shop.leases() == []
+
+
+def test_a_service_that_dies_fails_at_once_with_its_last_words(shop: Project) -> None:
+    apply(shop, "crash-catalog.patch")
+    done = shop.understudy("run")
+    assert done.code == 3, done.text
+    assert "no price list, cannot start" in done.text
+    assert "Traceback" not in done.text
+    assert "no price list" in (shop.latest() / "logs" / "catalog.log").read_text()
+    assert shop.record()["receipt"]["outcome"] == "CLEAN"
+    assert shop.leases() == []
+
+
+def test_up_test_down_and_an_update_that_replaces_only_what_changed(shop: Project) -> None:
+    shop.git("checkout", "-q", "-b", "a$(touch${IFS}x)")
+    try:
+        done = shop.understudy("up")
+        assert done.code == 0, done.text
+        before = running(shop)
+        worker = shop.folder / "worker" / "app.py"
+        worker.write_text(worker.read_text() + "\n# the same, said again\n")
+        shop.commit("Touch the worker")
+        done = shop.understudy("up")
+        assert done.code == 0, done.text
+        after = running(shop)
+        assert {name for name in before if before[name] != after[name]} == {"worker"}
+        done = shop.understudy("test")
+        assert done.code == 0, done.text
+        shown = shop.understudy("logs", str(shop.leases()[0]["id"]), "orders")
+        assert "orders | " in shown.out
+    finally:
+        done = shop.understudy("down")
+    assert done.code == 0, done.text
+    assert "CLEAN" in done.out
+    assert not (shop.folder / "x").exists()
+    assert shop.leases() == []
+
+
+def running(project: Project) -> dict[str, str]:
+    """Service -> container id of the project's one environment."""
+    environment = project.leases()[0]["id"]
+    shown = subprocess.run(
+        [
+            *("docker", "ps", "--no-trunc", "--filter", f"label=dev.understudy.environment={environment}"),
+            *("--format", '{{.Label "dev.understudy.service"}} {{.ID}}'),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return dict(line.split() for line in shown.stdout.splitlines())

@@ -1,0 +1,206 @@
+"""The blueprint: production and the commit read from git and derived into a clone, with nothing created yet."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+from understudy.build.git import Commit, Repository, normal_path
+from understudy.build.keys import Origin, unchanged_builds
+from understudy.build.tree import read_inside
+from understudy.errors import UsageError
+from understudy.lease import Lease
+from understudy.options import Options
+from understudy.stacks.clone import Change, Clone
+from understudy.stacks.derive import derive, profile_named
+from understudy.stacks.identity import parse_time
+from understudy.stacks.sources import compose
+from understudy.stacks.topology import Topology, TopologyError
+
+__all__ = ["FILES", "Blueprint", "draw", "redraw", "topology_file"]
+
+FILES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
+"""Where a topology is looked for, in the Compose specification's order of preference."""
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """What an environment is to be: the repository, the commit, the file, and the clone derived from them.
+
+    `folder` and `file` are relative to the repository's root, in POSIX form; `origin` tells the repository from
+    others on every machine; `warnings` name what was left out. `repository` is None where only the files are at hand.
+    """
+
+    repository: Repository | None
+    origin: str
+    folder: str
+    file: str
+    commit: Commit
+    dirty: bool
+    production_ref: str
+    production: Topology
+    candidate: Topology
+    clone: Clone
+    warnings: tuple[str, ...]
+
+
+def topology_file(options: Options, folder: Path) -> Path:
+    """The topology file: the one named, or the first of FILES in the folder.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if options.file:
+        return folder / options.file
+    for name in FILES:
+        if (folder / name).is_file():
+            return folder / name
+    raise UsageError(
+        f"Looked for a topology in {folder}, and there is none of {', '.join(FILES)}.",
+        hint="Change to the folder of your Compose file, or name it with -f FILE.",
+    )
+
+
+def draw(options: Options, folder: Path) -> Blueprint:
+    """Read the topology at the commit and at `production_ref`, and derive the clone. Nothing is written.
+
+    Raises:
+        UsageError: no repository, no such commit, no such file, or no valid topology in it.
+    """
+    path = Path(os.path.abspath(topology_file(options, folder)))  # noqa: PTH100 - links inside the tree stay links
+    if not path.parent.is_dir():
+        raise UsageError(f"Looked for the topology {path}, and there is no folder {path.parent}.")
+    repository = Repository.find(path.parent)
+    inside = PurePosixPath(os.path.relpath(path.parent.resolve(), repository.root.resolve())) / path.name
+    commit = repository.commit(options.commit)
+    project = "" if str(inside.parent) == "." else str(inside.parent)
+    reader = _from_folder(repository.root, project) if options.dirty else _from_commit(repository, commit.sha, project)
+    candidate = _read(reader, inside, "the working folder" if options.dirty else f"commit {commit.short}", path)
+    production_ref = options.production_ref or repository.default_ref()
+    production_sha = repository.commit(production_ref).sha
+    production, notes = _production(
+        _from_commit(repository, production_sha, project), production_ref, inside, candidate
+    )
+    reused = (
+        {}
+        if options.dirty
+        else unchanged_builds(
+            production, Origin(repository, production_sha, project), candidate, Origin(repository, commit.sha, project)
+        )
+    )
+    clone = _derive(production, candidate, commit.short, options.profile, reused)
+    return Blueprint(
+        repository=repository,
+        origin=_origin(repository),
+        folder=project,
+        file=str(inside),
+        commit=commit,
+        dirty=options.dirty,
+        production_ref=production_ref,
+        production=production,
+        candidate=candidate,
+        clone=clone,
+        warnings=(*candidate.warnings, *notes),
+    )
+
+
+Reader = Callable[[str], bytes | None]
+
+
+def _from_commit(repository: Repository, sha: str, project: str) -> Reader:
+    def read(relative: str) -> bytes | None:
+        inside = normal_path(project, relative)
+        return None if inside is None else repository.read(sha, inside)
+
+    return read
+
+
+def _from_folder(root: Path, project: str) -> Reader:
+    def read(relative: str) -> bytes | None:
+        inside = normal_path(project, relative)
+        return None if inside is None else read_inside(root, inside)
+
+    return read
+
+
+def _read(reader: Reader, inside: PurePosixPath, where: str, path: Path) -> Topology:
+    data = reader(inside.name)
+    if data is None:
+        exists = " It is in the folder, but not in that commit: commit it, or use --dirty." if path.is_file() else ""
+        raise UsageError(f"Read the topology {inside} from {where}, and it is not there.{exists}")
+    return _parse(data, str(inside), reader, path.parent.name)
+
+
+def _parse(data: bytes, name: str, reader: Reader, project: str) -> Topology:
+    try:
+        text = data.decode("utf-8")
+        return compose.read(
+            text, name, variables=compose.variables_for(os.environ, reader), read_file=reader, project=project
+        )
+    except UnicodeDecodeError as error:
+        raise UsageError(f"Read the topology {name}, and it is no UTF-8 text: {error}.") from error
+    except TopologyError as error:
+        raise UsageError(f"Read the topology, and it is not valid: {error}.") from error
+
+
+def _production(
+    reader: Reader, ref: str, inside: PurePosixPath, candidate: Topology
+) -> tuple[Topology, tuple[str, ...]]:
+    data = reader(inside.name)
+    if data is None:
+        return candidate, (f"{inside} is not at {ref}: the commit's own topology stands for production",)
+    return _parse(data, str(inside), reader, candidate.name), ()
+
+
+def redraw(options: Options, lease: Lease, changes: tuple[Change, ...]) -> Blueprint:
+    """The blueprint of an environment that is there, from the files that its lease keeps; `changes` are as recorded.
+
+    Raises:
+        UsageError: the files are not on this machine.
+    """
+    inside = PurePosixPath(lease.topology)
+    project = "" if str(inside.parent) == "." else str(inside.parent)
+    reader = _from_folder(Path(lease.tree), project)
+    candidate = _read(reader, inside, f"the files of environment {lease.id}, {lease.tree}", Path(lease.topology))
+    clone = _derive(candidate, candidate, lease.commit[:12], options.profile, {})
+    return Blueprint(
+        repository=None,
+        origin=lease.repository,
+        folder=project,
+        file=lease.topology,
+        commit=Commit(lease.commit, lease.commit[:12], "", parse_time(lease.created), lease.branch),
+        dirty=False,
+        production_ref="",
+        production=candidate,
+        candidate=candidate,
+        clone=replace(clone, changes=changes),
+        warnings=(),
+    )
+
+
+def _derive(
+    production: Topology, candidate: Topology, commit: str, profile: str, unchanged: Mapping[str, str]
+) -> Clone:
+    try:
+        return derive(
+            production,
+            candidate,
+            commit=commit,
+            profile=profile_named(candidate, profile),
+            unchanged_builds=unchanged,
+        )
+    except TopologyError as error:
+        raise UsageError(f"Derived the clone, and the topology does not allow it: {error}.") from error
+
+
+def _origin(repository: Repository) -> str:
+    """The remote's URL without credentials, so that every checkout of it agrees; without a remote, the root's path."""
+    found = repository.git("config", "--get", "remote.origin.url", accept=(0, 1))
+    url = found.stdout.decode("utf-8", "replace").strip()
+    if not url:
+        return str(repository.root)
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if parts.netloc else url

@@ -1,0 +1,169 @@
+"""The command line: parse, call one function, turn its result into an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from understudy import __version__
+from understudy.errors import UnderstudyError
+from understudy.options import Options, OptionSpec, find_config, resolve, specs
+
+__all__ = ["cli", "main"]
+
+Command = Callable[..., Any]
+
+_WHERE = ("file", "commit", "dirty", "production_ref", "profile", "name")
+_HOW = ("bind", "ready_timeout", "parallel", "relay_image", "mock_image", "docker_provider", "image_budget")
+_LIFE = ("ttl", "max_ttl", "lease_dir")
+_TESTS = ("workers", "fail_fast", "runs")
+
+
+def _declare(spec: OptionSpec) -> Callable[[Command], Command]:
+    dashed = "--" + spec.name.replace("_", "-")
+    shown = "" if spec.default in {"", None} or spec.switch else f" [default: {spec.default}]"
+    text = f"{spec.help}{shown}"
+    if spec.switch:
+        pair = f"{dashed}/--no-{dashed[2:]}" if spec.default else dashed
+        return click.option(pair, spec.name, default=None, help=text)
+    flags = (spec.flag, dashed) if spec.flag else (dashed,)
+    return click.option(*flags, spec.name, default=None, metavar=spec.metavar, help=text)
+
+
+def _options(*names: str) -> Callable[[Command], Command]:
+    wanted = [spec for spec in specs() if spec.name in (*names, "progress")]
+
+    def wrap(command: Command) -> Command:
+        for spec in reversed(wanted):
+            command = _declare(spec)(command)
+        return command
+
+    return wrap
+
+
+def _resolve(flags: dict[str, object]) -> Options:
+    return resolve(flags, os.environ, find_config(Path.cwd()))
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, message="understudy %(version)s")
+def cli() -> None:
+    """Understudy stands in for production: one isolated, short-lived environment per commit."""
+
+
+@cli.command()
+@_options(*_WHERE, *_HOW, *_LIFE, *_TESTS)
+def run(**flags: object) -> None:
+    """Clone, provision, test, export and destroy one commit."""
+    options = _resolve(flags)
+    from understudy.lifecycle import run as work
+
+    sys.exit(work(options, Path.cwd()))
+
+
+@cli.command()
+@_options(*_WHERE, *_HOW, *_LIFE)
+def up(**flags: object) -> None:
+    """Make or update the environment of this branch and leave it running."""
+    options = _resolve(flags)
+    from understudy.lifecycle import up as work
+
+    sys.exit(work(options, Path.cwd()))
+
+
+@cli.command()
+@click.argument("environment", required=False)
+@_options(*_TESTS, "ready_timeout", "lease_dir")
+def test(environment: str | None, **flags: object) -> None:
+    """Run the suites against an environment that is up: its id, name, stack or branch."""
+    options = _resolve(flags)
+    from understudy.lifecycle import test as work
+
+    sys.exit(work(options, Path.cwd(), environment))
+
+
+@cli.command()
+@click.argument("environment", required=False)
+@_options("lease_dir")
+def down(environment: str | None, **flags: object) -> None:
+    """Destroy an environment and show the receipt."""
+    options = _resolve(flags)
+    from understudy.lifecycle import down as work
+
+    sys.exit(work(options, Path.cwd(), environment))
+
+
+@cli.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_options("lease_dir")
+def list_(as_json: bool, **flags: object) -> None:  # noqa: FBT001 - click passes by name
+    """List the environments of this backend."""
+    options = _resolve(flags)
+    from understudy.listing import show
+
+    sys.exit(show(options, as_json=as_json))
+
+
+@cli.command()
+@click.argument("environment")
+@click.argument("services", nargs=-1)
+@click.option("--follow", is_flag=True, help="Go on as lines come.")
+@_options("lease_dir")
+def logs(environment: str, services: tuple[str, ...], follow: bool, **flags: object) -> None:  # noqa: FBT001 - by name
+    """Print the logs of an environment's services."""
+    options = _resolve(flags)
+    from understudy.listing import logs as work
+
+    sys.exit(work(options, environment, services, follow=follow))
+
+
+@cli.command()
+def doctor() -> None:
+    """Look at what Understudy needs on this machine, and say what to do about what is missing."""
+    from understudy.doctor import main as work
+
+    sys.exit(work())
+
+
+@cli.command()
+def env() -> None:
+    """Print the shell variables with which plain `pulumi` shares Understudy's backend; use it with eval."""
+    from understudy.listing import shell_environment
+
+    click.echo(shell_environment())
+
+
+def main() -> None:
+    """The entry point: errors become one message on standard error and an exit code; no traceback."""
+    try:
+        cli()
+    except UnderstudyError as error:
+        from understudy.console import printable
+
+        click.echo(f"understudy: {printable(str(error))}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:  # noqa: BLE001 - the last place: a defect of ours must not show a traceback
+        click.echo(f"understudy: a defect of Understudy itself: {_noted(error)}", err=True)
+        sys.exit(UnderstudyError.exit_code)
+
+
+def _noted(error: Exception) -> str:
+    """Keep the traceback in a file of its own, and say in one line what happened and where that file is."""
+    import tempfile
+    import traceback
+
+    with tempfile.NamedTemporaryFile("w", prefix="understudy-defect-", suffix=".txt", delete=False) as out:
+        out.write("".join(traceback.format_exception(error)))
+    return f"{type(error).__name__}. What led to it is in {out.name}; please report it with that file."
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""Signals as a designed path: the first asks everything to end and clean up, the second says what remains."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Self
+
+__all__ = ["Interrupts"]
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupts:
+    """While entered: the first signal sets `stop`, the second prints `remains()` and ends the process with 130.
+
+    Nothing is raised at a random place: whoever waits looks at `stop`. Outside the main thread it does nothing,
+    because Python takes signals only there.
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.stop = threading.Event()
+        self.remains: Callable[[], str] = lambda: ""
+        self._say = say
+        self._before: dict[signal.Signals, object] = {}
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether a signal came."""
+        return self.stop.is_set()
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for number in _SIGNALS:
+                self._before[number] = signal.signal(number, self._take)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]  # what signal() itself gave back
+
+    def _take(self, number: int, _frame: FrameType | None) -> None:
+        name = signal.Signals(number).name
+        if not self.stop.is_set():
+            self.stop.set()
+            threading.Thread(target=self._say, args=(f"{name}: stopping, then cleaning up.",), daemon=True).start()
+            return
+        os.write(2, f"\n{name} again: ending at once. {self.remains()}\n".encode("utf-8", "replace"))
+        os._exit(130)

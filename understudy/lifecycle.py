@@ -1,0 +1,277 @@
+"""The main job: run one commit from clone to receipt; or its parts, one at a time: up, test, down."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from understudy.blueprint import Blueprint, draw, redraw
+from understudy.build.git import Repository
+from understudy.build.tree import CommitTree
+from understudy.console import Console, make_console
+from understudy.errors import LeftoversError, NotFoundError, UnderstudyError, UsageError
+from understudy.interrupts import Interrupts
+from understudy.lease import Lease, LeaseState, LeaseStore
+from understudy.options import Options
+from understudy.preparation import begin, kept_changes, renew
+from understudy.progress import Phase
+from understudy.provision import addresses, clone, provision
+from understudy.recorder import Recorder
+from understudy.seed import environment_seed, secret_values
+from understudy.session import Session, find_lease, open_session
+from understudy.stacks import identity
+from understudy.suites.contract import Contract
+from understudy.suites.interpreter import check_suites
+from understudy.suites.runner import run_suites
+from understudy.targets.interface import Outcome, Receipt
+from understudy.teardown import OWN_PROJECT, settle, tear_down
+
+__all__ = ["down", "run", "test", "up"]
+
+
+def run(options: Options, folder: Path) -> int:
+    """Clone, provision, test, export, destroy; returns the exit code.
+
+    Whatever happens after the lease is written, the evidence that exists is exported and the environment destroyed.
+
+    Raises:
+        UsageError: the input is not usable; nothing was created.
+        ToolError: Docker, git or Pulumi is missing; nothing was created.
+    """
+    with _command(options) as (console, interrupts):
+        blueprint = draw(options, folder)
+        _hold_suites(blueprint)
+        with open_session(options, folder, console, interrupts.stop) as session:
+            settle(session.engine, session.target, session.store, console)
+            key = identity.environment_key(
+                "run",
+                name=options.name,
+                variables=os.environ,
+                commit=blueprint.commit.sha,
+                random=secrets.token_hex(8),
+            )
+            lease = _begin(session, blueprint, key)
+            session.store.create(lease)
+            interrupts.remains = lambda: _remains(session.store, lease.id)
+            with ExitStack() as afterwards:
+                removed = afterwards.enter_context(_removed_afterwards(session, lease.id))
+                recorder = Recorder.open(session, blueprint, lease, _secrets(session, blueprint, lease))
+                removed.append(recorder.removed)
+                afterwards.callback(_export, session, blueprint, lease.id, recorder)
+                with recorder.watch():
+                    _run_stages(session, blueprint, lease, recorder)
+            recorder.close(console.say)
+            return recorder.exit_code
+
+
+@contextmanager
+def _removed_afterwards(session: Session, environment: str) -> Iterator[list[Callable[[Receipt], None]]]:
+    """Whatever happens in here, the environment is destroyed afterwards, and who asked for it gets the receipt."""
+    told: list[Callable[[Receipt], None]] = []
+    try:
+        yield told
+    finally:
+        receipt = _tear_down(session, session.store.read(environment))
+        for tell in told:
+            tell(receipt)
+
+
+def _export(session: Session, blueprint: Blueprint, environment: str, recorder: Recorder) -> None:
+    lease = session.store.update(session.store.read(environment), state=LeaseState.EXPORTING)
+    recorder.export(lease, _mocks(session, blueprint, lease))
+
+
+def _run_stages(session: Session, blueprint: Blueprint, lease: Lease, recorder: Recorder) -> None:
+    lease, tree = clone(session, blueprint, lease)
+    _check_suites(blueprint, tree)
+    made = provision(session, blueprint, lease, tree, recorder.folder.path / "builds")
+    recorder.provisioned(made)
+    session.store.update(lease, state=LeaseState.TESTING)
+    _test(session, blueprint, lease, recorder)
+
+
+def up(options: Options, folder: Path) -> int:
+    """Make or update the environment of this branch (or `--name`) and leave it running; returns 0.
+
+    A first `up` that fails is destroyed again; an update that fails leaves what was there before it, changed as far
+    as it came.
+
+    Raises:
+        ProvisionError: it could not be made.
+    """
+    with _command(options) as (console, interrupts):
+        blueprint = draw(options, folder)
+        with open_session(options, folder, console, interrupts.stop) as session:
+            settle(session.engine, session.target, session.store, console)
+            branch = blueprint.commit.branch or blueprint.commit.sha
+            lease = _begin(session, blueprint, identity.environment_key("up", name=options.name, branch=branch))
+            known = _known(session.store, lease.id)
+            if known is None:
+                session.store.create(lease)
+            else:
+                lease = renew(session.store, known, lease, LeaseState.PROVISIONING)
+            interrupts.remains = lambda: _remains(session.store, lease.id)
+            try:
+                lease, tree = clone(session, blueprint, lease)
+                made = provision(session, blueprint, lease, tree, Path(lease.tree).parent / "builds")
+            except BaseException:
+                if known is None:
+                    _tear_down(session, session.store.read(lease.id))
+                else:
+                    session.store.update(lease, state=LeaseState.KEPT)
+                raise
+            lease = session.store.update(lease, state=LeaseState.KEPT)
+            console.say(f"environment {lease.id} is up; it expires at {lease.expires}")
+            for address in made.endpoints:
+                console.say(f"  {address.service}:{address.port}  {address.url}")
+            console.say(f"test it: understudy test {lease.id}    remove it: understudy down {lease.id}")
+            return 0
+
+
+def test(options: Options, folder: Path, name: str | None) -> int:
+    """Run the suites against an environment that is up, and export the evidence; returns the exit code.
+
+    The tests are those of the commit that the environment was made from.
+
+    Raises:
+        NotFoundError: there is no such environment, or it is on another target.
+        UsageError: it has no suites, or one cannot start.
+    """
+    with _command(options) as (console, interrupts), open_session(options, folder, console, interrupts.stop) as session:
+        settle(session.engine, session.target, session.store, console)
+        lease = find_lease(session.store, name, _branch(folder))
+        here = session.target.identity()
+        if here != lease.target:
+            raise NotFoundError(f"Environment {lease.id} is on {lease.target}, and this is {here}.")
+        blueprint = redraw(options, lease, kept_changes(lease))
+        _hold_suites(blueprint)
+        recorder = Recorder.open(session, blueprint, lease, _secrets(session, blueprint, lease))
+        before = lease.state
+        session.store.update(lease, state=LeaseState.TESTING)
+        try:
+            with recorder.watch():
+                with session.phase(Phase.READY):
+                    session.target.wait_ready(lease.id, options.ready_timeout)
+                _test(session, blueprint, lease, recorder)
+        finally:
+            recorder.export(lease, _mocks(session, blueprint, lease))
+            session.store.update(lease, state=before)
+            recorder.close(console.say)
+        return recorder.exit_code
+
+
+def down(options: Options, folder: Path, name: str | None) -> int:
+    """Destroy an environment; returns 0 for a CLEAN receipt and 4 for any other.
+
+    Raises:
+        NotFoundError: there is no such environment.
+    """
+    with _command(options) as (console, interrupts), open_session(options, folder, console, interrupts.stop) as session:
+        lease = find_lease(session.store, name, _branch(folder))
+        interrupts.remains = lambda: _remains(session.store, lease.id)
+        receipt = _tear_down(session, lease)
+        console.say(f"receipt: {receipt.outcome} {lease.id}")
+        return 0 if receipt.outcome is Outcome.CLEAN else LeftoversError.exit_code
+
+
+@contextmanager
+def _command(options: Options) -> Iterator[tuple[Console, Interrupts]]:
+    with make_console(options.progress, sys.stdout) as console, Interrupts(console.say) as interrupts:
+        yield console, interrupts
+
+
+def _begin(session: Session, blueprint: Blueprint, key: str) -> Lease:
+    environment = identity.environment_id(blueprint.origin, blueprint.file, key)
+    return begin(
+        blueprint,
+        session.options,
+        backend=session.settings.backend,
+        target=session.target.identity(),
+        environment=environment,
+        stack=(OWN_PROJECT, environment),
+        folder=session.settings.state,
+    )
+
+
+def _known(store: LeaseStore, environment: str) -> Lease | None:
+    try:
+        return store.read(environment)
+    except NotFoundError:
+        return None
+
+
+def _hold_suites(blueprint: Blueprint) -> None:
+    if not blueprint.clone.topology.suites:
+        raise UsageError(
+            f"Looked for suites in {blueprint.file}, and there are none.",
+            hint="Name them under x-understudy: `tests: {integration: {command: [pytest], folder: tests}}`.",
+        )
+
+
+def _check_suites(blueprint: Blueprint, tree: CommitTree) -> None:
+    suites = blueprint.clone.topology.suites
+    check_suites(suites, tree.root / blueprint.folder, _origin(blueprint, tree.root), tree.root)
+
+
+def _origin(blueprint: Blueprint, tree: Path) -> Path:
+    """The user's own project folder, where a suite's `python: .venv/bin/python` is; else the tree's."""
+    repository = blueprint.repository
+    return (repository.root if repository else tree) / blueprint.folder
+
+
+def _secrets(session: Session, blueprint: Blueprint, lease: Lease) -> Mapping[str, str]:
+    rules = blueprint.clone.topology.secrets
+    return secret_values(environment_seed(session.settings, lease.id), rules) if rules else {}
+
+
+def _test(session: Session, blueprint: Blueprint, lease: Lease, recorder: Recorder) -> None:
+    contract = Contract(lease.id, addresses(session, blueprint, lease.id), dict(_secrets(session, blueprint, lease)))
+    tree = Path(lease.tree)
+    with session.phase(Phase.TEST):
+        result = run_suites(
+            blueprint.clone.topology.suites,
+            project=tree / blueprint.folder,
+            contract=contract,
+            folder=recorder.folder.path,
+            workers=session.options.workers,
+            fail_fast=session.options.fail_fast,
+            stop=session.stop,
+            listener=session.listener,
+            redactor=recorder.folder.redactor,
+            origin=_origin(blueprint, tree),
+            tree=tree,
+        )
+    recorder.tested(result)
+
+
+def _mocks(session: Session, blueprint: Blueprint, lease: Lease) -> dict[str, tuple[str, int]]:
+    """Mock -> where it answers; what the target does not say is left out."""
+    try:
+        found = session.target.endpoints(lease.id)
+    except UnderstudyError:
+        return {}
+    return {m.name: found[f"{m.name}:{m.port}"] for m in blueprint.clone.mocks if f"{m.name}:{m.port}" in found}
+
+
+def _tear_down(session: Session, lease: Lease) -> Receipt:
+    return tear_down(
+        lease, engine=session.engine, target=session.target, store=session.store, listener=session.listener
+    )
+
+
+def _branch(folder: Path) -> str:
+    """The branch that is checked out here; empty where there is no repository."""
+    try:
+        return Repository.find(folder).commit("HEAD").branch
+    except UnderstudyError:
+        return ""
+
+
+def _remains(store: LeaseStore, environment: str) -> str:
+    if _known(store, environment) is None:
+        return "Nothing remains."
+    return f"What remains of environment {environment} is removed by: understudy down {environment}"

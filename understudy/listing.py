@@ -1,0 +1,130 @@
+"""Looking without touching: the environments of a backend, their logs, and the variables that plain `pulumi` needs."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+import click
+
+from understudy.console import printable
+from understudy.engine.factory import make_engine
+from understudy.errors import LeftoversError, UnderstudyError
+from understudy.lease import Lease, LeaseStore
+from understudy.options import Options
+from understudy.progress import silent
+from understudy.session import find_lease, lease_store, read_settings
+from understudy.stacks.identity import LABEL, parse_time
+from understudy.targets.docker import DockerTarget
+from understudy.targets.interface import Owned, Target
+from understudy.teardown import settle
+
+__all__ = ["logs", "shell_environment", "show"]
+
+
+def show(options: Options, *, as_json: bool) -> int:
+    """Print every environment of the backend, and objects on the target that no lease names.
+
+    Leases of environments that `pulumi destroy` removed are closed on the way. Returns the exit code: 0, or 4 when
+    the target could not be asked.
+    """
+    settings = read_settings(silent)
+    store = lease_store(options, settings)
+    target = DockerTarget()
+    problem = ""
+    strays: tuple[Owned, ...] = ()
+    here = ""
+    try:
+        here = target.identity()
+        settle(make_engine(settings, {}), target, store, silent)
+        strays = _strays(target, store)
+    except UnderstudyError as error:
+        problem = str(error)
+    leases, broken = store.list()
+    if as_json:
+        _print_json(leases, strays, broken, problem)
+    else:
+        _print_table(leases, here)
+        for owned in strays:
+            click.echo(f"no lease: {owned.kind} {printable(owned.name)}", err=True)
+        for path in broken:
+            click.echo(f"no readable lease: {path}", err=True)
+        if problem:
+            click.echo(f"understudy: {printable(problem)}", err=True)
+    return LeftoversError.exit_code if problem else 0
+
+
+def logs(options: Options, environment: str, services: tuple[str, ...], *, follow: bool) -> int:
+    """Print what the services of an environment said, with time stamps, and what they say from now on with `follow`.
+
+    Raises:
+        NotFoundError: there is no such environment.
+    """
+    lease = find_lease(lease_store(options, read_settings(silent)), environment)
+    target = DockerTarget()
+    for service, line in target.lines(lease.id, services, follow=follow):
+        sys.stdout.write(f"{printable(service)} | {printable(line)}\n")
+    sys.stdout.flush()
+    return 0
+
+
+def shell_environment() -> str:
+    """`export` lines for a POSIX shell."""
+    exports = read_settings(silent).shell_exports()
+    return "\n".join(f"export {key}={shlex.quote(value)}" for key, value in sorted(exports.items()))
+
+
+def _strays(target: Target, store: LeaseStore) -> tuple[Owned, ...]:
+    known = {lease.id for lease in store.list()[0]}
+    return tuple(owned for owned in target.inventory() if owned.labels[LABEL + "environment"] not in known)
+
+
+def _print_json(leases: tuple[Lease, ...], strays: tuple[Owned, ...], broken: tuple[str, ...], problem: str) -> None:
+    data = {
+        "environments": [{**asdict(lease), "owner_alive": lease.owner.alive()} for lease in leases],
+        "without_lease": [{"kind": o.kind, "name": o.name, "id": o.id} for o in strays],
+        "unreadable_leases": list(broken),
+        "problem": problem,
+    }
+    click.echo(json.dumps(data, indent=1))
+
+
+def _print_table(leases: tuple[Lease, ...], here: str) -> None:
+    if not leases:
+        click.echo("no environments")
+        return
+    now = datetime.now(UTC)
+    rows = [("ID", "STATE", "BRANCH", "COMMIT", "STACK", "AGE", "EXPIRES IN", "TARGET")]
+    rows += [
+        (
+            lease.id,
+            str(lease.state),
+            _short(lease.branch) or "-",
+            lease.commit[:10],
+            f"{lease.project}/{lease.stack}",
+            _span((now - parse_time(lease.created)).total_seconds()),
+            _span((parse_time(lease.expires) - now).total_seconds()),
+            "here" if lease.target == here else lease.target,
+        )
+        for lease in leases
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _short(text: str, limit: int = 32) -> str:
+    text = printable(text.replace("\n", " "))
+    return text if len(text) <= limit else text[: limit - 1] + "\u2026"
+
+
+def _span(seconds: float) -> str:
+    if seconds < 0:
+        return "over"
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.0f}{unit}"
+    return f"{seconds:.0f}s"

@@ -1,0 +1,199 @@
+"""Options, declared once: name, flag, variable, default and help; each value keeps where it came from."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+from understudy.errors import UsageError
+
+__all__ = ["CONFIG_FILE", "OptionSpec", "Options", "Origin", "find_config", "resolve", "seconds", "specs"]
+
+CONFIG_FILE = "understudy.toml"
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class Origin(IntEnum):
+    """Where a value came from; a later one wins."""
+
+    DEFAULT = 0
+    FILE = 1
+    ENVIRONMENT = 2
+    FLAG = 3
+
+
+def seconds(value: object) -> float:
+    """A duration: a number of seconds, or text such as `90s`, `15m`, `2h`, `1d`.
+
+    Raises:
+        ValueError: it is neither, or not positive.
+    """
+    if isinstance(value, bool):
+        raise ValueError("a duration, such as 90s, 15m, 2h or 1d")  # noqa: TRY004 - one error for all bad values
+    if isinstance(value, (int, float)) and value > 0:
+        return float(value)
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", str(value).strip())
+    if not match or float(match[1]) <= 0:
+        raise ValueError("a duration, such as 90s, 15m, 2h or 1d")
+    return float(match[1]) * _UNITS[match[2] or "s"]
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("text")  # noqa: TRY004 - one error for all bad values
+    if "\0" in value:
+        raise ValueError("text without NUL characters")
+    return value
+
+
+def _positive(value: object) -> int:
+    try:
+        number = int(str(value))
+    except ValueError:
+        number = 0
+    if isinstance(value, bool) or number < 1:
+        raise ValueError("a whole number from 1")
+    return number
+
+
+def _switch(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    known = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    if str(value).lower() not in known:
+        raise ValueError("true or false")
+    return known[str(value).lower()]
+
+
+def _one_of(*allowed: str) -> Callable[[object], str]:
+    def parse(value: object) -> str:
+        if value not in allowed:
+            raise ValueError(f"one of {', '.join(allowed)}")
+        return str(value)
+
+    return parse
+
+
+@dataclass(frozen=True, slots=True)
+class OptionSpec:
+    """How one option is given: on the command line, as a variable, in the file."""
+
+    name: str
+    flag: str
+    variable: str
+    parse: Callable[[object], Any]
+    help: str
+    default: object
+    switch: bool
+
+    @property
+    def metavar(self) -> str:
+        """The placeholder in help texts."""
+        return self.name.rsplit("_", 1)[-1].upper()
+
+
+def _option(default: object, parse: Callable[[object], Any], text: str, flag: str = "") -> Any:  # noqa: ANN401 - a field of any type
+    return field(default=default, metadata={"parse": parse, "help": text, "flag": flag})
+
+
+@dataclass(frozen=True)
+class Options:
+    """Every option of Understudy with its value; `origins` says where each came from."""
+
+    file: str = _option("", _text, "The topology file (default: the Compose file of this folder).", "-f")
+    commit: str = _option("HEAD", _text, "The commit to clone.")
+    dirty: bool = _option(False, _switch, "Take the folder as it lies instead of a commit.")
+    production_ref: str = _option("", _text, "Where production's topology is read (default: the default branch).")
+    profile: str = _option("default", _text, "The profile of x-understudy that scales the clone.")
+    name: str = _option("", _text, "The environment's name; without one it follows from the CI run or the branch.")
+    ttl: float = _option(3600.0, seconds, "How long an environment that is kept may live.")
+    max_ttl: float = _option(86400.0, seconds, "The age that no extension passes.")
+    bind: str = _option("127.0.0.1", _text, "The address on which endpoints are published.")
+    ready_timeout: float = _option(180.0, seconds, "How long a service may take to get ready.")
+    parallel: int = _option(64, _positive, "How many resources are worked on at once.")
+    workers: int | None = _option(None, _positive, "How many test processes run at once (default: one a core).")
+    fail_fast: bool = _option(True, _switch, "Stop everything at the first failed test.")
+    runs: str = _option(".", _text, "The folder in which understudy-runs/ collects each run's evidence.")
+    progress: str = _option("auto", _one_of("auto", "live", "plain", "json"), "How progress is shown.")
+    relay_image: str = _option("haproxy:2.6", _text, "The image of the relay that publishes endpoints.")
+    mock_image: str = _option("wiremock/wiremock:3.13.1", _text, "The image of the mocks.")
+    docker_provider: str = _option(
+        "embedded", _one_of("embedded", "official"), "Which Pulumi provider serves the Docker resources."
+    )
+    lease_dir: str = _option("", _text, "Where leases lie when the backend is not a file:// one.")
+    image_budget: float = _option(10.0, lambda v: float(_positive(v)), "Gigabytes of built images that are kept.")
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+
+
+def specs() -> tuple[OptionSpec, ...]:
+    """Every option, in the order of declaration."""
+    return tuple(
+        OptionSpec(
+            name=item.name,
+            flag=item.metadata["flag"],
+            variable="UNDERSTUDY_" + item.name.upper(),
+            parse=item.metadata["parse"],
+            help=item.metadata["help"],
+            default=item.default,
+            switch=isinstance(item.default, bool),
+        )
+        for item in fields(Options)
+        if "parse" in item.metadata
+    )
+
+
+def find_config(start: Path) -> Path | None:
+    """The nearest `understudy.toml` from `start` upwards, not past the root of a git repository."""
+    for folder in (start, *start.parents):
+        if (folder / CONFIG_FILE).is_file():
+            return folder / CONFIG_FILE
+        if (folder / ".git").exists():
+            return None
+    return None
+
+
+def resolve(flags: Mapping[str, object], variables: Mapping[str, str], config: Path | None) -> Options:
+    """Lay the sources over each other: default < file < environment < flag.
+
+    Args:
+        flags: option name -> value, only those that were given.
+        variables: the process's environment; `UNDERSTUDY_<NAME>` counts.
+        config: a TOML file whose top-level keys are option names, or None.
+
+    Raises:
+        UsageError: a value is not allowed, a key is not known, the file cannot be read.
+    """
+    by_name = {spec.name: spec for spec in specs()}
+    given: dict[str, tuple[object, Origin, str]] = {}
+    for key, value in _load(config).items():
+        if key not in by_name:
+            raise UsageError(f"Read {config}: there is no option {key!r}.", hint=f"Options are {', '.join(by_name)}.")
+        given[key] = (value, Origin.FILE, f"{key} in {config}")
+    for spec in by_name.values():
+        if spec.variable in variables:
+            given[spec.name] = (variables[spec.variable], Origin.ENVIRONMENT, spec.variable)
+        if flags.get(spec.name) is not None:
+            given[spec.name] = (flags[spec.name], Origin.FLAG, f"--{spec.name.replace('_', '-')}")
+    values: dict[str, Any] = {}
+    for key, (value, _, place) in given.items():
+        try:
+            values[key] = by_name[key].parse(value)
+        except ValueError as error:
+            raise UsageError(f"Read {place}: {value!r} is not {error}.") from error
+    origins = {key: given[key][1] if key in given else Origin.DEFAULT for key in by_name}
+    return Options(**values, origins=origins)
+
+
+def _load(config: Path | None) -> dict[str, object]:
+    if config is None:
+        return {}
+    try:
+        return tomllib.loads(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"Read {config}, and it is no TOML: {error}.") from error

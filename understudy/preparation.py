@@ -1,0 +1,182 @@
+"""Preparation: the lease, the tree and the arguments of an environment, the same for a run and for plain Pulumi."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from understudy.blueprint import Blueprint
+from understudy.build.tree import CommitTree
+from understudy.components.environment import EnvironmentArgs
+from understudy.components.images import ImageRef
+from understudy.errors import UsageError
+from understudy.files import write_file
+from understudy.lease import Lease, LeaseState, LeaseStore, this_process
+from understudy.options import Options
+from understudy.stacks import identity
+from understudy.stacks.clone import Change, Fidelity
+
+__all__ = [
+    "begin",
+    "ci_url",
+    "environment_args",
+    "image_refs",
+    "keep_tree",
+    "kept_changes",
+    "renew",
+    "take_tree",
+    "trees",
+]
+
+_CHANGES = "changes.json"
+_WORKED_ON = frozenset({LeaseState.PROVISIONING, LeaseState.TESTING, LeaseState.EXPORTING, LeaseState.DESTROYING})
+
+
+def begin(
+    blueprint: Blueprint,
+    options: Options,
+    *,
+    backend: str,
+    target: str,
+    environment: str,
+    stack: tuple[str, str],
+    folder: Path,
+    state: LeaseState = LeaseState.PROVISIONING,
+) -> Lease:
+    """A new lease for an environment, not yet written.
+
+    `stack` is the Pulumi project and the stack's name, `folder` the user's state folder.
+
+    One that begins as HANDED_OVER belongs to nobody who could renew or close it: plain Pulumi.
+
+    Raises:
+        UsageError: `ttl` is longer than `max_ttl`.
+    """
+    if options.ttl > options.max_ttl:
+        raise UsageError(f"An environment shall live {options.ttl:.0f} s, and no longer than {options.max_ttl:.0f} s.")
+    now = datetime.now(UTC)
+    return Lease(
+        id=environment,
+        target=target,
+        project=stack[0],
+        stack=stack[1],
+        backend=backend,
+        repository=blueprint.origin,
+        topology=blueprint.file,
+        commit=blueprint.commit.sha,
+        branch=blueprint.commit.branch,
+        owner=this_process(ci_url(os.environ)),
+        created=identity.format_time(now),
+        expires=identity.format_time(now + timedelta(seconds=options.ttl)),
+        not_after=identity.format_time(now + timedelta(seconds=options.max_ttl)),
+        key=options.name or blueprint.commit.branch,
+        state=state,
+        tree=str(trees(folder, environment) / blueprint.commit.sha[:16] / "files"),
+    )
+
+
+def renew(store: LeaseStore, old: Lease, new: Lease, state: LeaseState) -> Lease:
+    """Take over the lease of an environment that is updated: what is new is its commit, owner and expiry.
+
+    `not_after` stays, because it stands in every object's labels.
+
+    Raises:
+        UsageError: its owner is at work on it now.
+    """
+    if old.state in _WORKED_ON and old.owner.alive() is not False and old.owner != new.owner:
+        raise UsageError(
+            f"Environment {old.id} is {old.state} by process {old.owner.pid} on {old.owner.host}.",
+            hint="Wait for it, or end it; then run this again.",
+        )
+    expires = min(new.expires, old.not_after)
+    return store.update(
+        old,
+        commit=new.commit,
+        branch=new.branch,
+        owner=new.owner,
+        expires=expires,
+        state=state,
+        key=new.key,
+        tree=new.tree,
+    )
+
+
+def trees(state: Path, environment: str) -> Path:
+    """The folder of an environment's trees, one for each commit it has had."""
+    return state / "trees" / environment
+
+
+def take_tree(blueprint: Blueprint, state: Path, environment: str) -> CommitTree:
+    """The commit's files, or the working folder's, below the state folder; they live as long as the lease."""
+    folder = trees(state, environment)
+    if blueprint.repository is None:
+        raise UsageError(f"The files of {blueprint.commit.sha} were to be taken again, without their repository.")
+    if blueprint.dirty:
+        return CommitTree.take_working_folder(blueprint.repository, folder)
+    return CommitTree.take(blueprint.repository, blueprint.commit.sha, folder)
+
+
+def keep_tree(store: LeaseStore, lease: Lease, blueprint: Blueprint, tree: CommitTree) -> Lease:
+    """Note in the lease where the files lie, and beside them what the clone differs in, for `understudy test`."""
+    changes = [asdict(change) for change in blueprint.clone.changes]
+    write_file(tree.root.parent / _CHANGES, json.dumps(changes).encode())
+    return store.update(lease, tree=str(tree.root))
+
+
+def kept_changes(lease: Lease) -> tuple[Change, ...]:
+    """What `keep_tree` noted; nothing where it cannot be read."""
+    try:
+        noted = json.loads((Path(lease.tree).parent / _CHANGES).read_text(encoding="utf-8"))
+        return tuple(Change(**{**change, "fidelity": Fidelity(change["fidelity"])}) for change in noted)
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
+
+
+def image_refs(blueprint: Blueprint, built: Mapping[str, str]) -> dict[str, ImageRef]:
+    """Service -> the image it runs: the one built, production's where its build is the same, or the one it names."""
+    refs: dict[str, ImageRef] = {}
+    for name, service in blueprint.clone.topology.services.items():
+        if name in built:
+            refs[name] = ImageRef(built[name], built=True)
+        else:
+            refs[name] = ImageRef(blueprint.clone.unchanged_builds.get(name) or service.image or "")
+    return refs
+
+
+def environment_args(
+    blueprint: Blueprint,
+    tree: CommitTree,
+    options: Options,
+    *,
+    lease: Lease,
+    images: Mapping[str, ImageRef],
+    seed: bytes,
+) -> EnvironmentArgs:
+    """What the environment's component is given."""
+    return EnvironmentArgs(
+        clone=blueprint.clone,
+        environment=identity.Environment(
+            lease.id, lease.target, blueprint.clone.topology.name, identity.parse_time(lease.not_after)
+        ),
+        images=images,
+        tree=str(tree.root / blueprint.folder),
+        seed=seed,
+        bind_address=options.bind,
+        relay_image=options.relay_image,
+        mock_image=options.mock_image,
+        ready_timeout=int(options.ready_timeout),
+        commit=blueprint.commit.sha,
+        branch=blueprint.commit.branch,
+    )
+
+
+def ci_url(variables: Mapping[str, str]) -> str:
+    """The URL of the CI job that runs us, where GitHub Actions or GitLab CI says it; else empty."""
+    if {"GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID"} <= variables.keys():
+        parts = (variables["GITHUB_SERVER_URL"], variables["GITHUB_REPOSITORY"], "actions/runs")
+        return "/".join((*parts, variables["GITHUB_RUN_ID"]))
+    return variables.get("CI_JOB_URL", "")

@@ -1,0 +1,136 @@
+"""The Pulumi program of an environment: declared for a run's engine, or by `main` under plain `pulumi up`."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pulumi
+
+from understudy.blueprint import Blueprint, draw
+from understudy.build.images import ImageBuilder, daemon_platform
+from understudy.build.keys import Origin, image_tags
+from understudy.build.tree import CommitTree
+from understudy.components.environment import Environment, EnvironmentArgs
+from understudy.engine.login import current_backend
+from understudy.engine.settings import EngineSettings
+from understudy.errors import NotFoundError
+from understudy.lease import Lease, LeaseState, LeaseStore
+from understudy.options import Options, find_config, resolve
+from understudy.preparation import begin, environment_args, image_refs, keep_tree, renew, take_tree
+from understudy.seed import environment_seed
+from understudy.stacks import identity
+from understudy.targets.docker_client import client, daemon_identity
+
+__all__ = ["declare", "main"]
+
+_CONFIGURED = ("topology", "commit", "profile", "ttl", "production_ref", "bind")
+
+
+def declare(args: EnvironmentArgs) -> None:
+    """Declare the environment and export its id, its endpoints and what differs from production."""
+    environment = Environment(args.environment.id, args)
+    pulumi.export("environment", args.environment.id)
+    pulumi.export("commit", args.commit)
+    pulumi.export("endpoints", environment.endpoints)
+    pulumi.export("notAfter", identity.format_time(args.environment.not_after))
+    pulumi.export("changes", len(args.clone.changes))
+
+
+def main() -> None:
+    """What a project's `__main__.py` calls: the environment that `pulumi config` describes.
+
+    Configuration, all optional: `understudy:topology`, `understudy:commit`, `understudy:profile`, `understudy:ttl`,
+    `understudy:production_ref`, `understudy:bind`. A preview creates nothing, not even a lease; an update writes the
+    lease first. `pulumi destroy` runs no program, so the lease is closed by the next `understudy` command that
+    finds the stack empty and nothing of it on the target.
+
+    Raises:
+        UnderstudyError: as for `understudy up`.
+    """
+    folder = Path.cwd()
+    options = _options(folder)
+    blueprint = draw(options, folder)
+    backend = current_backend(os.environ, folder)
+    settings = EngineSettings.from_environment(Path("pulumi"), {**os.environ, "PULUMI_BACKEND_URL": backend})
+    settings.prepare()
+    store = LeaseStore.beside(settings.backend, options.lease_dir)
+    stack = (pulumi.get_project(), pulumi.get_stack())
+    lease = begin(
+        blueprint,
+        options,
+        backend=settings.backend,
+        target=daemon_identity(client()),
+        environment=identity.environment_id(blueprint.origin, blueprint.file, f"pulumi:{stack[0]}/{stack[1]}"),
+        stack=stack,
+        folder=settings.state,
+        state=LeaseState.HANDED_OVER,
+    )
+    known = _known(store, lease.id)
+    if pulumi.runtime.is_dry_run():
+        with _preview_tree(blueprint, settings.state, known) as tree:
+            seed = environment_seed(settings, lease.id)
+            images = image_refs(blueprint, _tags(blueprint, tree))
+            declare(environment_args(blueprint, tree, options, lease=known or lease, images=images, seed=seed))
+        return
+    if known:
+        lease = renew(store, known, lease, LeaseState.HANDED_OVER)
+    else:
+        store.create(lease)
+    tree = take_tree(blueprint, settings.state, lease.id)
+    lease = keep_tree(store, lease, blueprint, tree)
+    with tempfile.TemporaryDirectory(prefix="understudy-build-") as logs:
+        built = ImageBuilder(client(), settings.state, Path(logs)).build(
+            blueprint.clone.topology, tree, blueprint.folder, skip=frozenset(blueprint.clone.unchanged_builds)
+        )
+    images = image_refs(blueprint, {name: image.reference for name, image in built.items()})
+    seed = environment_seed(settings, lease.id)
+    declare(environment_args(blueprint, tree, options, lease=lease, images=images, seed=seed))
+
+
+def _options(folder: Path) -> Options:
+    """`pulumi config` counts as flags do: it is what was said for this stack."""
+    config = pulumi.Config("understudy")
+    given: dict[str, object] = {}
+    for key in _CONFIGURED:
+        value = config.get(key)
+        if value is not None:
+            given["file" if key == "topology" else key] = value
+    return resolve(given, os.environ, find_config(folder))
+
+
+def _known(store: LeaseStore, environment: str) -> Lease | None:
+    try:
+        return store.read(environment)
+    except NotFoundError:
+        return None
+
+
+def _tags(blueprint: Blueprint, tree: CommitTree) -> dict[str, str]:
+    """In a preview nothing is built: an image that is there by its id, another by the tag it will have."""
+    from docker.errors import ImageNotFound
+
+    skip = blueprint.clone.unchanged_builds
+    origin = Origin(tree.repository, tree.treeish, blueprint.folder)
+    tags = image_tags(blueprint.clone.topology, origin, daemon_platform(client()))
+    found = {}
+    for service, tag in tags.items():
+        if service not in skip:
+            try:
+                found[service] = str(client().images.get(tag).id)
+            except ImageNotFound:
+                found[service] = tag
+    return found
+
+
+@contextmanager
+def _preview_tree(blueprint: Blueprint, state: Path, known: Lease | None) -> Iterator[CommitTree]:
+    """The tree that the lease already keeps, or a passing one."""
+    if known is not None:
+        yield take_tree(blueprint, state, known.id)
+        return
+    with tempfile.TemporaryDirectory(prefix="understudy-preview-") as folder:
+        yield take_tree(blueprint, Path(folder), "preview")

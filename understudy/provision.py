@@ -1,0 +1,117 @@
+"""Provisioning: the lease, the commit's tree, its images, the stack, and the wait until everything is ready."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from understudy.blueprint import Blueprint
+from understudy.build.images import BuiltImage, ImageBuilder
+from understudy.build.tree import CommitTree
+from understudy.engine.events import EngineEvent, Listener, ResourceDone, ResourceFailed, ResourceStarted
+from understudy.engine.interface import StackRef
+from understudy.errors import InterruptedRunError
+from understudy.lease import Lease
+from understudy.preparation import environment_args, image_refs, keep_tree, take_tree
+from understudy.program import declare
+from understudy.progress import Phase, Progress, ProgressListener, State
+from understudy.seed import environment_seed
+from understudy.session import Session
+from understudy.suites.contract import EndpointAddress
+from understudy.targets.docker_client import client
+
+__all__ = ["Provisioned", "addresses", "clone", "engine_progress", "provision"]
+
+
+@dataclass(frozen=True, slots=True)
+class Provisioned:
+    """What came of it: the images, the endpoints, when all was ready (seconds since the epoch), each one's wait."""
+
+    images: Mapping[str, BuiltImage]
+    endpoints: tuple[EndpointAddress, ...]
+    ready_at: float
+    waited: Mapping[str, float]
+
+
+def clone(session: Session, blueprint: Blueprint, lease: Lease) -> tuple[Lease, CommitTree]:
+    """Put the commit's files in their place, and note it in the lease."""
+    with session.phase(Phase.CLONE):
+        tree = take_tree(blueprint, session.settings.state, lease.id)
+        for line in (*blueprint.warnings, *tree.warnings):
+            session.listener(Progress(Phase.CLONE, State.WARNING, detail=line))
+        return keep_tree(session.store, lease, blueprint, tree), tree
+
+
+def provision(session: Session, blueprint: Blueprint, lease: Lease, tree: CommitTree, logs: Path) -> Provisioned:
+    """Make what the blueprint says: images and stack; return when every container is ready.
+
+    Raises:
+        ProvisionError: a build, a resource or a service failed.
+        InterruptedRunError: a signal came.
+    """
+    options = session.options
+    with session.phase(Phase.BUILD):
+        images = build_images(session, blueprint, tree, logs)
+    with session.phase(Phase.PROVISION):
+        args = environment_args(
+            blueprint,
+            tree,
+            options,
+            lease=lease,
+            images=image_refs(blueprint, {name: image.reference for name, image in images.items()}),
+            seed=environment_seed(session.settings, lease.id),
+        )
+        session.engine.up(
+            StackRef(lease.project, lease.stack),
+            lambda: declare(args),
+            listener=engine_progress(session.listener),
+            parallel=options.parallel,
+            stop=session.stop,
+        )
+    if session.stop.is_set():
+        raise InterruptedRunError("Interrupted while the environment was being provisioned.")
+    with session.phase(Phase.READY):
+        waited = session.target.wait_ready(lease.id, options.ready_timeout)
+    return Provisioned(images, addresses(session, blueprint, lease.id), time.time(), waited)
+
+
+def build_images(session: Session, blueprint: Blueprint, tree: CommitTree, logs: Path) -> Mapping[str, BuiltImage]:
+    """Build what the clone's services run, except where they run production's image."""
+    builder = ImageBuilder(client(), session.settings.state, logs, stop=session.stop, listener=session.listener)
+    skip = frozenset(blueprint.clone.unchanged_builds)
+    return builder.build(blueprint.clone.topology, tree, blueprint.folder, skip=skip)
+
+
+def addresses(session: Session, blueprint: Blueprint, environment: str) -> tuple[EndpointAddress, ...]:
+    """Where the environment answers, in the order of the clone's endpoints, then its mocks."""
+    found = session.target.endpoints(environment)
+    schemes = {f"{e.service}:{e.port}": e.scheme for e in blueprint.clone.endpoints}
+    schemes |= {f"{m.name}:{m.port}": "http" for m in blueprint.clone.mocks}
+    order = [*schemes, *sorted(set(found) - set(schemes))]
+    return tuple(
+        EndpointAddress(name.rpartition(":")[0], int(name.rpartition(":")[2]), *found[name], schemes.get(name, "tcp"))
+        for name in order
+        if name in found
+    )
+
+
+def engine_progress(listener: ProgressListener) -> Listener:
+    """A listener for engine events that tells of Docker's resources, and of nothing that is only Pulumi's own."""
+    began: dict[str, float] = {}
+
+    def hear(event: EngineEvent) -> None:
+        if not isinstance(event, ResourceStarted) or not event.type.startswith("docker:"):
+            return
+        subject = f"{event.type.rpartition(':')[2].lower()} {event.name}"
+        if isinstance(event, ResourceFailed):
+            listener(Progress(Phase.PROVISION, State.FAILED, subject))
+        elif isinstance(event, ResourceDone):
+            taken = event.at - began.get(event.urn, event.at)
+            listener(Progress(Phase.PROVISION, State.DONE, subject, seconds=taken))
+        elif event.op != "same":
+            began[event.urn] = event.at
+            listener(Progress(Phase.PROVISION, State.STARTED, subject))
+
+    return hear

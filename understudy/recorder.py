@@ -1,0 +1,196 @@
+"""The recorder: what a run did, as it does it, kept in its folder and summed up in its record."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from understudy import __version__
+from understudy.blueprint import Blueprint
+from understudy.errors import InterruptedRunError, LeftoversError, TestsFailedError, UnderstudyError
+from understudy.export import RunFolder
+from understudy.lease import Lease
+from understudy.progress import Phase, Progress, ProgressListener, State
+from understudy.provision import Provisioned
+from understudy.redact import Redactor
+from understudy.report import (
+    CauseRecord,
+    ContainerRecord,
+    EndpointRecord,
+    ImageRecord,
+    MockRecord,
+    PhaseRecord,
+    ReceiptRecord,
+    RunRecord,
+    utc,
+)
+from understudy.session import PhaseTime, Session
+from understudy.suites.results import SuitesResult
+from understudy.targets.interface import Outcome, Receipt
+
+__all__ = ["Recorder"]
+
+
+class Recorder:
+    """Writes the run folder and the run record of one command. It listens to the session, and passes on."""
+
+    def __init__(self, session: Session, blueprint: Blueprint, folder: RunFolder, record: RunRecord) -> None:
+        self.session = session
+        self.blueprint = blueprint
+        self.folder = folder
+        self.record = record
+        self.phase = Phase.CLONE
+        self._began = time.monotonic()
+        self._pass_on: ProgressListener = session.listener
+        session.listener = self._hear
+
+    @classmethod
+    def open(cls, session: Session, blueprint: Blueprint, lease: Lease, secrets: Mapping[str, str]) -> Recorder:
+        """Make the run folder and write what is known at the beginning.
+
+        Raises:
+            ExportError: the folder cannot be made or written.
+        """
+        now = datetime.now(UTC)
+        base = session.folder / session.options.runs
+        folder = RunFolder.create(base, lease.id, now, Redactor(secrets.values()))
+        record = RunRecord(
+            run=folder.name,
+            environment=lease.id,
+            target=lease.target,
+            project=blueprint.clone.topology.name,
+            repository=lease.repository,
+            topology=lease.topology,
+            commit=lease.commit,
+            branch=lease.branch,
+            production_ref=blueprint.production_ref,
+            started=utc(now.timestamp()),
+            version=__version__,
+            profile=session.options.profile,
+            warnings=blueprint.warnings,
+        ).with_changes(blueprint.clone.changes)
+        folder.write_changes(blueprint.clone.changes)
+        folder.write_run(record)
+        return cls(session, blueprint, folder, record)
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code that follows from all that went wrong."""
+        return self.record.exit_code
+
+    def _hear(self, event: Progress) -> None:
+        self.phase = event.phase
+        self.folder.event(event)
+        self._pass_on(event)
+
+    @contextmanager
+    def watch(self) -> Iterator[None]:
+        """An error of ours that comes out of here becomes a cause in the record; any other goes on."""
+        try:
+            yield
+        except UnderstudyError as error:
+            self.failed(error)
+
+    def failed(self, error: UnderstudyError) -> None:
+        """Take an error into the record; when a signal came first, that is the cause."""
+        if self.session.stop.is_set() and error.exit_code != InterruptedRunError.exit_code:
+            error = InterruptedRunError(f"Interrupted: {error}")
+        self.record = self.record.with_cause(CauseRecord.of(error, str(self.phase)))
+        self._hear(Progress(self.phase, State.FAILED, detail=str(error)))
+
+    def provisioned(self, made: Provisioned) -> None:
+        """Take in what was provisioned."""
+        clone = self.blueprint.clone
+        images = []
+        for name, service in clone.topology.services.items():
+            built = made.images.get(name)
+            if built is not None:
+                images.append(ImageRecord(name, built.reference, "built" if built.built else "reused", built.seconds))
+            elif name in clone.unchanged_builds:
+                images.append(ImageRecord(name, clone.unchanged_builds[name], "production"))
+            else:
+                images.append(ImageRecord(name, service.image or "", "found"))
+        self.record = replace(
+            self.record,
+            ready_at=utc(made.ready_at),
+            endpoints=tuple(EndpointRecord.of(address) for address in made.endpoints),
+            images=tuple(images),
+        )
+
+    def tested(self, result: SuitesResult) -> None:
+        """Take in what the suites came to."""
+        self.record = self.record.with_suites(result)
+        if result.interrupted:
+            self.failed(InterruptedRunError("Interrupted while testing."))
+        elif not result.passed:
+            names = [f"{suite}: {case.id}" for suite, case in result.bad]
+            shown = "".join(f"\n  {name}" for name in names[:20]) + ("\n  ..." if len(names) > 20 else "")  # noqa: PLR2004 - a screen
+            self.failed(TestsFailedError(f"Tests failed: {result.summary()}.{shown}"))
+
+    def export(self, lease: Lease, mocks: Mapping[str, tuple[str, int]]) -> None:
+        """Collect what the target knows of the environment; a part that fails is noted, and the others go on."""
+        with self.watch(), self.session.phase(Phase.EXPORT):
+            self.folder.collect_logs(self.session.target, lease.id)
+            facts = self.folder.collect_containers(self.session.target, lease.id)
+            counts = self.folder.collect_mocks(mocks)
+            self.record = replace(
+                self.record,
+                containers=tuple(ContainerRecord.of(each) for each in facts),
+                mocks=tuple(
+                    MockRecord(
+                        mock.name,
+                        mock.host,
+                        mock.port,
+                        counts[mock.name].requests if mock.name in counts else None,
+                        counts[mock.name].unmatched if mock.name in counts else None,
+                    )
+                    for mock in self.blueprint.clone.mocks
+                ),
+            )
+            self.folder.finish()
+
+    def removed(self, receipt: Receipt) -> None:
+        """Take in the receipt; any outcome but CLEAN is a cause."""
+        self.record = replace(self.record, receipt=ReceiptRecord.of(receipt))
+        self.folder.write_receipt(receipt)
+        if receipt.outcome is not Outcome.CLEAN:
+            remains = ", ".join(f"{each.kind} {each.name}" for each in receipt.leftovers)
+            told = "; ".join(part for part in (receipt.reason, remains) if part)
+            self.failed(
+                LeftoversError(
+                    f"Destroyed environment {receipt.environment}, looked again, and the receipt is "
+                    f"{receipt.outcome}: {told}.",
+                    hint=f"`understudy down {receipt.environment}` tries again.",
+                )
+            )
+
+    def close(self, say: Callable[[str], None]) -> None:
+        """Write the record and say where all of it lies."""
+        self.session.listener = self._pass_on
+        seconds = time.monotonic() - self._began
+        self.record = replace(
+            self.record,
+            ended=utc(time.time()),
+            seconds=seconds,
+            phases=tuple(self._phase_record(phase) for phase in self.session.phases),
+            files=tuple(sorted({*self.folder.files(), "run.json"})),
+        )
+        with self.watch():
+            self.folder.write_run(self.record)
+        receipt = self.record.receipt
+        say(f"report:  {_shown(self.folder.path)}")
+        if receipt:
+            say(f"receipt: {receipt.outcome} ({_shown(self.folder.path / 'receipt.json')})")
+
+    def _phase_record(self, phase: PhaseTime) -> PhaseRecord:
+        offset = max(0.0, phase.clock - self._began)
+        return PhaseRecord(phase.phase, utc(phase.started), offset, phase.seconds, phase.passed)
+
+
+def _shown(path: Path) -> str:
+    return os.fspath(path.resolve())

@@ -1,0 +1,44 @@
+"""The seed of an environment's secrets: made from the stack's passphrase and the id, stored nowhere."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+
+from understudy.engine.settings import EngineSettings
+from understudy.errors import UsageError
+from understudy.stacks.identity import secret_value
+
+__all__ = ["SEED_VARIABLE", "environment_seed", "secret_values"]
+
+SEED_VARIABLE = "UNDERSTUDY_SEED"
+
+_COST = {"n": 2**14, "r": 8, "p": 1, "maxmem": 64 * 1024 * 1024, "dklen": 32}
+"""scrypt's parameters for interactive use (RFC 7914, section 2, and its author's paper): 16 MiB, some 50 ms."""
+
+
+def environment_seed(settings: EngineSettings, environment: str, variables: Mapping[str, str] | None = None) -> bytes:
+    """32 bytes: scrypt over UNDERSTUDY_SEED or else the passphrase, with the environment's id as the salt.
+
+    Raises:
+        UsageError: there is neither, because a secrets provider without a passphrase guards the state.
+    """
+    given = os.environ if variables is None else variables
+    secret = given.get(SEED_VARIABLE) or settings.passphrase
+    if secret is None and settings.passphrase_file is not None:
+        try:
+            secret = settings.passphrase_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"Read the passphrase file {settings.passphrase_file}, and it failed: {error}.") from error
+    if secret is None:
+        raise UsageError(
+            "Secrets are made anew from a seed, and there is neither a passphrase nor a seed.",
+            hint=f"Set {SEED_VARIABLE} to a secret text that stays the same for this project.",
+        )
+    return hashlib.scrypt(secret.encode(), salt=f"understudy:{environment}".encode(), **_COST)
+
+
+def secret_values(seed: bytes, rules: Iterable[str]) -> dict[str, str]:
+    """Rule -> the value that this environment has for it."""
+    return {rule: secret_value(seed, rule) for rule in rules}

@@ -1,0 +1,126 @@
+"""A session: what every command works with - options, target, engine with its provider attached, leases, one stop."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from understudy.engine.factory import make_engine
+from understudy.engine.interface import Engine
+from understudy.engine.pulumi_cli import ensure, find
+from understudy.engine.settings import EngineSettings
+from understudy.errors import NotFoundError
+from understudy.lease import Lease, LeaseStore
+from understudy.options import Options
+from understudy.progress import Phase, Progress, ProgressListener, State
+from understudy.provider.server import ProviderServer
+from understudy.targets.docker import DockerTarget
+from understudy.targets.interface import Target
+
+__all__ = ["PhaseTime", "Session", "find_lease", "lease_store", "open_session", "read_settings"]
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseTime:
+    """How long one phase took, and whether it ended well.
+
+    `started` is seconds since the epoch, `clock` the same moment on the monotonic clock, `seconds` the length.
+    """
+
+    phase: Phase
+    started: float
+    clock: float
+    seconds: float
+    passed: bool
+
+
+@dataclass
+class Session:
+    """One command at work. `phases` fills up as phases end."""
+
+    options: Options
+    folder: Path
+    listener: ProgressListener
+    stop: threading.Event
+    settings: EngineSettings
+    engine: Engine
+    target: Target
+    store: LeaseStore
+    phases: list[PhaseTime] = field(default_factory=list)
+
+    @contextmanager
+    def phase(self, phase: Phase) -> Iterator[None]:
+        """Tell the listener when a phase begins and ends, and keep its time."""
+        started, clock = time.time(), time.monotonic()
+        self.listener(Progress(phase, State.STARTED))
+        passed = False
+        try:
+            yield
+            passed = True
+        finally:
+            taken = time.monotonic() - clock
+            self.phases.append(PhaseTime(phase, started, clock, taken, passed))
+            self.listener(Progress(phase, State.DONE if passed else State.FAILED, seconds=taken))
+
+
+def read_settings(listener: ProgressListener) -> EngineSettings:
+    """The engine's settings, with a Pulumi CLI that is made if there is none, and its folders.
+
+    Raises:
+        ToolError: there is no Pulumi CLI and none can be made.
+        UsageError: a backend without a passphrase.
+    """
+    cli = find() or ensure(lambda text: listener(Progress(Phase.CLONE, State.INFO, "pulumi", text)))
+    settings = EngineSettings.from_environment(cli.path)
+    settings.prepare()
+    return settings
+
+
+def lease_store(options: Options, settings: EngineSettings) -> LeaseStore:
+    """Where leases lie: beside the state of a file:// backend, else in the folder that an option names."""
+    return LeaseStore.beside(settings.backend, options.lease_dir)
+
+
+@contextmanager
+def open_session(
+    options: Options, folder: Path, listener: ProgressListener, stop: threading.Event
+) -> Iterator[Session]:
+    """Connect to the target and the engine; the provider serves as long as the session is open.
+
+    Raises:
+        ToolError: no Docker, no Pulumi.
+        UsageError: a backend without a passphrase or a place for leases.
+    """
+    settings = read_settings(listener)
+    store = lease_store(options, settings)
+    target = DockerTarget(stop=stop)
+    target.identity()
+    with ProviderServer() as provider:
+        attach = {"docker": provider.port} if options.docker_provider == "embedded" else {}
+        engine = make_engine(settings, attach)
+        yield Session(options, folder, listener, stop, settings, engine, target, store)
+
+
+def find_lease(store: LeaseStore, name: str | None, branch: str = "") -> Lease:
+    """The lease of an environment by its id, stack, name or branch; without a name the branch's, or the only one.
+
+    Raises:
+        NotFoundError: none matches, or several do.
+    """
+    leases, _ = store.list()
+    if name is None:
+        matches = [lease for lease in leases if branch and lease.branch == branch] or list(leases)
+    else:
+        matches = [lease for lease in leases if name in {lease.id, lease.stack, f"{lease.project}/{lease.stack}"}]
+        matches = matches or [lease for lease in leases if name in {lease.key, lease.branch}]
+    if len(matches) == 1:
+        return matches[0]
+    wanted = "the environment of this branch" if name is None else f"environment {name!r}"
+    if not matches:
+        raise NotFoundError(f"Looked for {wanted}, and there is none.", hint="`understudy list` shows what is there.")
+    ids = ", ".join(f"{lease.id} ({lease.branch or lease.stack})" for lease in matches)
+    raise NotFoundError(f"Looked for {wanted}, and {len(matches)} match: {ids}.", hint="Name one by its id.")

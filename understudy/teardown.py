@@ -1,0 +1,139 @@
+"""Teardown: destroy by the engine, sweep by label what its state did not know, look again, and only then close."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from understudy.build.tree import remove_trees
+from understudy.engine.interface import Engine, StackRef
+from understudy.errors import UnderstudyError
+from understudy.lease import Lease, LeaseState, LeaseStore
+from understudy.progress import Phase, Progress, ProgressListener, State
+from understudy.stacks.identity import format_time
+from understudy.targets.interface import Outcome, Owned, Receipt, Target
+
+__all__ = ["OWN_PROJECT", "settle", "tear_down"]
+
+OWN_PROJECT = "understudy"
+"""The Pulumi project of the stacks that `run` and `up` make; any other is a user's own."""
+
+
+def tear_down(
+    lease: Lease, *, engine: Engine, target: Target, store: LeaseStore, listener: ProgressListener
+) -> Receipt:
+    """Destroy an environment and prove it. The lease is closed only by a CLEAN receipt from the right target.
+
+    Nothing is touched on another target than the lease's: the receipt is HOLD then. Whatever fails on the way is
+    told to the listener; what counts is the second look.
+    """
+    began = time.monotonic()
+    if not _on_its_target(lease, target):
+        receipt = target.receipt(lease.id, lease.target)
+        _conclude(lease, receipt, store, listener)
+        return receipt
+    listener(Progress(Phase.DESTROY, State.STARTED))
+    lease = store.update(lease, state=LeaseState.DESTROYING)
+    destroyed = _destroy(lease, engine, listener)
+    receipt = target.receipt(lease.id, lease.target)
+    if receipt.outcome is Outcome.LEFTOVERS:
+        _sweep(lease, target, listener)
+        receipt = target.receipt(lease.id, lease.target)
+    if not destroyed and receipt.outcome is Outcome.CLEAN:
+        receipt = _forget(lease, receipt, engine, listener)
+    state = State.DONE if receipt.outcome is Outcome.CLEAN else State.FAILED
+    listener(Progress(Phase.DESTROY, state, seconds=time.monotonic() - began))
+    _conclude(lease, receipt, store, listener)
+    return receipt
+
+
+def settle(engine: Engine, target: Target, store: LeaseStore, listener: ProgressListener) -> tuple[Receipt, ...]:
+    """Close the leases whose environments were destroyed by `pulumi destroy`, which runs no code of ours.
+
+    Such a lease was handed over, its stack has no resources and a look by label finds nothing.
+    """
+    leases, _ = store.list()
+    handed = [lease for lease in leases if lease.state is LeaseState.HANDED_OVER and _nothing_there(lease, target)]
+    if not handed:
+        return ()
+    alive = {stack.ref for stack in engine.list() if stack.resources != 0}
+    receipts = []
+    for lease in handed:
+        if StackRef(lease.project, lease.stack) in alive:
+            continue
+        receipt = target.receipt(lease.id, lease.target)
+        _conclude(lease, receipt, store, listener)
+        receipts.append(receipt)
+    return tuple(receipts)
+
+
+def _on_its_target(lease: Lease, target: Target) -> bool:
+    try:
+        return target.identity() == lease.target
+    except UnderstudyError:
+        return False
+
+
+def _nothing_there(lease: Lease, target: Target) -> bool:
+    return _on_its_target(lease, target) and not target.inventory(lease.id)
+
+
+def _destroy(lease: Lease, engine: Engine, listener: ProgressListener) -> bool:
+    try:
+        engine.destroy(StackRef(lease.project, lease.stack), remove=lease.project == OWN_PROJECT)
+    except UnderstudyError as error:
+        listener(Progress(Phase.DESTROY, State.WARNING, detail=str(error)))
+        return False
+    return True
+
+
+def _forget(lease: Lease, receipt: Receipt, engine: Engine, listener: ProgressListener) -> Receipt:
+    """The target is empty but the stack's state is not: bring the state up to that, and destroy once more."""
+    try:
+        engine.refresh(StackRef(lease.project, lease.stack))
+    except UnderstudyError as error:
+        listener(Progress(Phase.DESTROY, State.WARNING, detail=str(error)))
+    if _destroy(lease, engine, listener):
+        return receipt
+    return replace(
+        receipt,
+        outcome=Outcome.LEFTOVERS,
+        leftovers=(Owned("stack", f"{lease.project}/{lease.stack}", lease.stack),),
+        reason="nothing is left on the target, but the stack's state could not be removed",
+    )
+
+
+def _sweep(lease: Lease, target: Target, listener: ProgressListener) -> None:
+    try:
+        swept = target.sweep(lease.id)
+    except UnderstudyError as error:
+        listener(Progress(Phase.DESTROY, State.WARNING, detail=str(error)))
+        return
+    for owned in swept.removed:
+        detail = "removed by label: the engine's state did not know it"
+        listener(Progress(Phase.DESTROY, State.WARNING, f"{owned.kind} {owned.name}", detail))
+    for owned, reason in swept.failed:
+        listener(Progress(Phase.DESTROY, State.FAILED, f"{owned.kind} {owned.name}", reason))
+
+
+def _remove_trees(lease: Lease, listener: ProgressListener) -> None:
+    """The trees of all commits that the environment has had lie in one folder, named by its id."""
+    folders = [folder for folder in Path(lease.tree).parents if folder.name == lease.id]
+    try:
+        for folder in folders[:1]:
+            remove_trees(folder)
+    except UnderstudyError as error:
+        listener(Progress(Phase.DESTROY, State.WARNING, detail=str(error)))
+
+
+def _conclude(lease: Lease, receipt: Receipt, store: LeaseStore, listener: ProgressListener) -> None:
+    clean = receipt.outcome is Outcome.CLEAN
+    if clean:
+        _remove_trees(lease, listener)
+        store.close(lease.id)
+    remains = "; ".join(f"{o.kind} {o.name}" for o in receipt.leftovers)
+    detail = f"{receipt.outcome} {lease.id} at {format_time(datetime.now(UTC))}"
+    detail += "".join(f" - {part}" for part in (receipt.reason, remains) if part)
+    listener(Progress(Phase.RECEIPT, State.DONE if clean else State.FAILED, detail=detail))
