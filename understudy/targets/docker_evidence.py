@@ -117,9 +117,7 @@ def _write_log(client: DockerClient, item: Owned, path: Path) -> tuple[Path | No
 
     try:
         with path.open("wb") as out:
-            for chunk in client.api.logs(
-                item.id, stdout=True, stderr=True, timestamps=True, stream=True, follow=False
-            ):
+            for chunk in client.api.logs(item.id, stdout=True, stderr=True, timestamps=True, stream=True, follow=False):
                 out.write(chunk)
     except NotFound:
         path.unlink(missing_ok=True)
@@ -143,9 +141,7 @@ def log_lines(client: DockerClient, items: tuple[Owned, ...], *, follow: bool) -
     streams = []
     for item in items:
         with contextlib.suppress(*_gone()):
-            stream = client.api.logs(
-                item.id, stdout=True, stderr=True, timestamps=True, stream=True, follow=follow
-            )
+            stream = client.api.logs(item.id, stdout=True, stderr=True, timestamps=True, stream=True, follow=follow)
             streams.append(stream)
             threading.Thread(target=_pump, args=(service_of(item), stream, lines), name="follow", daemon=True).start()
     try:

@@ -1,0 +1,244 @@
+"""Containers: made, joined to networks, filled, started in their order, waited for, and removed with all theirs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from docker.errors import APIError, NotFound
+
+from understudy.errors import ProvisionError
+from understudy.stacks.identity import LABEL
+from understudy.targets.readiness import StoppedWaitingError, wait_ready
+
+from .check import labels_of
+from .container_facts import drifted, outputs, runs
+from .container_spec import body, endpoint, networks, uploads_tar
+from .container_table import CONTAINER
+from .container_update import update_limits
+from .container_wait import after, ended, saved_logs
+from .docker_errors import GoneError, docker, reason
+from .network import detach
+from .room import Call, CancelledError, NotReadyError
+
+__all__ = ["Containers"]
+
+WAIT_TIMEOUT = 60.0
+"""Seconds of `waitTimeout` where none are given: the published schema's default."""
+
+_PLAIN_NETWORKS = frozenset({"bridge", "host", "none"})
+
+
+class Containers:
+    """Create, read, update and delete containers."""
+
+    table = CONTAINER
+
+    def create(self, call: Call, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Create a container and start it once those that it comes after have started; wait for it if asked.
+
+        Raises:
+            ProvisionError: it was not started; nothing of it is left.
+            NotReadyError: it was started, and did not get ready or failed.
+        """
+        name, made = inputs["name"], ""
+        try:
+            call.refuse_foreign_target(inputs, "creating container")
+            with call.room.slot(call.stop):
+                _clear_leftover(call, inputs)
+                made = _make(call, inputs)
+                _furnish(call, made, inputs)
+            if not inputs.get("start", True):
+                return made, outputs(_inspect(call, made), inputs)
+            after(call, _names(inputs), _wait_timeout(call, inputs))
+            with call.room.slot(call.stop):
+                call.check_stop()
+                with docker(f"Starting container {name}"):
+                    call.room.docker.api.start(made)
+        except BaseException as error:
+            call.instance.board.failed(name, str(error))
+            _discard(call, made, error)
+            raise
+        call.instance.board.started(name)
+        return made, self._settle(call, made, inputs)
+
+    def read(
+        self, call: Call, object_id: str, inputs: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """Inputs and outputs as they are now; None when the container is gone."""
+        try:
+            facts = _inspect(call, object_id)
+        except GoneError:
+            return None
+        now = drifted(facts, inputs)
+        return now, outputs(facts, now)
+
+    def update(self, call: Call, object_id: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+        """Change what Docker changes on a live container, and start one that has stopped although it must run."""
+        call.refuse_foreign_target(new, "updating container")
+        facts = _inspect(call, object_id)
+        call.refuse_unowned((facts.get("Config") or {}).get("Labels"), new, f"Container {new['name']}")
+        with call.room.slot(call.stop):
+            update_limits(call, object_id, old, new)
+            start = new.get("mustRun", True) and new.get("start", True) and not runs(facts)
+            if start:
+                with docker(f"Starting container {new['name']}"):
+                    call.room.docker.api.start(object_id)
+        return self._settle(call, object_id, new) if start else outputs(_inspect(call, object_id), new)
+
+    def delete(self, call: Call, object_id: str, state: Mapping[str, Any]) -> None:
+        """Remove a container that is ours, with its anonymous volumes; gone is fine."""
+        call.refuse_foreign_target(state, "removing container")
+        with call.room.slot(call.stop):
+            _remove(call, object_id, state)
+
+    def _settle(self, call: Call, made: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Wait for a started container as asked, and say how it stands."""
+        extra: dict[str, Any] = {}
+        try:
+            if inputs.get("attach"):
+                ended(call, made, _wait_timeout(call, inputs) if "waitTimeout" in inputs else None)
+            elif inputs.get("wait"):
+                wait_ready(call.room.docker, made, _wait_timeout(call, inputs), call.stop, warn=call.warn)
+        except ProvisionError as error:
+            if call.abandoned():
+                _discard(call, made, error)
+                raise
+            why = (
+                "cancelled while it was waited for" if isinstance(error, (CancelledError, StoppedWaitingError)) else ""
+            )
+            message = f"Container {inputs['name']} was started and then {why}." if why else str(error)
+            raise NotReadyError(message, made, _last_outputs(call, made, inputs)) from error
+        if inputs.get("logs"):
+            extra["containerLogs"] = saved_logs(call, made)
+        return {**outputs(_inspect(call, made), inputs), **extra}
+
+
+def _inspect(call: Call, object_id: str) -> dict[str, Any]:
+    with docker(f"Reading container {object_id[:12]}"):
+        return dict(call.room.docker.api.inspect_container(object_id))
+
+
+def _last_outputs(call: Call, made: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return outputs(_inspect(call, made), inputs)
+    except ProvisionError:
+        return dict(inputs)
+
+
+def _names(inputs: Mapping[str, Any]) -> tuple[str, ...]:
+    """The containers that have to be started before this one."""
+    return tuple(n for n in labels_of(inputs).get(LABEL + "after", "").split(",") if n)
+
+
+def _wait_timeout(call: Call, inputs: Mapping[str, Any]) -> float:
+    return float(inputs.get("waitTimeout") or call.timeout or WAIT_TIMEOUT)
+
+
+def _clear_leftover(call: Call, inputs: Mapping[str, Any]) -> None:
+    """Remove a container of this name that an interrupted operation of this very environment left."""
+    name = inputs["name"]
+    try:
+        facts = _inspect(call, name)
+    except GoneError:
+        return
+    if facts["Name"] != f"/{name}" or not call.is_ours((facts.get("Config") or {}).get("Labels"), inputs):
+        raise ProvisionError(
+            f"Creating container {name} failed: there is one of that name or id that is not of this environment.",
+            hint=f"`docker inspect {name}` shows whose it is.",
+        )
+    _remove(call, facts["Id"], inputs)
+
+
+def _make(call: Call, inputs: Mapping[str, Any]) -> str:
+    """Create the container, joined to its first network; Docker takes only one at creation up to API 1.43."""
+    api, name = call.room.docker.api, inputs["name"]
+    for volume in inputs.get("volumes") or ():
+        if volume.get("volumeName"):
+            with docker(f"Creating container {name} with volume {volume['volumeName']}"):
+                api.inspect_volume(volume["volumeName"])
+    with docker(f"Creating container {name} from image {inputs['image']}"):
+        made = api.create_container_from_config(  # type: ignore[no-untyped-call]  # the stubs leave it out
+            body(inputs, call.room.settings.pids_limit), name
+        )
+    for warning in made.get("Warnings") or ():
+        call.warn(f"{name}: {warning}")
+    return str(made["Id"])
+
+
+def _furnish(call: Call, made: str, inputs: Mapping[str, Any]) -> None:
+    """Join the further networks and put the uploads in place."""
+    api, name = call.room.docker.api, inputs["name"]
+    for link in networks(inputs)[1:]:
+        with docker(f"Connecting container {name} to network {link['name']}"):
+            api.connect_container_to_network(
+                made, link["name"], aliases=endpoint(link)["Aliases"], ipv4_address=link.get("ipv4Address")
+            )
+    if inputs.get("uploads"):
+        try:
+            packed = uploads_tar(inputs["uploads"])
+        except ValueError as error:
+            raise ProvisionError(f"Packing the uploads of container {name} failed: {error}.") from error
+        with docker(f"Uploading {len(inputs['uploads'])} files to container {name}"):
+            api.put_archive(made, "/", packed)
+
+
+def _discard(call: Call, made: str, error: BaseException) -> None:
+    """Remove what a failed creation made; what cannot be removed is added to the error's message."""
+    if not made:
+        return
+    try:
+        call.room.docker.api.remove_container(made, v=True, force=True)
+    except NotFound:
+        return
+    except Exception as second:  # noqa: BLE001 - the first error must not be lost, whatever the second is
+        error.add_note(f"Container {made[:12]} could not be removed either: {second}.")
+
+
+def _remove(call: Call, object_id: str, state: Mapping[str, Any]) -> None:
+    api, name = call.room.docker.api, state.get("name", object_id)
+    try:
+        facts = _inspect(call, object_id)
+    except GoneError:
+        return
+    call.refuse_unowned((facts.get("Config") or {}).get("Labels"), state, f"Container {name}")
+    grace = state.get("destroyGraceSeconds") or 0
+    with docker(f"Removing container {name}"):
+        if runs(facts):
+            # Before the end of its process, which would take its endpoints away outside of the networks' locks.
+            _leave_networks(call, facts)
+            if grace:
+                api.stop(object_id, timeout=grace)
+        try:
+            api.remove_container(object_id, v=state.get("removeVolumes", True), force=True)
+        except NotFound:
+            return
+        except APIError as error:
+            if "already in progress" not in reason(error):
+                raise
+            _await_gone(call, object_id)
+
+
+def _leave_networks(call: Call, facts: Mapping[str, Any]) -> None:
+    for name, network in ((facts.get("NetworkSettings") or {}).get("Networks") or {}).items():
+        network_id = network.get("NetworkID")
+        if name not in _PLAIN_NETWORKS and network_id:
+            with call.room.network_lock(network_id):
+                detach(call, network_id, facts["Id"])
+
+
+def _await_gone(call: Call, object_id: str, limit: float = 30.0) -> None:
+    """Wait until a removal that somebody else began is over.
+
+    Raises:
+        ProvisionError: it is not over in time.
+    """
+    until = time.monotonic() + limit
+    while time.monotonic() < until:
+        try:
+            call.room.docker.api.inspect_container(object_id)
+        except NotFound:
+            return
+        time.sleep(0.1)
+    raise ProvisionError(f"Removing container {object_id[:12]} was in progress already and did not end in {limit:g} s.")

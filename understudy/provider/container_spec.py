@@ -1,0 +1,198 @@
+"""The body of Docker's create call that a container's inputs come to. Pure."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import tarfile
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .check import labels_of
+
+__all__ = ["body", "endpoint", "limits", "networks", "seconds", "uploads_tar"]
+
+MEGABYTE = 1024 * 1024
+"""The schema's `memory`, `memorySwap` and `shmSize` are in MB, which the published provider takes as 2^20 bytes."""
+
+CPU_PERIOD = 100_000
+"""Microseconds of one accounting period; with a quota per period `cpus` can be changed in place (docker update)."""
+
+_UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def seconds(duration: str) -> float:
+    """A Go duration such as `1m30s` in seconds."""
+    return sum(float(n) * _UNITS[u] for n, u in re.findall(r"(\d+(?:\.\d+)?)(ns|us|ms|s|m|h)", duration))
+
+
+def networks(inputs: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The networks that the container joins, in their order."""
+    return inputs.get("networksAdvanced") or ()
+
+
+def endpoint(link: Mapping[str, Any]) -> dict[str, Any]:
+    """How a container joins one network."""
+    made: dict[str, Any] = {"Aliases": list(link.get("aliases") or ())}
+    if link.get("ipv4Address"):
+        made["IPAMConfig"] = {"IPv4Address": link["ipv4Address"]}
+    return made
+
+
+def limits(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Memory and processor limits, as both create and update take them."""
+    made: dict[str, Any] = {}
+    if inputs.get("memory"):
+        made["Memory"] = inputs["memory"] * MEGABYTE
+    swap = inputs.get("memorySwap")
+    if swap:
+        made["MemorySwap"] = swap * MEGABYTE if swap > 0 else -1
+    if inputs.get("cpuShares"):
+        made["CpuShares"] = inputs["cpuShares"]
+    if inputs.get("cpus"):
+        made["CpuPeriod"] = CPU_PERIOD
+        made["CpuQuota"] = round(float(inputs["cpus"]) * CPU_PERIOD)
+    return made
+
+
+def body(inputs: Mapping[str, Any], pids_limit: int) -> dict[str, Any]:
+    """The body of `POST /containers/create` (Docker Engine API 1.41), joining the first network only."""
+    ports = inputs.get("ports") or ()
+    made: dict[str, Any] = {
+        "Image": inputs["image"],
+        "Labels": labels_of(inputs),
+        "Env": list(inputs.get("envs") or ()),
+        "ExposedPorts": {_port(p): {} for p in ports},
+        "Tty": inputs.get("tty", False),
+        "OpenStdin": inputs.get("stdinOpen", False),
+        "HostConfig": _host_config(inputs, pids_limit),
+    }
+    for key, name in (
+        ("Cmd", "command"),
+        ("Entrypoint", "entrypoints"),
+        ("Hostname", "hostname"),
+        ("Domainname", "domainname"),
+        ("User", "user"),
+        ("WorkingDir", "workingDir"),
+        ("StopSignal", "stopSignal"),
+        ("StopTimeout", "stopTimeout"),
+    ):
+        if inputs.get(name) not in (None, "", []):
+            made[key] = inputs[name]
+    if inputs.get("healthcheck"):
+        made["Healthcheck"] = _healthcheck(inputs["healthcheck"])
+    joined = networks(inputs)
+    if joined:
+        made["NetworkingConfig"] = {"EndpointsConfig": {joined[0]["name"]: endpoint(joined[0])}}
+    return made
+
+
+def _port(port: Mapping[str, Any]) -> str:
+    return f"{port['internal']}/{port.get('protocol', 'tcp')}"
+
+
+def _healthcheck(check: Mapping[str, Any]) -> dict[str, Any]:
+    made: dict[str, Any] = {"Test": list(check.get("tests") or ()), "Retries": check.get("retries", 0)}
+    for key, name in (("Interval", "interval"), ("Timeout", "timeout"), ("StartPeriod", "startPeriod")):
+        made[key] = round(seconds(check.get(name, "0s")) * 1e9)
+    return made
+
+
+def _host_config(inputs: Mapping[str, Any], pids_limit: int) -> dict[str, Any]:
+    joined = networks(inputs)
+    bindings: dict[str, list[dict[str, str]]] = {}
+    for port in inputs.get("ports") or ():
+        place = {"HostIp": port.get("ip", "0.0.0.0"), "HostPort": str(port.get("external") or "")}  # noqa: S104 - the schema's default
+        bindings.setdefault(_port(port), []).append(place)
+    made: dict[str, Any] = {
+        **limits(inputs),
+        "PidsLimit": pids_limit,
+        "NetworkMode": joined[0]["name"] if joined else inputs.get("networkMode", "default"),
+        "PortBindings": bindings,
+        "Binds": [_bind(v) for v in inputs.get("volumes") or () if v.get("hostPath")],
+        "Mounts": _mounts(inputs),
+        "RestartPolicy": {"Name": inputs.get("restart", "no"), "MaximumRetryCount": inputs.get("maxRetryCount", 0)},
+        "ReadonlyRootfs": inputs.get("readOnly", False),
+        "ExtraHosts": [f"{h['host']}:{h['ip']}" for h in inputs.get("hosts") or ()],
+        "Ulimits": [{"Name": u["name"], "Soft": u["soft"], "Hard": u["hard"]} for u in inputs.get("ulimits") or ()],
+        "Devices": [
+            {
+                "PathOnHost": d["hostPath"],
+                "PathInContainer": d.get("containerPath") or d["hostPath"],
+                "CgroupPermissions": d.get("permissions", "rwm"),
+            }
+            for d in inputs.get("devices") or ()
+        ],
+    }
+    capabilities = inputs.get("capabilities") or {}
+    optional = {
+        "Tmpfs": inputs.get("tmpfs"),
+        "Sysctls": inputs.get("sysctls"),
+        "Dns": inputs.get("dns"),
+        "DnsSearch": inputs.get("dnsSearches"),
+        "SecurityOpt": inputs.get("securityOpts"),
+        "GroupAdd": inputs.get("groupAdds"),
+        "CapAdd": capabilities.get("adds"),
+        "CapDrop": capabilities.get("drops"),
+        "Init": inputs.get("init"),
+        "ShmSize": (inputs.get("shmSize") or 0) * MEGABYTE or None,
+        "LogConfig": _log_config(inputs),
+    }
+    return {**made, **{key: value for key, value in optional.items() if value not in (None, [], {})}}
+
+
+def _log_config(inputs: Mapping[str, Any]) -> dict[str, Any] | None:
+    if not inputs.get("logDriver") and not inputs.get("logOpts"):
+        return None
+    return {"Type": inputs.get("logDriver", ""), "Config": dict(inputs.get("logOpts") or {})}
+
+
+def _bind(volume: Mapping[str, Any]) -> str:
+    return f"{volume['hostPath']}:{volume['containerPath']}:{'ro' if volume.get('readOnly') else 'rw'}"
+
+
+def _mounts(inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Volumes and mounts; a volume without a name is anonymous and goes with its container."""
+    made = [
+        {
+            "Type": "volume",
+            "Source": volume.get("volumeName", ""),
+            "Target": volume["containerPath"],
+            "ReadOnly": volume.get("readOnly", False),
+        }
+        for volume in inputs.get("volumes") or ()
+        if not volume.get("hostPath")
+    ]
+    made += [
+        {
+            "Type": mount["type"],
+            "Source": mount.get("source", ""),
+            "Target": mount["target"],
+            "ReadOnly": mount.get("readOnly", False),
+        }
+        for mount in inputs.get("mounts") or ()
+    ]
+    return made
+
+
+def uploads_tar(uploads: Sequence[Mapping[str, Any]]) -> bytes:
+    """The uploads as one tar archive for the root of the container.
+
+    Raises:
+        ValueError: `contentBase64` is none.
+    """
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for upload in uploads:
+            content = (
+                base64.b64decode(upload["contentBase64"])
+                if "contentBase64" in upload
+                else upload["content"].encode("utf-8")
+            )
+            entry = tarfile.TarInfo(upload["file"].lstrip("/"))
+            entry.size = len(content)
+            executable = 0o744 if upload.get("executable") else 0o644
+            entry.mode = int(upload["permissions"], 8) if upload.get("permissions") else executable
+            archive.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()

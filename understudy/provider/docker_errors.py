@@ -1,0 +1,42 @@
+"""The seam to Docker: every error of docker-py becomes one of ours here, saying what was tried on what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from docker.errors import APIError, DockerException, NotFound
+from requests.exceptions import RequestException
+from urllib3.exceptions import HTTPError
+
+from understudy.errors import ProvisionError
+
+__all__ = ["GoneError", "docker", "reason"]
+
+
+class GoneError(ProvisionError):
+    """The object that was asked for is not there."""
+
+
+@contextmanager
+def docker(tried: str) -> Iterator[None]:
+    """Map what docker-py, requests and urllib3 raise inside; `tried` is as `Creating container web`.
+
+    Raises:
+        GoneError: Docker says that the object is not there.
+        ProvisionError: anything else failed.
+    """
+    try:
+        yield
+    except NotFound as error:
+        raise GoneError(f"{tried} failed: {reason(error)}.") from error
+    except (DockerException, RequestException, HTTPError, OSError) as error:
+        raise ProvisionError(f"{tried} failed: {reason(error)}.") from error
+
+
+def reason(error: Exception) -> str:
+    """The daemon's own words, or the error's, without a full stop at the end."""
+    text = error.explanation if isinstance(error, APIError) and error.explanation else str(error)
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "replace")
+    return str(text).strip().rstrip(".")

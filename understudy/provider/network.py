@@ -1,0 +1,229 @@
+"""Networks: subnets out of our own pool, and removal that outlives endpoints which linger."""
+
+from __future__ import annotations
+
+import ipaddress
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from docker.errors import APIError, NotFound
+from docker.types import IPAMConfig, IPAMPool
+
+from understudy.errors import ProvisionError
+from understudy.stacks.identity import LABEL
+
+from .check import labels_of
+from .docker_errors import GoneError, docker, reason
+from .room import Call
+from .subnets import choose, prefix_for, routed
+from .tables import NETWORK
+
+__all__ = ["Networks", "detach"]
+
+ATTEMPTS = 24
+"""Subnets tried before giving up; each loss means that another process took the same one first."""
+
+REMOVALS = 8
+FIRST_PAUSE = 0.2
+_HOST_ROUTES = Path("/proc/net/route")
+
+
+class Networks:
+    """Create, read, update and delete networks."""
+
+    table = NETWORK
+
+    def create(self, call: Call, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Create a network; with no `ipamConfigs` its subnet comes from the pool of the settings."""
+        call.refuse_foreign_target(inputs, "creating network")
+        with call.room.slot(call.stop):
+            self._clear_leftover(call, inputs)
+            made = self._make(call, inputs)
+        return made, self._outputs(self._inspect(call, made), inputs)
+
+    def read(
+        self, call: Call, object_id: str, inputs: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """Inputs and outputs as they are now; None when the network is gone."""
+        try:
+            facts = self._inspect(call, object_id)
+        except GoneError:
+            return None
+        return dict(inputs), self._outputs(facts, inputs)
+
+    def update(self, call: Call, object_id: str, _old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+        """Nothing of a network changes in place."""
+        return self._outputs(self._inspect(call, object_id), new)
+
+    def delete(self, call: Call, object_id: str, state: Mapping[str, Any]) -> None:
+        """Remove a network that is ours, taking our own containers off it; gone is fine."""
+        call.refuse_foreign_target(state, "removing network")
+        with call.room.slot(call.stop):
+            _remove(call, object_id, state)
+
+    def _inspect(self, call: Call, object_id: str) -> dict[str, Any]:
+        with docker(f"Reading network {object_id}"):
+            return dict(call.room.docker.api.inspect_network(object_id))
+
+    def _clear_leftover(self, call: Call, inputs: Mapping[str, Any]) -> None:
+        """Remove a network of this name that an interrupted operation of this very environment left."""
+        try:
+            facts = self._inspect(call, inputs["name"])
+        except GoneError:
+            return
+        if not call.is_ours(facts.get("Labels"), inputs) or facts.get("Containers"):
+            raise ProvisionError(
+                f"Creating network {inputs['name']} failed: one of that name is in use, or of somebody else.",
+                hint=f"`docker network inspect {inputs['name']}` shows whose it is.",
+            )
+        _remove(call, facts["Id"], inputs)
+
+    def _make(self, call: Call, inputs: Mapping[str, Any]) -> str:
+        if inputs.get("ipamConfigs") or inputs.get("driver", "bridge") != "bridge":
+            pools = [
+                IPAMPool(subnet=c.get("subnet"), gateway=c.get("gateway"), iprange=c.get("ipRange"))
+                for c in inputs.get("ipamConfigs") or ()
+            ]
+            with docker(f"Creating network {inputs['name']}"):
+                return _post(call, inputs, pools)
+        for _ in range(ATTEMPTS):
+            call.check_stop()
+            with self._subnet(call, inputs) as subnet:
+                try:
+                    return _post(call, inputs, [IPAMPool(subnet=str(subnet))])
+                except APIError as error:
+                    if "overlap" not in reason(error).lower():
+                        raise ProvisionError(f"Creating network {inputs['name']} failed: {reason(error)}.") from error
+        raise ProvisionError(
+            f"Creating network {inputs['name']} failed: {ATTEMPTS} free subnets of {call.room.settings.subnet_pool} "
+            "were tried, and other processes took each of them first.",
+            hint="Try again, or give this process a pool of its own with UNDERSTUDY_SUBNET_POOL.",
+        )
+
+    @contextmanager
+    def _subnet(self, call: Call, inputs: Mapping[str, Any]) -> Iterator[ipaddress.IPv4Network]:
+        """A subnet that no network of this daemon, no route of this host and no other call has."""
+        room = call.room
+        members = labels_of(inputs).get(LABEL + "hosts", "")
+        prefix = prefix_for(int(members) if members.isdigit() else None)
+        pool = ipaddress.IPv4Network(room.settings.subnet_pool)
+        with room.reserving:
+            taken = [*_docker_subnets(call), *_host_subnets(), *room.reserved]
+            found = choose(pool, prefix, taken, random.randrange(2**16))  # noqa: S311 - spreads processes, hides nothing
+            if found is None:
+                raise ProvisionError(
+                    f"Creating network {inputs['name']} failed: no /{prefix} is free in the pool {pool}.",
+                    hint="`understudy list` shows what could go; UNDERSTUDY_SUBNET_POOL names another pool.",
+                )
+            room.reserved.add(found)
+        try:
+            yield found
+        finally:
+            with room.reserving:
+                room.reserved.discard(found)
+
+    def _outputs(self, facts: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
+        configs = [
+            {
+                key: entry[name]
+                for key, name in (("subnet", "Subnet"), ("gateway", "Gateway"), ("ipRange", "IPRange"))
+                if entry.get(name)
+            }
+            for entry in (facts.get("IPAM") or {}).get("Config") or ()
+        ]
+        return {
+            **inputs,
+            "name": facts["Name"],
+            "driver": facts["Driver"],
+            "internal": facts["Internal"],
+            "attachable": facts["Attachable"],
+            "scope": facts["Scope"],
+            "ipamConfigs": configs,
+        }
+
+
+def _post(call: Call, inputs: Mapping[str, Any], pools: list[IPAMPool]) -> str:
+    made = call.room.docker.api.create_network(
+        inputs["name"],
+        driver=inputs.get("driver", "bridge"),
+        options=dict(inputs.get("options") or {}),
+        ipam=IPAMConfig(pool_configs=pools) if pools else None,
+        check_duplicate=True,
+        internal=inputs.get("internal", False),
+        labels=labels_of(inputs),
+        attachable=inputs.get("attachable", False),
+    )
+    return str(made["Id"])
+
+
+def _docker_subnets(call: Call) -> Iterator[ipaddress.IPv4Network]:
+    with docker("Listing networks"):
+        listed = call.room.docker.api.networks()
+    for network in listed:
+        for config in (network.get("IPAM") or {}).get("Config") or ():
+            try:
+                yield ipaddress.IPv4Network(config.get("Subnet", ""))
+            except ValueError:
+                continue
+
+
+def _host_subnets() -> tuple[ipaddress.IPv4Network, ...]:
+    try:
+        return routed(_HOST_ROUTES.read_text(encoding="ascii"))
+    except OSError:
+        return ()
+
+
+def _remove(call: Call, object_id: str, state: Mapping[str, Any]) -> None:
+    api, name, last = call.room.docker.api, state.get("name", object_id), ""
+    for attempt in range(REMOVALS):
+        try:
+            facts = api.inspect_network(object_id)
+            call.refuse_unowned(facts.get("Labels"), state, f"Network {name}")
+            with call.room.network_lock(facts["Id"]):
+                _clear_endpoints(call, facts, state)
+                api.remove_network(facts["Id"])
+        except NotFound:
+            return
+        except APIError as error:
+            last = reason(error)
+            if "active endpoints" not in last:
+                raise ProvisionError(f"Removing network {name} failed: {last}.") from error
+        else:
+            return
+        call.stop.wait(FIRST_PAUSE * (attempt + 1))
+    raise ProvisionError(
+        f"Removing network {name} was tried {REMOVALS} times, and Docker says: {last}.",
+        hint="If `docker network inspect` shows no container on it, the daemon has lost count of its endpoints "
+        "(moby#42119): restart the Docker daemon, then remove it.",
+    )
+
+
+def _clear_endpoints(call: Call, facts: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+    """Take what is left of this environment off a network; a container of somebody else stays and is named."""
+    for container_id, endpoint in (facts.get("Containers") or {}).items():
+        try:
+            labels = call.room.docker.api.inspect_container(container_id)["Config"].get("Labels")
+        except NotFound:
+            continue
+        if not call.is_ours(labels, state):
+            raise ProvisionError(
+                f"Removing network {state.get('name')} failed: container {endpoint.get('Name')} is on it and is not of "
+                "this environment.",
+                hint=f"`docker network disconnect {state.get('name')} {endpoint.get('Name')}`, then try again.",
+            )
+        detach(call, facts["Id"], container_id)
+
+
+def detach(call: Call, network_id: str, container_id: str) -> None:
+    """Take a container off a network; one that is not on it, or gone, is fine. The caller holds the network's lock."""
+    try:
+        call.room.docker.api.disconnect_container_from_network(container_id, network_id, force=True)
+    except NotFound:
+        return
+    except APIError as error:
+        if "is not connected" not in reason(error):
+            raise

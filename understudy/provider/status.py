@@ -1,0 +1,39 @@
+"""Status: how a resource that exists but did not get ready is told to the engine, so that destroy removes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from pulumi.runtime.proto import provider_pb2, status_pb2
+
+from .values import to_struct
+
+__all__ = ["DETAILS", "init_failed"]
+
+DETAILS = "grpc-status-details-bin"
+"""The trailer in which gRPC carries a google.rpc.Status (grpc, doc/PROTOCOL-HTTP2.md)."""
+
+
+def init_failed(
+    object_id: str, reasons: Sequence[str], properties: Mapping[str, Any], inputs: Mapping[str, Any]
+) -> tuple[str, bytes]:
+    """The trailer that records a resource with its id although its creation failed.
+
+    The engine looks for ErrorResourceInitFailed among the details of an error (pulumi sdk v3.200.0,
+    go/common/resource/plugin/provider_plugin.go, parseError). google.rpc.Status comes from Pulumi's own copy:
+    `google.rpc.status_pb2` defines the same symbol again and cannot be loaded beside it.
+    """
+    detail = AnyMessage()
+    detail.Pack(
+        provider_pb2.ErrorResourceInitFailed(
+            id=object_id,
+            reasons=list(reasons),
+            properties=to_struct(properties),
+            inputs=to_struct(inputs),
+        )
+    )
+    status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message="\n".join(reasons), details=[detail])
+    return DETAILS, status.SerializeToString()
