@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_docker as docker
@@ -14,6 +14,7 @@ from understudy.components.secrets import fill
 from understudy.components.tree import inside
 from understudy.errors import UsageError
 from understudy.stacks import identity
+from understudy.stacks.identity import LABEL
 from understudy.stacks.topology import HealthCheck, Mount, Service
 
 __all__ = ["ServiceArgs", "container_args", "go_duration", "label_args"]
@@ -33,6 +34,7 @@ class ServiceArgs:
         networks: topology network -> name of the Docker network.
         volumes: topology volume -> name of the Docker volume.
         tree: absolute folder of the project at the commit.
+        binds: source -> the path where its content lies; a source that is not named is taken from the tree.
         seed: the environment's seed of secrets.
         ready_timeout: seconds that a container has to get ready.
         after: names of containers that have to be started before.
@@ -49,6 +51,7 @@ class ServiceArgs:
     seed: bytes
     ready_timeout: int
     after: Sequence[str] = ()
+    binds: Mapping[str, str] = field(default_factory=dict)
     wait_for: Sequence[pulumi.Resource] = ()
 
 
@@ -113,6 +116,8 @@ def _labels(args: ServiceArgs, replica: int) -> list[docker.ContainerLabelArgs]:
         after=tuple(args.after),
         production=service.labels,
     )
+    if service.resources.pids is not None:  # the schema has no such property; the embedded provider reads it here
+        labels[LABEL + "pids"] = str(service.resources.pids)
     return label_args({key: fill(value, args.seed) for key, value in labels.items()})
 
 
@@ -144,7 +149,7 @@ def _volume(args: ServiceArgs, mount: Mount) -> docker.ContainerVolumeArgs | Non
 
 def _bind(args: ServiceArgs, source: str) -> str:
     what = f"A bind of service {args.service.name!r}"
-    path = str(inside(args.tree, source, what))
+    path = args.binds.get(source) or str(inside(args.tree, source, what))
     if ":" in path:  # Docker's API separates the parts of a bind by it
         raise UsageError(f"{what} is {source!r}, and Docker binds no path with a colon.", hint="Rename the folder.")
     return path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_docker as docker
@@ -37,7 +37,8 @@ class EnvironmentArgs:
         clone: what to provision.
         environment: whose it is; the same at every update, since it stands in labels and names.
         images: service -> its image.
-        tree: absolute folder of the project at the commit; binds and the mocks' files come from it.
+        tree: absolute folder of the project at the commit; the mocks' files come from it.
+        binds: source of a bind -> the path where its content lies; a source that is not named is taken from the tree.
         seed: the environment's seed of secrets.
         bind_address: the target's address that endpoints are published on.
         relay_image: HAProxy, 2.6 or newer.
@@ -58,6 +59,7 @@ class EnvironmentArgs:
     ready_timeout: int = 120
     commit: str = ""
     branch: str = ""
+    binds: Mapping[str, str] = field(default_factory=dict)
 
 
 class Environment(pulumi.ComponentResource):
@@ -157,6 +159,7 @@ class Environment(pulumi.ComponentResource):
                 seed=args.seed,
                 ready_timeout=args.ready_timeout,
                 after=plan.after(service),
+                binds=args.binds,
                 wait_for=[
                     *(c for other in plan.awaited(service) for c in self.services[other].containers),
                     *(mock.container for mock in self.mocks.values() if service.kind in _CALLERS),

@@ -49,8 +49,8 @@ one after another. Goal: a ratio of at most 1.3.
 ## Ready and gone
 
 One Compose file of N services ({image}, httpd on one published port): `understudy up` and `understudy down` beside
-`docker compose up -d --wait` and `docker compose down -t 0 -v`, whole processes both, and beside the floor: docker-py in
-a running process, {threads} threads, no waiting for ready. Understudy makes one container and one network more, the
+`docker compose up -d --wait` and `docker compose down -t 0 -v`, whole processes both, and beside the floor: docker-py
+in a running process, {threads} threads, no waiting for ready. Understudy makes one container and one network more, the
 relay's, waits for every port, and takes a receipt at the end. Goals: at most Compose from 10 containers on; at 1 at
 most 1.3 s more.
 

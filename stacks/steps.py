@@ -13,6 +13,7 @@ from .secret_values import shown, token_free
 from .topology import NetworkLink, Port, Service, Topology, TopologyError
 
 __all__ = [
+    "build_after_all",
     "endpoints",
     "host_sides",
     "images",
@@ -67,6 +68,24 @@ def images(clone: Clone, production: Topology, commit: str, unchanged: Mapping[s
             )
         )
     return _record(replace(clone, unchanged_builds=reused), *changes)
+
+
+def build_after_all(clone: Clone, unobtainable: Mapping[str, str]) -> Clone:
+    """Build the services whose production image cannot be had; `unobtainable` maps such images to the reason."""
+    lost = {f"services.{name}.image": image for name, image in clone.unchanged_builds.items() if image in unobtainable}
+    changes = tuple(
+        replace(
+            change,
+            clone="built from the same context",
+            reason=f"production's image cannot be had here ({unobtainable[lost[change.path]]})",
+            fidelity=Fidelity.CHANGED,
+        )
+        if change.path in lost and change.fidelity is Fidelity.FAITHFUL
+        else change
+        for change in clone.changes
+    )
+    kept = {name: image for name, image in clone.unchanged_builds.items() if image not in unobtainable}
+    return replace(clone, changes=changes, unchanged_builds=kept)
 
 
 def scale(clone: Clone, most: object) -> Clone:

@@ -17,9 +17,9 @@ from understudy.errors import LeftoversError, NotFoundError, UnderstudyError, Us
 from understudy.interrupts import Interrupts
 from understudy.lease import Lease, LeaseState, LeaseStore
 from understudy.options import Options
-from understudy.preparation import begin, kept_changes, renew
+from understudy.preparation import begin, kept_changes, renew, with_images
 from understudy.progress import Phase
-from understudy.provision import addresses, clone, provision
+from understudy.provision import addresses, clone, provision, prune_images
 from understudy.recorder import Recorder
 from understudy.seed import environment_seed, secret_values
 from understudy.session import Session, find_lease, open_session
@@ -27,6 +27,7 @@ from understudy.stacks import identity
 from understudy.suites.contract import Contract
 from understudy.suites.interpreter import check_suites
 from understudy.suites.runner import run_suites
+from understudy.targets.docker_client import client
 from understudy.targets.interface import Outcome, Receipt
 from understudy.teardown import OWN_PROJECT, settle, tear_down
 
@@ -47,6 +48,7 @@ def run(options: Options, folder: Path) -> int:
         _hold_suites(blueprint)
         with open_session(options, folder, console, interrupts.stop) as session:
             settle(session.engine, session.target, session.store, console)
+            blueprint = with_images(blueprint, client())
             key = identity.environment_key(
                 "run",
                 name=options.name,
@@ -64,6 +66,7 @@ def run(options: Options, folder: Path) -> int:
                 afterwards.callback(_export, session, blueprint, lease.id, recorder)
                 with recorder.watch():
                     _run_stages(session, blueprint, lease, recorder)
+            prune_images(session)
             recorder.close(console.say)
             return recorder.exit_code
 
@@ -107,6 +110,7 @@ def up(options: Options, folder: Path) -> int:
         blueprint = draw(options, folder)
         with open_session(options, folder, console, interrupts.stop) as session:
             settle(session.engine, session.target, session.store, console)
+            blueprint = with_images(blueprint, client())
             branch = blueprint.commit.branch or blueprint.commit.sha
             lease = _begin(session, blueprint, identity.environment_key("up", name=options.name, branch=branch))
             known = _known(session.store, lease.id)
@@ -125,6 +129,7 @@ def up(options: Options, folder: Path) -> int:
                     session.store.update(lease, state=LeaseState.KEPT)
                 raise
             lease = session.store.update(lease, state=LeaseState.KEPT)
+            prune_images(session)
             console.say(f"environment {lease.id} is up; it expires at {lease.expires}")
             for address in made.endpoints:
                 console.say(f"  {address.service}:{address.port}  {address.url}")
@@ -224,8 +229,11 @@ def _origin(blueprint: Blueprint, tree: Path) -> Path:
 
 
 def _secrets(session: Session, blueprint: Blueprint, lease: Lease) -> Mapping[str, str]:
-    rules = blueprint.clone.topology.secrets
-    return secret_values(environment_seed(session.settings, lease.id), rules) if rules else {}
+    topology = blueprint.clone.topology
+    if not topology.secrets:
+        return {}
+    rules = {name: topology.secret_aliases.get(name, name) for name in topology.secrets}
+    return secret_values(environment_seed(session.settings, lease.id), rules)
 
 
 def _test(session: Session, blueprint: Blueprint, lease: Lease, recorder: Recorder) -> None:

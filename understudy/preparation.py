@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from understudy.blueprint import Blueprint
+from understudy.build.binds import Bind, find_binds
+from understudy.build.production import unobtainable
 from understudy.build.tree import CommitTree
 from understudy.components.environment import EnvironmentArgs
 from understudy.components.images import ImageRef
@@ -19,9 +22,14 @@ from understudy.lease import Lease, LeaseState, LeaseStore, this_process
 from understudy.options import Options
 from understudy.stacks import identity
 from understudy.stacks.clone import Change, Fidelity
+from understudy.stacks.steps import build_after_all
+
+if TYPE_CHECKING:
+    from docker import DockerClient
 
 __all__ = [
     "begin",
+    "binds",
     "ci_url",
     "environment_args",
     "image_refs",
@@ -30,6 +38,7 @@ __all__ = [
     "renew",
     "take_tree",
     "trees",
+    "with_images",
 ]
 
 _CHANGES = "changes.json"
@@ -136,6 +145,19 @@ def kept_changes(lease: Lease) -> tuple[Change, ...]:
         return ()
 
 
+def with_images(blueprint: Blueprint, client: DockerClient) -> Blueprint:
+    """The blueprint with services built after all whose production image is neither here nor to be pulled."""
+    lost = unobtainable(client, blueprint.clone.unchanged_builds.values())
+    return replace(blueprint, clone=build_after_all(blueprint.clone, lost)) if lost else blueprint
+
+
+def binds(blueprint: Blueprint, tree: CommitTree, state: Path, environment: str) -> tuple[Bind, ...]:
+    """Every bind of the clone's services, and where its content lies or will lie."""
+    services = blueprint.clone.topology.services.values()
+    sources = [m.source for s in services for m in s.mounts if m.kind == "bind" and m.source is not None]
+    return find_binds(sources, tree, blueprint.folder, trees(state, environment))
+
+
 def image_refs(blueprint: Blueprint, built: Mapping[str, str]) -> dict[str, ImageRef]:
     """Service -> the image it runs: the one built, production's where its build is the same, or the one it names."""
     refs: dict[str, ImageRef] = {}
@@ -155,6 +177,7 @@ def environment_args(
     lease: Lease,
     images: Mapping[str, ImageRef],
     seed: bytes,
+    mounted: Sequence[Bind],
 ) -> EnvironmentArgs:
     """What the environment's component is given."""
     return EnvironmentArgs(
@@ -171,6 +194,7 @@ def environment_args(
         ready_timeout=int(options.ready_timeout),
         commit=blueprint.commit.sha,
         branch=blueprint.commit.branch,
+        binds={bind.source: str(bind.place) for bind in mounted},
     )
 
 

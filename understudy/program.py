@@ -11,6 +11,7 @@ from pathlib import Path
 import pulumi
 
 from understudy.blueprint import Blueprint, draw
+from understudy.build.binds import place_binds
 from understudy.build.images import ImageBuilder, daemon_platform
 from understudy.build.keys import Origin, image_tags
 from understudy.build.tree import CommitTree
@@ -20,24 +21,39 @@ from understudy.engine.settings import EngineSettings
 from understudy.errors import NotFoundError
 from understudy.lease import Lease, LeaseState, LeaseStore
 from understudy.options import Options, find_config, resolve
-from understudy.preparation import begin, environment_args, image_refs, keep_tree, renew, take_tree
+from understudy.preparation import begin, binds, environment_args, image_refs, keep_tree, renew, take_tree, with_images
 from understudy.seed import environment_seed
 from understudy.stacks import identity
 from understudy.targets.docker_client import client, daemon_identity
 
 __all__ = ["declare", "main"]
 
-_CONFIGURED = ("topology", "commit", "profile", "ttl", "production_ref", "bind")
+_CONFIGURED = ("topology", "commit", "profile", "ttl", "production_ref", "bind", "docker_provider")
 
 
-def declare(args: EnvironmentArgs) -> None:
-    """Declare the environment and export its id, its endpoints and what differs from production."""
+def declare(args: EnvironmentArgs, *, provider: str = "embedded") -> None:
+    """Declare the environment and export its id, its endpoints and what differs from production.
+
+    The published provider (`official`) refuses to wait for a container that has no health check: there it does not
+    wait, and readiness is probed after the update.
+    """
+    if provider == "official":
+        pulumi.runtime.register_resource_transform(_wait_for_health_only)
     environment = Environment(args.environment.id, args)
     pulumi.export("environment", args.environment.id)
     pulumi.export("commit", args.commit)
     pulumi.export("endpoints", environment.endpoints)
     pulumi.export("notAfter", identity.format_time(args.environment.not_after))
     pulumi.export("changes", len(args.clone.changes))
+
+
+def _wait_for_health_only(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
+    if args.type_ != "docker:index/container:Container":
+        return None
+    check = args.props.get("healthcheck")
+    if isinstance(check, dict) and (check.get("tests") or ["NONE"])[0] != "NONE":
+        return None
+    return pulumi.ResourceTransformResult(props={**args.props, "wait": False}, opts=args.opts)
 
 
 def main() -> None:
@@ -74,8 +90,15 @@ def main() -> None:
         with _preview_tree(blueprint, settings.state, known) as tree:
             seed = environment_seed(settings, lease.id)
             images = image_refs(blueprint, _tags(blueprint, tree))
-            declare(environment_args(blueprint, tree, options, lease=known or lease, images=images, seed=seed))
+            mounted = binds(blueprint, tree, settings.state, lease.id)
+            declare(
+                environment_args(
+                    blueprint, tree, options, lease=known or lease, images=images, seed=seed, mounted=mounted
+                ),
+                provider=options.docker_provider,
+            )
         return
+    blueprint = with_images(blueprint, client())
     if known:
         lease = renew(store, known, lease, LeaseState.HANDED_OVER)
     else:
@@ -88,7 +111,13 @@ def main() -> None:
         )
     images = image_refs(blueprint, {name: image.reference for name, image in built.items()})
     seed = environment_seed(settings, lease.id)
-    declare(environment_args(blueprint, tree, options, lease=lease, images=images, seed=seed))
+    mounted = binds(blueprint, tree, settings.state, lease.id)
+    for source in place_binds(mounted):
+        pulumi.log.warn(f"the bind {source!r} is not in the commit: an empty folder stands in its place")
+    declare(
+        environment_args(blueprint, tree, options, lease=lease, images=images, seed=seed, mounted=mounted),
+        provider=options.docker_provider,
+    )
 
 
 def _options(folder: Path) -> Options:

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from understudy.blueprint import Blueprint
+from understudy.build.binds import place_binds
+from understudy.build.cache import ImageCache
 from understudy.build.images import BuiltImage, ImageBuilder
 from understudy.build.tree import CommitTree
 from understudy.engine.events import EngineEvent, Listener, ResourceDone, ResourceFailed, ResourceStarted
 from understudy.engine.interface import StackRef
-from understudy.errors import InterruptedRunError
+from understudy.errors import InterruptedRunError, UnderstudyError
 from understudy.lease import Lease
-from understudy.preparation import environment_args, image_refs, keep_tree, take_tree
+from understudy.preparation import binds, environment_args, image_refs, keep_tree, take_tree
 from understudy.program import declare
 from understudy.progress import Phase, Progress, ProgressListener, State
 from understudy.seed import environment_seed
@@ -22,7 +24,7 @@ from understudy.session import Session
 from understudy.suites.contract import EndpointAddress
 from understudy.targets.docker_client import client
 
-__all__ = ["Provisioned", "addresses", "clone", "engine_progress", "provision"]
+__all__ = ["Provisioned", "addresses", "clone", "engine_progress", "provision", "prune_images"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,9 @@ def clone(session: Session, blueprint: Blueprint, lease: Lease) -> tuple[Lease, 
         tree = take_tree(blueprint, session.settings.state, lease.id)
         for line in (*blueprint.warnings, *tree.warnings):
             session.listener(Progress(Phase.CLONE, State.WARNING, detail=line))
+        for source in place_binds(binds(blueprint, tree, session.settings.state, lease.id)):
+            detail = f"the bind {source!r} is not in the commit: an empty folder stands in its place"
+            session.listener(Progress(Phase.CLONE, State.WARNING, detail=detail))
         return keep_tree(session.store, lease, blueprint, tree), tree
 
 
@@ -62,11 +67,12 @@ def provision(session: Session, blueprint: Blueprint, lease: Lease, tree: Commit
             lease=lease,
             images=image_refs(blueprint, {name: image.reference for name, image in images.items()}),
             seed=environment_seed(session.settings, lease.id),
+            mounted=binds(blueprint, tree, session.settings.state, lease.id),
         )
         session.engine.up(
             StackRef(lease.project, lease.stack),
-            lambda: declare(args),
-            listener=engine_progress(session.listener),
+            lambda: declare(args, provider=options.docker_provider),
+            listener=engine_progress(session.listener, lease.id),
             parallel=options.parallel,
             stop=session.stop,
         )
@@ -84,6 +90,17 @@ def build_images(session: Session, blueprint: Blueprint, tree: CommitTree, logs:
     return builder.build(blueprint.clone.topology, tree, blueprint.folder, skip=skip)
 
 
+def prune_images(session: Session) -> None:
+    """Keep the cache of built images within its budget; what cannot be removed is told and no failure."""
+    try:
+        pruned = ImageCache(client(), session.settings.state).prune(int(session.options.image_budget * 1e9))
+    except UnderstudyError as error:
+        session.listener(Progress(Phase.BUILD, State.WARNING, "image cache", str(error)))
+        return
+    for image, reason in pruned.failed:
+        session.listener(Progress(Phase.BUILD, State.WARNING, f"image {image}", f"could not be removed: {reason}"))
+
+
 def addresses(session: Session, blueprint: Blueprint, environment: str) -> tuple[EndpointAddress, ...]:
     """Where the environment answers, in the order of the clone's endpoints, then its mocks."""
     found = session.target.endpoints(environment)
@@ -97,14 +114,14 @@ def addresses(session: Session, blueprint: Blueprint, environment: str) -> tuple
     )
 
 
-def engine_progress(listener: ProgressListener) -> Listener:
+def engine_progress(listener: ProgressListener, environment: str) -> Listener:
     """A listener for engine events that tells of Docker's resources, and of nothing that is only Pulumi's own."""
     began: dict[str, float] = {}
 
     def hear(event: EngineEvent) -> None:
         if not isinstance(event, ResourceStarted) or not event.type.startswith("docker:"):
             return
-        subject = f"{event.type.rpartition(':')[2].lower()} {event.name}"
+        subject = _subject(event, environment)
         if isinstance(event, ResourceFailed):
             listener(Progress(Phase.PROVISION, State.FAILED, subject))
         elif isinstance(event, ResourceDone):
@@ -115,3 +132,9 @@ def engine_progress(listener: ProgressListener) -> Listener:
             listener(Progress(Phase.PROVISION, State.STARTED, subject))
 
     return hear
+
+
+def _subject(event: ResourceStarted, environment: str) -> str:
+    """A resource in words, `container db`, without what its logical name repeats."""
+    kind = event.type.rpartition(":")[2].lower().removeprefix("remote")
+    return f"{kind} {event.name.removeprefix(environment + '-').removesuffix('-' + kind)}"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from understudy import __version__
 from understudy.blueprint import Blueprint
-from understudy.errors import InterruptedRunError, LeftoversError, TestsFailedError, UnderstudyError
+from understudy.errors import ExportError, InterruptedRunError, LeftoversError, TestsFailedError, UnderstudyError
 from understudy.export import RunFolder
 from understudy.lease import Lease
 from understudy.progress import Phase, Progress, ProgressListener, State
@@ -125,6 +125,8 @@ class Recorder:
     def tested(self, result: SuitesResult) -> None:
         """Take in what the suites came to."""
         self.record = self.record.with_suites(result)
+        for failure in result.failures:
+            self.failed(ExportError(f"Wrote the results of the tests, and it failed: {failure}."))
         if result.interrupted:
             self.failed(InterruptedRunError("Interrupted while testing."))
         elif not result.passed:

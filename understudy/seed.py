@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from understudy.engine.settings import EngineSettings
 from understudy.errors import UsageError
@@ -39,6 +39,6 @@ def environment_seed(settings: EngineSettings, environment: str, variables: Mapp
     return hashlib.scrypt(secret.encode(), salt=f"understudy:{environment}".encode(), **_COST)
 
 
-def secret_values(seed: bytes, rules: Iterable[str]) -> dict[str, str]:
-    """Rule -> the value that this environment has for it."""
-    return {rule: secret_value(seed, rule) for rule in rules}
+def secret_values(seed: bytes, rules: Mapping[str, str]) -> dict[str, str]:
+    """Secret's name -> the value that this environment has for its rule."""
+    return {name: secret_value(seed, rule) for name, rule in rules.items()}

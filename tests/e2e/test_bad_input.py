@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from conftest import Project
+from support import Project
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.images, pytest.mark.usefixtures("same_inventory")]
 
@@ -34,7 +34,7 @@ def check(project: Project, *arguments: str, code: int, says: str, env: dict[str
         ("services: [", "compose.yaml"),
         ("", "compose.yaml"),
         ("services: {}\n", "services"),
-        ("services:\n  web: {image: 3}\n", "services.web.image"),
+        ("services:\n  web: {image: [3]}\n", "services.web.image"),
         ("services:\n  web: {image: a, depends_on: [b]}\n", "'b'"),
         ("services:\n  web: {privileged: true, image: a}\n", "privileged"),
         (GOOD.replace("smoke", "x").replace('["true"]', "[no-such-command]"), "no-such-command"),

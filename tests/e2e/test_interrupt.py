@@ -5,7 +5,7 @@ import signal
 from collections.abc import Callable
 
 import pytest
-from conftest import Project, docker, wait_for
+from support import Project, docker, wait_for
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.images, pytest.mark.usefixtures("same_inventory")]
 

@@ -98,7 +98,7 @@ class AutomationEngine(Verbs):
                 cwd: str,
                 additional_env: Mapping[str, str],
                 on_output: object = None,  # noqa: ARG002 - nobody of ours listens
-                on_error: object = None,  # noqa: ARG002
+                on_error: object = None,  # noqa: ARG002 - as above
             ) -> CommandResult:
                 done = engine.call(Path(cwd), *args, stop=operation.stop, watch=watch, extra=additional_env)
                 if done.code != 0:

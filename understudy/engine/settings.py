@@ -129,7 +129,9 @@ class EngineSettings:
         made |= _ALWAYS | self._shared()
         if self.passphrase is not None:
             made["PULUMI_CONFIG_PASSPHRASE"] = self.passphrase
-        if attach:
+        if not attach:
+            del made["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"]  # a published plugin has to come from somewhere
+        else:
             made["PULUMI_DEBUG_PROVIDERS"] = ",".join(f"{name}:{port}" for name, port in sorted(attach.items()))
         return made
 

@@ -9,6 +9,8 @@ import tarfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from understudy.stacks.identity import LABEL
+
 from .check import labels_of
 
 __all__ = ["body", "endpoint", "limits", "networks", "seconds", "uploads_tar"]
@@ -99,6 +101,12 @@ def _healthcheck(check: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
+def _pids(inputs: Mapping[str, Any], limit: int) -> int:
+    """The limit that production declares, kept in a label since the schema has no property for it; else ours."""
+    declared = labels_of(inputs).get(LABEL + "pids", "")
+    return int(declared) if declared.isascii() and declared.isdigit() and int(declared) else limit
+
+
 def _host_config(inputs: Mapping[str, Any], pids_limit: int) -> dict[str, Any]:
     joined = networks(inputs)
     bindings: dict[str, list[dict[str, str]]] = {}
@@ -107,7 +115,7 @@ def _host_config(inputs: Mapping[str, Any], pids_limit: int) -> dict[str, Any]:
         bindings.setdefault(_port(port), []).append(place)
     made: dict[str, Any] = {
         **limits(inputs),
-        "PidsLimit": pids_limit,
+        "PidsLimit": _pids(inputs, pids_limit),
         "NetworkMode": joined[0]["name"] if joined else inputs.get("networkMode", "default"),
         "PortBindings": bindings,
         "Binds": [_bind(v) for v in inputs.get("volumes") or () if v.get("hostPath")],

@@ -1,0 +1,120 @@
+"""The command as a user starts it, a repository of its own, and what the daemon holds."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+UNDERSTUDY = str(Path(sys.executable).parent / "understudy")
+
+
+def docker(*arguments: str) -> str:
+    return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True).stdout
+
+
+def inventory() -> dict[str, frozenset[str]]:
+    """Everything of the daemon, labelled or not."""
+    return {
+        "containers": frozenset(docker("ps", "-aq", "--no-trunc").split()),
+        "networks": frozenset(docker("network", "ls", "-q", "--no-trunc").split()),
+        "volumes": frozenset(docker("volume", "ls", "-q").split()),
+    }
+
+
+@dataclass
+class Done:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        return self.out + self.err
+
+
+@dataclass
+class Project:
+    """A git repository with a topology, and a state folder of its own."""
+
+    root: Path
+    folder: Path
+    env: dict[str, str] = field(default_factory=dict)
+
+    def git(self, *arguments: str) -> str:
+        who = ("-c", "user.name=A. Developer", "-c", "user.email=dev@example.invalid", "-c", "commit.gpgsign=false")
+        done = subprocess.run(
+            ["git", *who, *arguments], cwd=self.root, env=self.env, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    def commit(self, message: str) -> str:
+        self.git("add", "-A")
+        self.git("commit", "-q", "-m", message)
+        return self.git("rev-parse", "HEAD")
+
+    def understudy(self, *arguments: str, env: dict[str, str] | None = None, limit: float = 300) -> Done:
+        done = subprocess.run(
+            [UNDERSTUDY, *arguments],
+            cwd=self.folder,
+            env=self.env | (env or {}),
+            capture_output=True,
+            text=True,
+            timeout=limit,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [UNDERSTUDY, *arguments],
+            cwd=self.folder,
+            env=self.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def leases(self) -> list[dict[str, object]]:
+        done = self.understudy("list", "--json")
+        assert done.code == 0, done.text
+        found = json.loads(done.out)["environments"]
+        assert isinstance(found, list)
+        return found
+
+    def latest(self) -> Path:
+        return (self.folder / "understudy-runs" / "latest").resolve()
+
+    def record(self) -> dict[str, object]:
+        found = json.loads((self.latest() / "run.json").read_text(encoding="utf-8"))
+        assert isinstance(found, dict)
+        return found
+
+
+def make_project(root: Path, state: Path, folder: str = ".") -> Project:
+    """An empty repository."""
+    root.mkdir(parents=True, exist_ok=True)
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "PULUMI_"))}
+    env = kept | {
+        "XDG_STATE_HOME": str(state),
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_SYSTEM": os.devnull,
+        "NO_COLOR": "1",
+    }
+    project = Project(root, root / folder, env)
+    project.git("init", "-q", "-b", "main")
+    return project
+
+
+def wait_for(condition: Callable[[], bool], limit: float = 60, what: str = "the condition") -> None:
+    end = time.monotonic() + limit
+    while not condition():
+        assert time.monotonic() < end, f"waited {limit} s for {what}"
+        time.sleep(0.05)
