@@ -21,7 +21,7 @@ from understudy.preparation import begin, kept_changes, renew, with_images
 from understudy.progress import Phase
 from understudy.provision import addresses, clone, provision, prune_images
 from understudy.recorder import Recorder
-from understudy.seed import environment_seed, secret_values
+from understudy.seed import secret_values, seed_for
 from understudy.session import Session, find_lease, open_session
 from understudy.stacks import identity
 from understudy.suites.contract import Contract
@@ -230,10 +230,8 @@ def _origin(blueprint: Blueprint, tree: Path) -> Path:
 
 def _secrets(session: Session, blueprint: Blueprint, lease: Lease) -> Mapping[str, str]:
     topology = blueprint.clone.topology
-    if not topology.secrets:
-        return {}
     rules = {name: topology.secret_aliases.get(name, name) for name in topology.secrets}
-    return secret_values(environment_seed(session.settings, lease.id), rules)
+    return secret_values(seed_for(session.settings, lease.id, topology), rules)
 
 
 def _test(session: Session, blueprint: Blueprint, lease: Lease, recorder: Recorder) -> None:

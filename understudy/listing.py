@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from collections import Counter
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -48,8 +49,9 @@ def show(options: Options, *, as_json: bool) -> int:
         _print_json(leases, strays, broken, problem)
     else:
         _print_table(leases, here)
-        for owned in strays:
-            click.echo(f"no lease: {owned.kind} {printable(owned.name)}", err=True)
+        for environment, kinds in _by_environment(strays).items():
+            held = ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in kinds.items())
+            click.echo(f"{printable(environment)}: {held} on this target, and no lease on this backend", err=True)
         for path in broken:
             click.echo(f"no readable lease: {path}", err=True)
         if problem:
@@ -80,6 +82,13 @@ def shell_environment() -> str:
 def _strays(target: Target, store: LeaseStore) -> tuple[Owned, ...]:
     known = {lease.id for lease in store.list()[0]}
     return tuple(owned for owned in target.inventory() if owned.labels[LABEL + "environment"] not in known)
+
+
+def _by_environment(strays: tuple[Owned, ...]) -> dict[str, Counter[str]]:
+    found: dict[str, Counter[str]] = {}
+    for owned in strays:
+        found.setdefault(owned.labels[LABEL + "environment"], Counter())[owned.kind] += 1
+    return found
 
 
 def _print_json(leases: tuple[Lease, ...], strays: tuple[Owned, ...], broken: tuple[str, ...], problem: str) -> None:

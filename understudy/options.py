@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -59,6 +60,16 @@ def _positive(value: object) -> int:
         number = 0
     if isinstance(value, bool) or number < 1:
         raise ValueError("a whole number from 1")
+    return number
+
+
+def _amount(value: object) -> float:
+    try:
+        number = float(str(value))
+    except ValueError:
+        number = -1.0
+    if isinstance(value, bool) or not 0 <= number < math.inf:
+        raise ValueError("a number from 0")
     return number
 
 
@@ -127,7 +138,7 @@ class Options:
         "embedded", _one_of("embedded", "official"), "Which Pulumi provider serves the Docker resources."
     )
     lease_dir: str = _option("", _text, "Where leases lie when the backend is not a file:// one.")
-    image_budget: float = _option(10.0, lambda v: float(_positive(v)), "Gigabytes of built images that are kept.")
+    image_budget: float = _option(10.0, _amount, "Gigabytes of built images that are kept.")
     origins: Mapping[str, Origin] = field(default_factory=dict)
 
 

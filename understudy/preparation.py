@@ -14,7 +14,6 @@ from understudy.blueprint import Blueprint
 from understudy.build.binds import Bind, find_binds
 from understudy.build.production import unobtainable
 from understudy.build.tree import CommitTree
-from understudy.components.environment import EnvironmentArgs
 from understudy.components.images import ImageRef
 from understudy.errors import UsageError
 from understudy.files import write_file
@@ -26,6 +25,8 @@ from understudy.stacks.steps import build_after_all
 
 if TYPE_CHECKING:
     from docker import DockerClient
+
+    from understudy.components.environment import EnvironmentArgs
 
 __all__ = [
     "begin",
@@ -180,6 +181,8 @@ def environment_args(
     mounted: Sequence[Bind],
 ) -> EnvironmentArgs:
     """What the environment's component is given."""
+    from understudy.components.environment import EnvironmentArgs
+
     return EnvironmentArgs(
         clone=blueprint.clone,
         environment=identity.Environment(

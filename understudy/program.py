@@ -22,7 +22,7 @@ from understudy.errors import NotFoundError
 from understudy.lease import Lease, LeaseState, LeaseStore
 from understudy.options import Options, find_config, resolve
 from understudy.preparation import begin, binds, environment_args, image_refs, keep_tree, renew, take_tree, with_images
-from understudy.seed import environment_seed
+from understudy.seed import seed_for
 from understudy.stacks import identity
 from understudy.targets.docker_client import client, daemon_identity
 
@@ -88,7 +88,7 @@ def main() -> None:
     known = _known(store, lease.id)
     if pulumi.runtime.is_dry_run():
         with _preview_tree(blueprint, settings.state, known) as tree:
-            seed = environment_seed(settings, lease.id)
+            seed = seed_for(settings, lease.id, blueprint.clone.topology)
             images = image_refs(blueprint, _tags(blueprint, tree))
             mounted = binds(blueprint, tree, settings.state, lease.id)
             declare(
@@ -110,7 +110,7 @@ def main() -> None:
             blueprint.clone.topology, tree, blueprint.folder, skip=frozenset(blueprint.clone.unchanged_builds)
         )
     images = image_refs(blueprint, {name: image.reference for name, image in built.items()})
-    seed = environment_seed(settings, lease.id)
+    seed = seed_for(settings, lease.id, blueprint.clone.topology)
     mounted = binds(blueprint, tree, settings.state, lease.id)
     for source in place_binds(mounted):
         pulumi.log.warn(f"the bind {source!r} is not in the commit: an empty folder stands in its place")

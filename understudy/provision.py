@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,9 +19,8 @@ from understudy.engine.interface import StackRef
 from understudy.errors import InterruptedRunError, UnderstudyError
 from understudy.lease import Lease
 from understudy.preparation import binds, environment_args, image_refs, keep_tree, take_tree
-from understudy.program import declare
 from understudy.progress import Phase, Progress, ProgressListener, State
-from understudy.seed import environment_seed
+from understudy.seed import seed_for
 from understudy.session import Session
 from understudy.suites.contract import EndpointAddress
 from understudy.targets.docker_client import client
@@ -57,21 +58,24 @@ def provision(session: Session, blueprint: Blueprint, lease: Lease, tree: Commit
         InterruptedRunError: a signal came.
     """
     options = session.options
+    # Pulumi's types take 0.35 s to import: that is done while images are looked for and the stack is made.
+    threading.Thread(target=importlib.import_module, args=("understudy.program",), daemon=True).start()
     with session.phase(Phase.BUILD):
         images = build_images(session, blueprint, tree, logs)
+    references = image_refs(blueprint, {name: image.reference for name, image in images.items()})
+    seed = seed_for(session.settings, lease.id, blueprint.clone.topology)
+    mounted = binds(blueprint, tree, session.settings.state, lease.id)
+
+    def program() -> None:
+        from understudy.program import declare
+
+        args = environment_args(blueprint, tree, options, lease=lease, images=references, seed=seed, mounted=mounted)
+        declare(args, provider=options.docker_provider)
+
     with session.phase(Phase.PROVISION):
-        args = environment_args(
-            blueprint,
-            tree,
-            options,
-            lease=lease,
-            images=image_refs(blueprint, {name: image.reference for name, image in images.items()}),
-            seed=environment_seed(session.settings, lease.id),
-            mounted=binds(blueprint, tree, session.settings.state, lease.id),
-        )
         session.engine.up(
             StackRef(lease.project, lease.stack),
-            lambda: declare(args, provider=options.docker_provider),
+            program,
             listener=engine_progress(session.listener, lease.id),
             parallel=options.parallel,
             stop=session.stop,

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from understudy.engine.settings import EngineSettings
 from understudy.errors import UsageError
 from understudy.stacks.identity import secret_value
+from understudy.stacks.topology import Topology
 
-__all__ = ["SEED_VARIABLE", "environment_seed", "secret_values"]
+__all__ = ["SEED_VARIABLE", "environment_seed", "secret_values", "seed_for"]
 
 SEED_VARIABLE = "UNDERSTUDY_SEED"
 
@@ -37,6 +38,15 @@ def environment_seed(settings: EngineSettings, environment: str, variables: Mapp
             hint=f"Set {SEED_VARIABLE} to a secret text that stays the same for this project.",
         )
     return hashlib.scrypt(secret.encode(), salt=f"understudy:{environment}".encode(), **_COST)
+
+
+def seed_for(settings: EngineSettings, environment: str, topology: Topology) -> bytes:
+    """The environment's seed, and nothing where no secret needs one.
+
+    Raises:
+        UsageError: as `environment_seed`.
+    """
+    return environment_seed(settings, environment) if topology.secrets else b""
 
 
 def secret_values(seed: bytes, rules: Mapping[str, str]) -> dict[str, str]:

@@ -52,10 +52,15 @@ def tear_down(
 def settle(engine: Engine, target: Target, store: LeaseStore, listener: ProgressListener) -> tuple[Receipt, ...]:
     """Close the leases whose environments were destroyed by `pulumi destroy`, which runs no code of ours.
 
-    Such a lease was handed over, its stack has no resources and a look by label finds nothing.
+    Such a lease was handed over, the program that wrote it has ended, its stack has no resources, and a look by
+    label finds nothing.
     """
     leases, _ = store.list()
-    handed = [lease for lease in leases if lease.state is LeaseState.HANDED_OVER and _nothing_there(lease, target)]
+    handed = [
+        lease
+        for lease in leases
+        if lease.state is LeaseState.HANDED_OVER and not lease.owner.alive() and _nothing_there(lease, target)
+    ]
     if not handed:
         return ()
     alive = {stack.ref for stack in engine.list() if stack.resources != 0}

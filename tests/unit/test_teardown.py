@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from understudy.engine.errors import EngineCrashedError
+from understudy.engine.fake import FakeEngine
+from understudy.engine.interface import StackRef
+from understudy.errors import NotFoundError, ToolError
+from understudy.lease import Lease, LeaseState, LeaseStore, Owner, this_process
+from understudy.progress import Progress, State
+from understudy.session import find_lease
+from understudy.targets.interface import Outcome, Owned, Receipt, Swept
+from understudy.teardown import settle, tear_down
+
+
+@dataclass
+class FakeTarget:
+    """A target that holds objects until they are swept; the engine's destroy removes what `by_engine` says."""
+
+    here: str = "docker:one"
+    held: list[Owned] = field(default_factory=list)
+    stuck: bool = False
+    silent: bool = False
+    swept: int = 0
+
+    def identity(self) -> str:
+        if self.silent:
+            raise ToolError("no answer")
+        return self.here
+
+    def inventory(self, _environment: str | None = None) -> tuple[Owned, ...]:
+        return tuple(self.held)
+
+    def sweep(self, _environment: str) -> Swept:
+        self.swept += 1
+        if self.stuck:
+            return Swept((), tuple((owned, "in use") for owned in self.held))
+        gone, self.held = tuple(self.held), []
+        return Swept(gone, ())
+
+    def receipt(self, environment: str, expected: str) -> Receipt:
+        if self.silent:
+            return Receipt(environment, expected, Outcome.UNKNOWN, "2026-01-01T00:00:00Z", reason="no answer")
+        if expected != self.here:
+            return Receipt(environment, expected, Outcome.HOLD, "2026-01-01T00:00:00Z", reason="another daemon")
+        outcome = Outcome.LEFTOVERS if self.held else Outcome.CLEAN
+        return Receipt(environment, expected, outcome, "2026-01-01T00:00:00Z", tuple(self.held))
+
+
+LOST = Owned("container", "1", "e-lost")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LeaseStore:
+    return LeaseStore(tmp_path / "leases")
+
+
+@pytest.fixture
+def lease(store: LeaseStore, tmp_path: Path) -> Lease:
+    tree = tmp_path / "trees" / "eaaaaaaaaaa" / "0123" / "files"
+    tree.mkdir(parents=True)
+    made = Lease(
+        id="eaaaaaaaaaa",
+        target="docker:one",
+        project="understudy",
+        stack="eaaaaaaaaaa",
+        backend="file:///x",
+        repository="r",
+        topology="compose.yaml",
+        commit="0" * 40,
+        branch="feature",
+        owner=this_process(),
+        created="2026-01-01T00:00:00Z",
+        expires="2026-01-01T01:00:00Z",
+        not_after="2026-01-02T00:00:00Z",
+        tree=str(tree),
+    )
+    store.create(made)
+    return made
+
+
+Down = Callable[..., tuple[Receipt, list[Progress]]]
+
+
+@pytest.fixture
+def down(lease: Lease, store: LeaseStore) -> Down:
+    def work(target: FakeTarget, engine: FakeEngine) -> tuple[Receipt, list[Progress]]:
+        heard: list[Progress] = []
+        fake: Any = target
+        return tear_down(lease, engine=engine, target=fake, store=store, listener=heard.append), heard
+
+    return work
+
+
+def test_a_clean_receipt_closes_the_lease_and_removes_the_trees(down: Down, store: LeaseStore, lease: Lease) -> None:
+    receipt, _ = down(FakeTarget(), FakeEngine(run_programs=False))
+    assert receipt.outcome is Outcome.CLEAN
+    assert store.list() == ((), ())
+    assert not Path(lease.tree).parents[1].exists()
+
+
+def test_what_the_engine_did_not_know_is_swept_and_told(down: Down, store: LeaseStore) -> None:
+    target = FakeTarget(held=[LOST])
+    receipt, heard = down(target, FakeEngine(run_programs=False))
+    assert receipt.outcome is Outcome.CLEAN
+    assert target.swept == 1
+    assert any(event.state is State.WARNING and "e-lost" in event.subject for event in heard)
+    assert store.list()[0] == ()
+
+
+def test_what_cannot_be_removed_keeps_the_lease(down: Down, store: LeaseStore) -> None:
+    receipt, heard = down(FakeTarget(held=[LOST], stuck=True), FakeEngine(run_programs=False))
+    assert receipt.outcome is Outcome.LEFTOVERS
+    assert store.list()[0][0].state is LeaseState.DESTROYING
+    assert any(event.state is State.FAILED and event.detail == "in use" for event in heard)
+
+
+def test_another_target_is_left_alone(down: Down, store: LeaseStore) -> None:
+    target, engine = FakeTarget(here="docker:two", held=[LOST]), FakeEngine(run_programs=False)
+    receipt, _ = down(target, engine)
+    assert receipt.outcome is Outcome.HOLD
+    assert engine.calls == []
+    assert target.swept == 0
+    assert store.list()[0][0].state is LeaseState.PROVISIONING
+
+
+def test_a_target_that_does_not_answer_is_unknown_and_never_clean(down: Down, store: LeaseStore) -> None:
+    receipt, _ = down(FakeTarget(silent=True), FakeEngine(run_programs=False))
+    assert receipt.outcome is Outcome.UNKNOWN
+    assert len(store.list()[0]) == 1
+
+
+def test_an_engine_that_fails_is_helped_by_the_sweep_but_its_state_counts(down: Down, store: LeaseStore) -> None:
+    engine = FakeEngine(run_programs=False, fail={"destroy": EngineCrashedError("it crashed")})
+    receipt, heard = down(FakeTarget(held=[LOST]), engine)
+    assert receipt.outcome is Outcome.LEFTOVERS
+    assert [owned.kind for owned in receipt.leftovers] == ["stack"]
+    assert any("it crashed" in event.detail for event in heard)
+    assert len(store.list()[0]) == 1
+
+
+def test_settling_closes_what_plain_pulumi_destroyed_and_nothing_else(store: LeaseStore, lease: Lease) -> None:
+    engine, target = FakeEngine(run_programs=False), FakeTarget()
+    fake: Any = target
+    assert settle(engine, fake, store, lambda _: None) == ()
+    dead = Owner("elsewhere", "boot", 1, 1, "me")
+    handed = store.update(lease, state=LeaseState.HANDED_OVER, project="mine", stack="dev", owner=dead)
+    target.held = [LOST]
+    assert settle(engine, fake, store, lambda _: None) == ()
+    target.held = []
+    engine.up(StackRef("mine", "dev"), lambda: None)
+    assert settle(engine, fake, store, lambda _: None) == ()
+    engine.destroy(StackRef("mine", "dev"), remove=False)
+    (receipt,) = settle(engine, fake, store, lambda _: None)
+    assert receipt.environment == handed.id
+    assert store.list()[0] == ()
+
+
+def test_a_handed_over_lease_of_a_living_process_is_not_settled(store: LeaseStore, lease: Lease) -> None:
+    store.update(lease, state=LeaseState.HANDED_OVER, project="mine", stack="dev")
+    fake: Any = FakeTarget()
+    assert settle(FakeEngine(run_programs=False), fake, store, lambda _: None) == ()
+    assert len(store.list()[0]) == 1
+
+
+def test_an_environment_is_found_by_id_stack_name_or_branch(store: LeaseStore, lease: Lease) -> None:
+    store.create(replace(lease, id="ebbbbbbbbbb", stack="dev", project="mine", branch="other", key="nightly"))
+    for name in ("ebbbbbbbbbb", "dev", "mine/dev", "nightly", "other"):
+        assert find_lease(store, name).id == "ebbbbbbbbbb"
+    assert find_lease(store, None, "feature").id == lease.id
+    with pytest.raises(NotFoundError, match="2 match"):
+        find_lease(store, None)
+    with pytest.raises(NotFoundError, match="'nothing'"):
+        find_lease(store, "nothing")
