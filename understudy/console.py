@@ -42,6 +42,9 @@ class Console(Protocol):
     def say(self, text: str) -> None:
         """Print a result line or several."""
 
+    def note(self, text: str) -> None:
+        """Print at once what cannot wait for the results."""
+
 
 class PlainConsole:
     """One line an event: seconds since the start, phase, mark, subject, detail."""
@@ -70,6 +73,10 @@ class PlainConsole:
         with self._lock:
             print(printable(text), file=self._out, flush=True)
 
+    def note(self, text: str) -> None:
+        """Print whole lines."""
+        self.say(text)
+
 
 class JsonConsole(PlainConsole):
     """One JSON object an event on standard output; what is said for people goes to standard error."""
@@ -87,7 +94,7 @@ class JsonConsole(PlainConsole):
 
 
 class LiveConsole:
-    """A table on the terminal: a row a phase with what is under way; results stay above it."""
+    """A table on the terminal: a row a phase with what is under way; failures stay above it, results below."""
 
     def __init__(self, out: TextIO) -> None:
         from rich.console import Console as RichConsole
@@ -97,6 +104,8 @@ class LiveConsole:
         self._rows: dict[Phase, Progress] = {}
         self._began: dict[Phase, float] = {}
         self._busy: dict[Phase, dict[str, None]] = {}
+        self._news: dict[Phase, str] = {}
+        self._results: list[str] = []
         self._console = RichConsole(file=out, highlight=False, markup=False, emoji=False)
         self._live = Live(console=self._console, refresh_per_second=8, get_renderable=self._table, transient=False)
 
@@ -108,6 +117,8 @@ class LiveConsole:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._live.__exit__(kind, error, trace)
+        for text in self._results:
+            self.note(text)
 
     def __call__(self, event: Progress) -> None:
         """Take the event into the table; failures and warnings are printed above it too."""
@@ -119,12 +130,18 @@ class LiveConsole:
                     busy[event.subject] = None
                 else:
                     busy.pop(event.subject, None)
+                    if event.detail:
+                        self._news[event.phase] = f"{event.subject}: {event.detail}"
             else:
                 self._rows[event.phase] = event
         if event.state in {State.FAILED, State.WARNING}:
-            self.say(line_of(event))
+            self.note(line_of(event))
 
     def say(self, text: str) -> None:
+        """Keep a result until the table is done."""
+        self._results.append(text)
+
+    def note(self, text: str) -> None:
         """Print above the table."""
         self._console.print(printable(text), soft_wrap=True)
 
@@ -139,7 +156,8 @@ class LiveConsole:
                 over = last is not None and last.state in {State.DONE, State.FAILED}
                 taken = last.seconds if last and last.seconds is not None else time.monotonic() - began
                 style = {State.DONE: "green", State.FAILED: "red"}.get(last.state if last else State.INFO, "cyan")
-                detail = last.detail if over and last else ", ".join(self._busy[phase])
+                busy = "" if over else ", ".join(self._busy[phase])
+                detail = (last.detail if over and last else "") or self._news.get(phase, busy)
                 mark = _MARKS[last.state] if last else ".."
                 table.add_row(
                     Text(phase, style="bold"),

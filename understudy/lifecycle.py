@@ -185,7 +185,7 @@ def down(options: Options, folder: Path, name: str | None) -> int:
 
 @contextmanager
 def _command(options: Options) -> Iterator[tuple[Console, Interrupts]]:
-    with make_console(options.progress, sys.stdout) as console, Interrupts(console.say) as interrupts:
+    with make_console(options.progress, sys.stdout) as console, Interrupts(console.note) as interrupts:
         yield console, interrupts
 
 

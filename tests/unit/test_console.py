@@ -46,7 +46,11 @@ def test_live_shows_phases_and_keeps_failures_above() -> None:
         console(Progress(Phase.PROVISION, State.STARTED, "container db"))
         console(Progress(Phase.PROVISION, State.FAILED, "container db", "died [red]x[/red]"))
         console(Progress(Phase.PROVISION, State.FAILED, seconds=2.0))
+        console(Progress(Phase.TEST, State.INFO, "integration", "3 of 16 tests"))
+        console.say("the result")
     text = out.getvalue()
+    assert text.rstrip().endswith("the result")
+    assert "integration: 3 of 16 tests" in text
     assert "FAILED container db: died [red]x[/red]" in text
     assert "provision" in text
 
