@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/bin
 
-.PHONY: help setup demo test quick lint bench clean
+.PHONY: help setup demo test quick lint docs bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,9 @@ lint: ## ruff and mypy
 	@$(VENV)/ruff format --check
 	@$(VENV)/mypy
 	@MYPYPATH=scripts $(VENV)/mypy --scripts-are-modules scripts/setup.py
+
+docs: ## write the generated pages: docs/cli.md, and the tables of docs/run-record.md
+	@$(VENV)/python scripts/docs.py
 
 bench: ## measure against Docker Compose, built from its pinned module
 	@$(PYTHON) scripts/setup.py --compose

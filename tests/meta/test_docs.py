@@ -1,0 +1,363 @@
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+import shlex
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+
+import click
+import pytest
+
+from understudy import errors
+from understudy.cli import cli
+from understudy.report.verdict import ORDER
+from understudy.stacks.endpoints import scheme_of
+from understudy.stacks.sources import compose, compose_extension, compose_service, kinds, nodes
+from understudy.suites.contract import HOST_VARIABLES
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+OWN_PAGES = (*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "examples").rglob("*.md")))
+
+HOSTS = frozenset(
+    {"www.pulumi.com", "pulumi.com", "github.com", "keepachangelog.com", "semver.org", "api.payments.example"}
+)
+"""The hosts that pages may name. None of them is one that packages or images are taken from."""
+
+NO_CONTAINER = r"/(?:work|tmp|root|srv|mnt|Users|private|opt)/|/home/(?!wiremock)"
+"""The beginnings of absolute paths that exist on somebody's machine; those inside containers are a topology's."""
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def blocks(page: Path) -> Iterator[tuple[str, str, int]]:
+    """Each fenced block: what stands behind the fence, its text, and its first line's number."""
+    text = page.read_text(encoding="utf-8")
+    for found in re.finditer(r"^```(.*)\n((?:.*\n)*?)```$", text, re.MULTILINE):
+        yield found[1].strip(), found[2], text[: found.start()].count("\n") + 2
+
+
+def prose(page: Path) -> str:
+    return re.sub(r"^```.*\n(?:.*\n)*?```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+
+def section(page: str, title: str) -> str:
+    """What stands below a heading, up to the next one of its level or above."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    found = re.search(rf"^(#+) {re.escape(title)}\n", text, re.MULTILINE)
+    assert found, f"docs/{page} has no heading {title!r}"
+    rest = text[found.end() :]
+    end = re.search(rf"^#{{1,{len(found[1])}}} ", rest, re.MULTILINE)
+    return rest[: end.start()] if end else rest
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of every table row but the heads."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return [
+        row for row, after in zip(cells, [*cells[1:], [""]], strict=True) if not {row[0][:3], after[0][:3]} & {"---"}
+    ]
+
+
+def code(text: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", text)
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    heads = re.findall(r"^#+ (.*)$", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", head.lower()).strip().replace(" ", "-") for head in heads}
+
+
+# ---- what is generated
+
+
+@pytest.fixture(scope="module")
+def generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("understudy_docs_script", ROOT / "scripts" / "docs.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_generated_pages_are_fresh(generator: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    assert generator.main(["--check"]) == 0, f"run `make docs`: {capsys.readouterr().out}"
+
+
+@pytest.fixture
+def copied(generator: ModuleType, tmp_path: Path) -> Path:
+    for name in (generator.CLI, generator.RECORD, generator.SCHEMA):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def test_a_stale_page_is_found_and_written(generator: ModuleType, copied: Path) -> None:
+    page = copied / generator.CLI
+    fresh = page.read_text(encoding="utf-8")
+    page.write_text(fresh.replace("understudy down", "understudy remove"), encoding="utf-8")
+    assert generator.main(["--check"], copied) == 1
+    assert page.read_text(encoding="utf-8") != fresh, "a check writes nothing"
+    assert generator.main([], copied) == 0
+    assert page.read_text(encoding="utf-8") == fresh
+
+
+def test_a_new_field_needs_a_meaning_and_a_gone_one_leaves(
+    generator: ModuleType, copied: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schema, page = copied / generator.SCHEMA, copied / generator.RECORD
+    schema.write_text(schema.read_text(encoding="utf-8").replace('"stop_seconds"', '"halt_seconds"'), encoding="utf-8")
+    assert generator.main(["--check"], copied) == 1
+    assert generator.main([], copied) == 1
+    assert "Run.halt_seconds" in capsys.readouterr().out
+    text = page.read_text(encoding="utf-8")
+    assert "| `stop_seconds` |" not in text
+    page.write_text(text.replace("| `halt_seconds` | number or null | |", "| `halt_seconds` | number or null | x |"))
+    assert generator.main(["--check"], copied) == 0
+
+
+# ---- links, commands, names
+
+
+@pytest.mark.parametrize("page", OWN_PAGES, ids=name_of)
+def test_every_relative_link_resolves(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        aim = page.parent / path if path else page
+        assert aim.exists(), f"{name_of(page)} links to {target}, which is not there"
+        if anchor:
+            assert anchor in anchors(aim), f"{name_of(page)} links to {target}, and there is no such heading"
+
+
+def shell_commands(page: Path) -> Iterator[tuple[str, list[str]]]:
+    """Every `understudy ...` of sh blocks and of code in the text: where it stands, and its words."""
+    for kind, text, first in blocks(page):
+        if kind in {"sh", "bash", "console"}:
+            for number, line in enumerate(text.splitlines(), first):
+                for found in re.finditer(r"(?:^|[\s/(])understudy (?P<rest>[^)|;&#\n\"]*)", line):
+                    yield f"{name_of(page)}:{number}", shlex.split(found["rest"])
+    for span in re.findall(r"`understudy ([^`\n]+)`", prose(page)):
+        yield f"{name_of(page)}: `understudy {span}`", span.split()
+
+
+def known_options(command: click.Command) -> set[str]:
+    options = (item for item in command.params if isinstance(item, click.Option))
+    return {"--help", "-h"}.union(*({*item.opts, *item.secondary_opts} for item in options))
+
+
+@pytest.mark.parametrize("page", OWN_PAGES, ids=name_of)
+def test_every_command_and_option_exists(page: Path) -> None:
+    for place, words in shell_commands(page):
+        if words[:1] == ["[OPTIONS]"] or not words:
+            continue
+        if words[0].startswith("-"):
+            assert words[0] in {"--help", "--version", "-h"}, f"{place}: there is no {words[0]}"
+            continue
+        assert words[0] in cli.commands, f"{place}: there is no command {words[0]!r}"
+        for word in words[1:]:
+            option = word.partition("=")[0]
+            if re.fullmatch(r"--?[a-z][a-z-]*", option):
+                assert option in known_options(cli.commands[words[0]]), f"{place}: {words[0]} has no {option}"
+
+
+@pytest.mark.parametrize("page", [page for page in OWN_PAGES if page.parent.name != "decisions"], ids=name_of)
+def test_every_option_in_the_text_exists(page: Path) -> None:
+    ours = set().union(*map(known_options, cli.commands.values())) | {"--version"}
+    foreign = {"--dist", "--numprocesses", "--remove", "--check"}  # pytest's, Pulumi's and our scripts'
+    for span in code(prose(page)):
+        if re.fullmatch(r"--[a-z][a-z-]*", span):
+            assert span in ours | foreign, f"{name_of(page)}: there is no option {span}"
+
+
+@pytest.mark.parametrize("page", OWN_PAGES, ids=name_of)
+def test_every_make_target_exists(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    lines = [line for kind, text, _ in blocks(page) if kind == "sh" for line in text.splitlines()]
+    for named in re.findall(r"(?:^|`)make ([a-z]+)", "\n".join([*lines, prose(page)]), re.MULTILINE):
+        assert named in targets, f"{name_of(page)}: make has no target {named}"
+
+
+@pytest.mark.parametrize("page", OWN_PAGES, ids=name_of)
+def test_no_foreign_host_and_no_path_of_a_machine_is_named(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    named = re.findall(r"\b(?:[a-z0-9-]+\.)+(?:com|org|io|net|example)\b", text)
+    assert set(named) <= HOSTS, f"{name_of(page)} names {set(named) - HOSTS}"
+    urls = set(re.findall(r"https?://([^/\s)\"'`:]+)", text)) - {"{host}"}
+    assert urls <= HOSTS | {"127.0.0.1", "localhost"}, f"{name_of(page)} names {urls - HOSTS}"
+    paths = [line for line in text.splitlines() if re.search(rf"(?<![\w.~$}}]){NO_CONTAINER}", line)]
+    assert not paths, f"{name_of(page)}: {paths}"
+
+
+# ---- the Compose file
+
+
+def yaml_blocks() -> list[tuple[str, str, bool]]:
+    """Every topology in the pages: its place, its text, and whether the page says that it is warned about."""
+    found = [(page, kind.split(), text, line) for page in PAGES for kind, text, line in blocks(page)]
+    return [
+        (f"{name_of(page)}:{line}", text, "warns" in kind)
+        for page, kind, text, line in found
+        if kind[:1] == ["yaml"] and re.search(r"^services:", text, re.MULTILINE)
+    ]
+
+
+@pytest.mark.parametrize(("place", "text", "warns"), yaml_blocks(), ids=[place for place, _, _ in yaml_blocks()])
+def test_every_topology_of_the_pages_is_read(place: str, text: str, warns: bool) -> None:  # noqa: FBT001 - a parameter of pytest's
+    topology = compose.read(text, "compose.yaml", variables={}, read_file=lambda _path: b"KEY=value\n")
+    assert bool(topology.warnings) is warns, f"{place}: {topology.warnings}"
+
+
+def test_topologies_are_found_in_the_pages() -> None:
+    places = {place.partition(":")[0] for place, _, _ in yaml_blocks()}
+    assert places >= {"README.md", "docs/compose.md"}
+
+
+def taken(text: str, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, set[str]]:
+    """Path of a mapping -> the keys that the source asks it for."""
+    asked: dict[str, set[str]] = {}
+    take = nodes.Fields.take
+
+    def note(self: nodes.Fields, key: str) -> nodes.Node | None:
+        asked.setdefault(self.node.where.path, set()).add(key)
+        return take(self, key)
+
+    monkeypatch.setattr(nodes.Fields, "take", note)
+    compose.read(text, "compose.yaml", variables={}, read_file=lambda _path: None)
+    return asked
+
+
+WHOLE = """
+services:
+  web:
+    image: web:1
+    build: {context: web}
+    networks: [front]
+    volumes: ["data:/data"]
+    deploy: {replicas: 1}
+networks: {front: {}}
+volumes: {data: {}}
+x-understudy: {externals: {pay: {host: pay.example}}, profiles: {default: {}}, tests: {all: {command: [pytest]}}}
+"""
+
+
+def documented(title: str, column: int = 0) -> set[str]:
+    """The names in the first column of the tables below a heading."""
+    return {name for row in rows(section("compose.md", title)) for name in code(row[column])}
+
+
+def test_the_keys_of_a_service_are_all_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = taken(WHOLE, monkeypatch)
+    text = section("compose.md", "Services").partition("### Build")[0]
+    named = {name for row in rows(text) for name in code(row[0])} - {"x-"}
+    assert named == asked["services.web"]
+    listed = re.search(r"```text\n(.*?)```", text, re.DOTALL)
+    assert listed
+    assert set(listed[1].split()) == set(compose_service._KNOWN)
+    assert documented("Build") == asked["services.web.build"]
+    assert documented("Deploy") == asked["services.web.deploy"]
+
+
+def test_the_keys_of_the_top_are_all_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = taken(WHOLE, monkeypatch)
+    text = section("compose.md", "The top of the document").partition("### Variables")[0]
+    named = {name for row in rows(text) for name in code(row[0])} - {"x-"}
+    assert named == asked[""] | set(compose._TOP)
+
+
+@pytest.mark.parametrize(
+    ("title", "path"),
+    [
+        ("Third parties", "x-understudy.externals.pay"),
+        ("Profiles", "x-understudy.profiles.default"),
+        ("Tests", "x-understudy.tests.all"),
+    ],
+)
+def test_the_fields_of_the_extension_are_all_there(title: str, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert documented(title) == taken(WHOLE, monkeypatch)[path]
+
+
+def test_the_keys_of_the_extension_are_all_there() -> None:
+    text = section("compose.md", "x-understudy").partition("```yaml")[0]
+    assert [name for row in rows(text) for name in code(row[0])] == list(compose_extension._KEYS)
+
+
+def test_the_page_says_how_each_refused_key_is_refused() -> None:
+    for key, value in (("privileged", "true"), ("pid", "host"), ("ipc", "host"), ("network_mode", "host")):
+        text = f"services: {{web: {{image: 'web:1', {key}: {value}}}}}"
+        with pytest.raises(ValueError, match="refused"):
+            compose.read(text, "compose.yaml", variables={}, read_file=lambda _path: None)
+        row = next(row for row in rows(section("compose.md", "Services")) if key in code(row[0]))
+        assert "refused" in " ".join(row[1:])
+
+
+def test_kinds_and_their_images_are_all_there() -> None:
+    table = {code(row[0])[0]: set(code(row[2])) for row in rows(section("compose.md", "Kinds"))}
+    assert list(table) == list(kinds.KINDS)
+    for kind, images in table.items():
+        known = {image for image, other in kinds._KIND_OF.items() if other == kind}
+        assert images - {"mssql/server"} == known, kind
+
+
+def test_schemes_are_as_the_page_says() -> None:
+    for ports, scheme in (row for row in rows(section("compose.md", "Endpoints")) if row[0][0].isdigit()):
+        for port in ports.split(","):
+            assert scheme_of(int(port), "service") == code(scheme)[0], port
+    listed = {
+        int(port) for port in re.findall(r"\d+", " ".join(row[0] for row in rows(section("compose.md", "Endpoints"))))
+    }
+    assert {port for port in range(65536) if scheme_of(port, "service") != "tcp"} == listed
+
+
+# ---- tests, run record, Pulumi
+
+
+def test_the_allow_list_of_variables_is_the_real_one() -> None:
+    listed = re.search(r"```text\n(.*?)```", section("tests.md", "The allow-list"), re.DOTALL)
+    assert listed
+    assert set(listed[1].split()) == HOST_VARIABLES
+
+
+def test_exit_codes_are_those_of_the_errors() -> None:
+    table = {int(row[0]): set(code(row[1])) for row in rows(section("run-record.md", "Exit codes"))}
+    classes = (getattr(errors, name) for name in errors.__all__ if name != "UnderstudyError")
+    real: dict[int, set[str]] = {}
+    for error in classes:
+        real.setdefault(error.exit_code, set()).add(error.__name__)
+    assert {number: names - {"EngineError"} for number, names in table.items() if number} == real
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert set(map(int, re.findall(r"^\| (\d+) \|", readme, re.MULTILINE))) == set(table)
+    order = re.search(
+        r"first of these that is there: ([\d, ]+)\.", section("run-record.md", "Exit codes").replace("\n", " ")
+    )
+    assert order
+    named = [int(number) for number in order[1].split(",")]
+    assert named == [number for number in ORDER if number in real]
+
+
+def test_configuration_and_outputs_are_those_of_the_program() -> None:
+    source = (ROOT / "understudy" / "program.py").read_text(encoding="utf-8")
+    configured = re.search(r"^_CONFIGURED = (\(.*\))$", source, re.MULTILINE)
+    assert configured
+    keys = [code(row[0])[0] for row in rows(section("pulumi.md", "Configuration"))]
+    assert keys == [f"understudy:{key}" for key in ast.literal_eval(configured[1])]
+    outputs = {code(row[0])[0] for row in rows(section("pulumi.md", "Outputs"))}
+    assert outputs == set(re.findall(r'pulumi\.export\("(\w+)"', source))
+
+
+def test_the_project_of_the_pages_is_the_one_of_this_checkout() -> None:
+    shown = [text for kind, text, _ in blocks(ROOT / "docs" / "pulumi.md") if kind == "yaml"]
+    plugins = shown[0].partition("runtime:")[2]
+    assert plugins in (ROOT / "Pulumi.yaml").read_text(encoding="utf-8").partition("runtime:")[2]
+    program = [text for kind, text, _ in blocks(ROOT / "docs" / "pulumi.md") if kind == "python"]
+    assert program[0] in (ROOT / "__main__.py").read_text(encoding="utf-8")
