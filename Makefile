@@ -17,15 +17,18 @@ test: setup ## lint, types and every test
 	@$(MAKE) --no-print-directory lint
 	@$(VENV)/pytest tests
 
-quick: ## lint and the tests that need neither Docker nor Pulumi
+quick: $(VENV)/pytest ## lint and the tests that need neither Docker nor Pulumi
 	@$(MAKE) --no-print-directory lint
 	@$(VENV)/pytest tests/unit tests/components
+
+$(VENV)/pytest:
+	@$(PYTHON) scripts/setup.py
 
 lint: ## ruff and mypy
 	@$(VENV)/ruff check
 	@$(VENV)/ruff format --check
 	@$(VENV)/mypy
-	@MYPYPATH=scripts $(VENV)/mypy --scripts-are-modules scripts/setup.py
+	@MYPYPATH=scripts $(VENV)/mypy --scripts-are-modules scripts/setup.py scripts/docs.py
 
 docs: ## write the generated pages: docs/cli.md, and the tables of docs/run-record.md
 	@$(VENV)/python scripts/docs.py

@@ -24,11 +24,9 @@ class Job(Service):
     pulumi_type = "understudy:index:Job"
 
     def finish(self, args: ServiceArgs, container: docker.ContainerArgs) -> None:
-        """Attach until the exit. A policy that restarts what ended well is not declared: the job would never end."""
+        """Attach until the exit."""
         container.must_run = False
         container.attach = True
         container.logs = True
         container.wait_timeout = _WAIT * args.ready_timeout
         container.destroy_grace_seconds = 0
-        if args.service.restart.policy != "on-failure":
-            container.restart = "no"

@@ -63,6 +63,7 @@ def derive(
         lambda clone: replace(clone, changes=commit_changes(before, after, commit, literals)),
         lambda clone: steps.images(clone, before, commit, unchanged_builds),
         lambda clone: steps.scale(clone, profile.get("replicas")),
+        steps.jobs,
         steps.secrets,
         steps.labels,
         steps.host_sides,

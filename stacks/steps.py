@@ -10,13 +10,14 @@ from .commit_changes import as_text, port_text
 from .endpoints import endpoints_of
 from .identity import LABEL
 from .secret_values import shown, token_free
-from .topology import NetworkLink, Port, Service, Topology, TopologyError
+from .topology import NetworkLink, Port, Restart, Service, Topology, TopologyError
 
 __all__ = [
     "build_after_all",
     "endpoints",
     "host_sides",
     "images",
+    "jobs",
     "labels",
     "networks",
     "scale",
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 _RELAY = "one relay publishes every endpoint on a port that the kernel chooses, so that clones stand side by side"
+_ENDLESS = frozenset({"always", "unless-stopped"})
 _RESERVED_LABELS = ("com.docker.compose.", LABEL)
 
 
@@ -86,6 +88,22 @@ def build_after_all(clone: Clone, unobtainable: Mapping[str, str]) -> Clone:
     )
     kept = {name: image for name, image in clone.unchanged_builds.items() if image not in unobtainable}
     return replace(clone, changes=changes, unchanged_builds=kept)
+
+
+def jobs(clone: Clone) -> Clone:
+    """Let a job end: a policy that restarts what ended well would run it for ever."""
+    endless = {n for n, s in clone.topology.services.items() if s.kind == "job" and s.restart.policy in _ENDLESS}
+    changes = [
+        Change(
+            f"services.{name}.restart",
+            clone.topology.services[name].restart.policy,
+            "no",
+            "a job runs once, and what waits for its completion would wait for ever",
+        )
+        for name in sorted(endless)
+    ]
+    changed = _with_services(clone, lambda s: replace(s, restart=Restart()) if s.name in endless else s)
+    return _record(changed, *changes)
 
 
 def scale(clone: Clone, most: object) -> Clone:

@@ -78,7 +78,8 @@ def draw(options: Options, folder: Path) -> Blueprint:
     commit = repository.commit(options.commit)
     project = "" if str(inside.parent) == "." else str(inside.parent)
     reader = _from_folder(repository.root, project) if options.dirty else _from_commit(repository, commit.sha, project)
-    candidate = _read(reader, inside, "the working folder" if options.dirty else f"commit {commit.short}", path)
+    where = "the working folder" if options.dirty else f"commit {commit.short}"
+    candidate = _read(reader, inside, where, path, path.parent.name)
     production_ref = options.production_ref or repository.default_ref()
     production_sha = repository.commit(production_ref).sha
     production, notes = _production(
@@ -126,12 +127,12 @@ def _from_folder(root: Path, project: str) -> Reader:
     return read
 
 
-def _read(reader: Reader, inside: PurePosixPath, where: str, path: Path) -> Topology:
+def _read(reader: Reader, inside: PurePosixPath, where: str, path: Path, project: str) -> Topology:
     data = reader(inside.name)
     if data is None:
         exists = " It is in the folder, but not in that commit: commit it, or use --dirty." if path.is_file() else ""
         raise UsageError(f"Read the topology {inside} from {where}, and it is not there.{exists}")
-    return _parse(data, str(inside), reader, path.parent.name)
+    return _parse(data, str(inside), reader, project)
 
 
 def _parse(data: bytes, name: str, reader: Reader, project: str) -> Topology:
@@ -155,7 +156,7 @@ def _production(
     return _parse(data, str(inside), reader, candidate.name), ()
 
 
-def redraw(options: Options, lease: Lease, changes: tuple[Change, ...]) -> Blueprint:
+def redraw(lease: Lease, changes: tuple[Change, ...]) -> Blueprint:
     """The blueprint of an environment that is there, from the files that its lease keeps; `changes` are as recorded.
 
     Raises:
@@ -164,8 +165,9 @@ def redraw(options: Options, lease: Lease, changes: tuple[Change, ...]) -> Bluep
     inside = PurePosixPath(lease.topology)
     project = "" if str(inside.parent) == "." else str(inside.parent)
     reader = _from_folder(Path(lease.tree), project)
-    candidate = _read(reader, inside, f"the files of environment {lease.id}, {lease.tree}", Path(lease.topology))
-    clone = _derive(candidate, candidate, lease.commit[:12], options.profile, {})
+    where = f"the files of environment {lease.id}, {lease.tree}"
+    candidate = _read(reader, inside, where, Path(lease.topology), lease.name)
+    clone = _derive(candidate, candidate, lease.commit[:12], lease.profile, {})
     return Blueprint(
         repository=None,
         origin=lease.repository,

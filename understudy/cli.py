@@ -30,7 +30,7 @@ def _declare(spec: OptionSpec) -> Callable[[Command], Command]:
     text = f"{spec.help}{shown}"
     if spec.switch:
         pair = f"{dashed}/--no-{dashed[2:]}" if spec.default else dashed
-        return click.option(pair, spec.name, default=None, help=text)
+        return click.option(pair, spec.name, is_flag=True, default=None, help=text)
     flags = (spec.flag, dashed) if spec.flag else (dashed,)
     return click.option(*flags, spec.name, default=None, metavar=spec.metavar, help=text)
 

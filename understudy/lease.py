@@ -84,6 +84,8 @@ class Lease:
     not_after: str
     state: LeaseState = LeaseState.PROVISIONING
     key: str = ""
+    name: str = ""
+    profile: str = "default"
     run_folder: str = ""
     tree: str = ""
     suites: list[dict[str, object]] = field(default_factory=list)

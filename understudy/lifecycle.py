@@ -152,7 +152,7 @@ def test(options: Options, folder: Path, name: str | None) -> int:
         here = session.target.identity()
         if here != lease.target:
             raise NotFoundError(f"Environment {lease.id} is on {lease.target}, and this is {here}.")
-        blueprint = redraw(options, lease, kept_changes(lease))
+        blueprint = redraw(lease, kept_changes(lease))
         _hold_suites(blueprint)
         recorder = Recorder.open(session, blueprint, lease, _secrets(session, blueprint, lease))
         before = lease.state
@@ -235,7 +235,9 @@ def _secrets(session: Session, blueprint: Blueprint, lease: Lease) -> Mapping[st
 
 
 def _test(session: Session, blueprint: Blueprint, lease: Lease, recorder: Recorder) -> None:
-    contract = Contract(lease.id, addresses(session, blueprint, lease.id), dict(_secrets(session, blueprint, lease)))
+    endpoints = addresses(session, blueprint, lease.id)
+    recorder.reached(endpoints)
+    contract = Contract(lease.id, endpoints, dict(_secrets(session, blueprint, lease)))
     tree = Path(lease.tree)
     with session.phase(Phase.TEST):
         result = run_suites(

@@ -159,6 +159,10 @@ def specs() -> tuple[OptionSpec, ...]:
     )
 
 
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
 def find_config(start: Path) -> Path | None:
     """The nearest `understudy.toml` from `start` upwards, not past the root of a git repository."""
     for folder in (start, *start.parents):
@@ -169,13 +173,20 @@ def find_config(start: Path) -> Path | None:
     return None
 
 
-def resolve(flags: Mapping[str, object], variables: Mapping[str, str], config: Path | None) -> Options:
+def resolve(
+    flags: Mapping[str, object],
+    variables: Mapping[str, str],
+    config: Path | None,
+    *,
+    said: Callable[[str], str] = _flag,
+) -> Options:
     """Lay the sources over each other: default < file < environment < flag.
 
     Args:
         flags: option name -> value, only those that were given.
         variables: the process's environment; `UNDERSTUDY_<NAME>` counts.
         config: a TOML file whose top-level keys are option names, or None.
+        said: an option's name -> how it was given in `flags`, for messages.
 
     Raises:
         UsageError: a value is not allowed, a key is not known, the file cannot be read.
@@ -190,7 +201,7 @@ def resolve(flags: Mapping[str, object], variables: Mapping[str, str], config: P
         if spec.variable in variables:
             given[spec.name] = (variables[spec.variable], Origin.ENVIRONMENT, spec.variable)
         if flags.get(spec.name) is not None:
-            given[spec.name] = (flags[spec.name], Origin.FLAG, f"--{spec.name.replace('_', '-')}")
+            given[spec.name] = (flags[spec.name], Origin.FLAG, said(spec.name))
     values: dict[str, Any] = {}
     for key, (value, _, place) in given.items():
         try:

@@ -84,6 +84,8 @@ def begin(
         expires=identity.format_time(now + timedelta(seconds=options.ttl)),
         not_after=identity.format_time(now + timedelta(seconds=options.max_ttl)),
         key=options.name or blueprint.commit.branch,
+        name=blueprint.clone.topology.name,
+        profile=options.profile,
         state=state,
         tree=str(trees(folder, environment) / blueprint.commit.sha[:16] / "files"),
     )
@@ -111,6 +113,8 @@ def renew(store: LeaseStore, old: Lease, new: Lease, state: LeaseState) -> Lease
         expires=expires,
         state=state,
         key=new.key,
+        name=new.name,
+        profile=new.profile,
         tree=new.tree,
     )
 

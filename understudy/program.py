@@ -18,12 +18,13 @@ from understudy.build.tree import CommitTree
 from understudy.components.environment import Environment, EnvironmentArgs
 from understudy.engine.login import current_backend
 from understudy.engine.settings import EngineSettings
-from understudy.errors import NotFoundError
+from understudy.errors import NotFoundError, UsageError
 from understudy.lease import Lease, LeaseState, LeaseStore
 from understudy.options import Options, find_config, resolve
 from understudy.preparation import begin, binds, environment_args, image_refs, keep_tree, renew, take_tree, with_images
 from understudy.seed import seed_for
 from understudy.stacks import identity
+from understudy.targets.docker import DockerTarget
 from understudy.targets.docker_client import client, daemon_identity
 
 __all__ = ["declare", "main"]
@@ -99,6 +100,9 @@ def main() -> None:
             )
         return
     blueprint = with_images(blueprint, client())
+    if known and not known.owner.alive() and not DockerTarget().inventory(known.id):
+        store.close(known.id)  # destroyed by `pulumi destroy`, which could not say so: this is another environment
+        known = None
     if known:
         lease = renew(store, known, lease, LeaseState.HANDED_OVER)
     else:
@@ -122,13 +126,24 @@ def main() -> None:
 
 def _options(folder: Path) -> Options:
     """`pulumi config` counts as flags do: it is what was said for this stack."""
-    config = pulumi.Config("understudy")
+    from pulumi.runtime.config import CONFIG
+
     given: dict[str, object] = {}
-    for key in _CONFIGURED:
-        value = config.get(key)
-        if value is not None:
-            given["file" if key == "topology" else key] = value
-    return resolve(given, os.environ, find_config(folder))
+    for key, value in CONFIG.get().items():
+        namespace, _, name = str(key).partition(":")
+        if namespace != "understudy":
+            continue
+        if name not in _CONFIGURED:
+            raise UsageError(
+                f"Read the stack's configuration, and there is no option {key!r}.",
+                hint=f"Options are {', '.join(f'understudy:{each}' for each in _CONFIGURED)}.",
+            )
+        given["file" if name == "topology" else name] = value
+    return resolve(given, os.environ, find_config(folder), said=_configured)
+
+
+def _configured(name: str) -> str:
+    return f"understudy:{'topology' if name == 'file' else name} in the stack's configuration"
 
 
 def _known(store: LeaseStore, environment: str) -> Lease | None:

@@ -29,7 +29,8 @@ from understudy.report import (
     RunRecord,
     utc,
 )
-from understudy.session import PhaseTime, Session
+from understudy.session import Session
+from understudy.suites.contract import EndpointAddress
 from understudy.suites.results import SuitesResult
 from understudy.targets.interface import Outcome, Receipt
 
@@ -46,6 +47,7 @@ class Recorder:
         self.record = record
         self.phase = Phase.CLONE
         self._began = time.monotonic()
+        self._running: dict[Phase, tuple[float, float]] = {}
         self._pass_on: ProgressListener = session.listener
         session.listener = self._hear
 
@@ -71,7 +73,7 @@ class Recorder:
             production_ref=blueprint.production_ref,
             started=utc(now.timestamp()),
             version=__version__,
-            profile=session.options.profile,
+            profile=lease.profile,
             warnings=blueprint.warnings,
         ).with_changes(blueprint.clone.changes)
         folder.write_changes(blueprint.clone.changes)
@@ -85,8 +87,20 @@ class Recorder:
 
     def _hear(self, event: Progress) -> None:
         self.phase = event.phase
+        if not event.subject:
+            self._time(event)
         self.folder.event(event)
         self._pass_on(event)
+
+    def _time(self, event: Progress) -> None:
+        """Keep when a phase began, and when it first ended."""
+        if event.state is State.STARTED:
+            self._running[event.phase] = (event.at, time.monotonic())
+        elif event.state in {State.DONE, State.FAILED} and event.phase in self._running:
+            started, clock = self._running.pop(event.phase)
+            offset, seconds = clock - self._began, time.monotonic() - clock
+            record = PhaseRecord(event.phase, utc(started), offset, seconds, event.state is State.DONE)
+            self.record = replace(self.record, phases=(*self.record.phases, record))
 
     @contextmanager
     def watch(self) -> Iterator[None]:
@@ -118,9 +132,12 @@ class Recorder:
         self.record = replace(
             self.record,
             ready_at=utc(made.ready_at),
-            endpoints=tuple(EndpointRecord.of(address) for address in made.endpoints),
             images=tuple(images),
         )
+
+    def reached(self, endpoints: tuple[EndpointAddress, ...]) -> None:
+        """Take in where the environment answers."""
+        self.record = replace(self.record, endpoints=tuple(EndpointRecord.of(address) for address in endpoints))
 
     def tested(self, result: SuitesResult) -> None:
         """Take in what the suites came to."""
@@ -179,7 +196,6 @@ class Recorder:
             self.record,
             ended=utc(time.time()),
             seconds=seconds,
-            phases=tuple(self._phase_record(phase) for phase in self.session.phases),
             files=tuple(sorted({*self.folder.files(), "run.json"})),
         )
         with self.watch():
@@ -188,10 +204,6 @@ class Recorder:
         say(f"report:  {_shown(self.folder.path)}")
         if receipt:
             say(f"receipt: {receipt.outcome} ({_shown(self.folder.path / 'receipt.json')})")
-
-    def _phase_record(self, phase: PhaseTime) -> PhaseRecord:
-        offset = max(0.0, phase.clock - self._began)
-        return PhaseRecord(phase.phase, utc(phase.started), offset, phase.seconds, phase.passed)
 
 
 def _shown(path: Path) -> str:

@@ -27,12 +27,12 @@ def environment_seed(settings: EngineSettings, environment: str, variables: Mapp
     """
     given = os.environ if variables is None else variables
     secret = given.get(SEED_VARIABLE) or settings.passphrase
-    if secret is None and settings.passphrase_file is not None:
+    if not secret and settings.passphrase_file is not None:
         try:
             secret = settings.passphrase_file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"Read the passphrase file {settings.passphrase_file}, and it failed: {error}.") from error
-    if secret is None:
+    if not secret:  # an empty passphrase is known to everybody
         raise UsageError(
             "Secrets are made anew from a seed, and there is neither a passphrase nor a seed.",
             hint=f"Set {SEED_VARIABLE} to a secret text that stays the same for this project.",

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from understudy.engine.factory import make_engine
@@ -21,26 +21,12 @@ from understudy.provider.server import ProviderServer
 from understudy.targets.docker import DockerTarget
 from understudy.targets.interface import Target
 
-__all__ = ["PhaseTime", "Session", "find_lease", "lease_store", "open_session", "read_settings"]
-
-
-@dataclass(frozen=True, slots=True)
-class PhaseTime:
-    """How long one phase took, and whether it ended well.
-
-    `started` is seconds since the epoch, `clock` the same moment on the monotonic clock, `seconds` the length.
-    """
-
-    phase: Phase
-    started: float
-    clock: float
-    seconds: float
-    passed: bool
+__all__ = ["Session", "find_lease", "lease_store", "open_session", "read_settings"]
 
 
 @dataclass
 class Session:
-    """One command at work. `phases` fills up as phases end."""
+    """One command at work."""
 
     options: Options
     folder: Path
@@ -50,12 +36,11 @@ class Session:
     engine: Engine
     target: Target
     store: LeaseStore
-    phases: list[PhaseTime] = field(default_factory=list)
 
     @contextmanager
     def phase(self, phase: Phase) -> Iterator[None]:
-        """Tell the listener when a phase begins and ends, and keep its time."""
-        started, clock = time.time(), time.monotonic()
+        """Tell the listener when a phase begins and ends, and how long it took."""
+        clock = time.monotonic()
         self.listener(Progress(phase, State.STARTED))
         passed = False
         try:
@@ -63,7 +48,6 @@ class Session:
             passed = True
         finally:
             taken = time.monotonic() - clock
-            self.phases.append(PhaseTime(phase, started, clock, taken, passed))
             self.listener(Progress(phase, State.DONE if passed else State.FAILED, seconds=taken))
 
 

@@ -87,11 +87,16 @@ def _nothing_there(lease: Lease, target: Target) -> bool:
 
 def _destroy(lease: Lease, engine: Engine, listener: ProgressListener) -> bool:
     try:
-        engine.destroy(StackRef(lease.project, lease.stack), remove=lease.project == OWN_PROJECT)
+        engine.destroy(StackRef(lease.project, lease.stack), remove=_is_own(lease))
     except UnderstudyError as error:
         listener(Progress(Phase.DESTROY, State.WARNING, detail=str(error)))
         return False
     return True
+
+
+def _is_own(lease: Lease) -> bool:
+    """Whether `run` or `up` made the stack: one that a user made is emptied, and removed by its user."""
+    return lease.project == OWN_PROJECT and lease.stack == lease.id
 
 
 def _forget(lease: Lease, receipt: Receipt, engine: Engine, listener: ProgressListener) -> Receipt:

@@ -9,6 +9,7 @@ from understudy.stacks.clone import Change, Clone, Endpoint, Fidelity, Mock
 from understudy.stacks.derive import DEFAULT_PROFILE, derive, fidelity, profile_named
 from understudy.stacks.endpoints import scheme_of, variable_name
 from understudy.stacks.sources.compose import read
+from understudy.stacks.steps import build_after_all
 from understudy.stacks.topology import NetworkLink, Port, Topology, TopologyError
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -310,3 +311,25 @@ def test_production_is_not_changed() -> None:
     production, before = load(THIRD), load(THIRD)
     derive(production, load(WEB), commit=COMMIT, profile=DEFAULT_PROFILE, unchanged_builds={})
     assert production == before
+
+
+def test_a_job_that_would_never_end_is_let_end_on_the_record() -> None:
+    text = (
+        "services: {once: {image: x, restart: always, x-understudy: {kind: job}}, web: {image: y, restart: always}}\n"
+    )
+    clone = clone_of(text + QUIET)
+    assert one(clone, "services.once.restart") == ("always", "no", Fidelity.CHANGED)
+    assert clone.topology.services["once"].restart.policy == "no"
+    assert clone.topology.services["web"].restart.policy == "always"
+    assert at(clone, "services.web.restart") == ()
+
+
+def test_a_production_image_that_cannot_be_had_is_built_after_all_on_the_record() -> None:
+    text = "services: {a: {image: 'p/a:1', build: ./a}, b: {image: 'p/b:1', build: ./b}}\n" + QUIET
+    clone = clone_of(text, a="p/a:1", b="p/b:1")
+    built = build_after_all(clone, {"p/a:1": "no registry answers"})
+    assert built.unchanged_builds == {"b": "p/b:1"}
+    (change,) = at(built, "services.a.image")
+    assert "no registry answers" in change.reason
+    assert change.fidelity is Fidelity.CHANGED
+    assert at(built, "services.b.image") == at(clone, "services.b.image")

@@ -217,12 +217,12 @@ def test_the_launcher_takes_the_projects_python(tmp_path: Path) -> None:
     given = ("-virtualenv=.venv", f"-root={root}", "-typechecker=none", "127.0.0.1:4000")
     assert launch(*given).stdout == "mine|" + "|".join(["-m", "understudy.provider.language_host", *given, ""])
     absolute = (f"-virtualenv={root / '.venv'}", "-root=/nowhere", "127.0.0.1:4000")
-    assert launch(*absolute).stdout.startswith("mine|-m|")
+    assert launch(*absolute).stdout.startswith("mine|-P|-m|")
 
 
 def test_the_launcher_without_a_virtual_environment(tmp_path: Path) -> None:
     other = script(tmp_path / "other", 'echo "other $1"')
-    assert launch("-root=/tmp", "addr", PULUMI_PYTHON_CMD=str(other)).stdout == "other -m\n"
+    assert launch("-root=/tmp", "addr", PULUMI_PYTHON_CMD=str(other)).stdout == "other -P\n"
     script(tmp_path / "python3", "echo found on PATH")
     assert launch("-root=/tmp", "addr", PATH=str(tmp_path)).stdout == "found on PATH\n"
 
