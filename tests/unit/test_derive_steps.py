@@ -314,9 +314,7 @@ def test_production_is_not_changed() -> None:
 
 
 def test_a_job_that_would_never_end_is_let_end_on_the_record() -> None:
-    text = (
-        "services: {once: {image: x, restart: always, x-understudy: {kind: job}}, web: {image: y, restart: always}}\n"
-    )
+    text = "services: {once: {image: x, restart: always, x-understudy: {kind: job}}, web: {image: y, restart: always}}"
     clone = clone_of(text + QUIET)
     assert one(clone, "services.once.restart") == ("always", "no", Fidelity.CHANGED)
     assert clone.topology.services["once"].restart.policy == "no"

@@ -215,7 +215,7 @@ def test_the_launcher_takes_the_projects_python(tmp_path: Path) -> None:
     root = tmp_path / "a project"
     script(root / ".venv" / "bin" / "python", 'printf "%s|" mine "$@"')
     given = ("-virtualenv=.venv", f"-root={root}", "-typechecker=none", "127.0.0.1:4000")
-    assert launch(*given).stdout == "mine|" + "|".join(["-m", "understudy.provider.language_host", *given, ""])
+    assert launch(*given).stdout == "mine|" + "|".join(["-P", "-m", "understudy.provider.language_host", *given, ""])
     absolute = (f"-virtualenv={root / '.venv'}", "-root=/nowhere", "127.0.0.1:4000")
     assert launch(*absolute).stdout.startswith("mine|-P|-m|")
 
