@@ -6,19 +6,20 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from urllib.parse import urlsplit
 
+from understudy.build import keys
 from understudy.build.git import Commit, Repository, normal_path
-from understudy.build.keys import Origin, unchanged_builds
 from understudy.build.tree import read_inside
 from understudy.errors import UsageError
 from understudy.lease import Lease
-from understudy.options import Options
+from understudy.options import Options, Origin
 from understudy.stacks.clone import Change, Clone
 from understudy.stacks.derive import derive, profile_named
 from understudy.stacks.identity import parse_time
 from understudy.stacks.sources import compose
 from understudy.stacks.topology import Topology, TopologyError
+
+_NO_DEFAULT = "no default branch is known here, so the commit stands for production: fetch it or use --production-ref"
 
 __all__ = ["FILES", "Blueprint", "draw", "redraw", "topology_file"]
 
@@ -70,6 +71,8 @@ def draw(options: Options, folder: Path) -> Blueprint:
     Raises:
         UsageError: no repository, no such commit, no such file, or no valid topology in it.
     """
+    if options.dirty and options.origins.get("commit", Origin.DEFAULT) is not Origin.DEFAULT:
+        raise UsageError("Both --dirty and a commit were given.", hint="--dirty takes the folder as it lies: drop one.")
     path = Path(os.path.abspath(topology_file(options, folder)))  # noqa: PTH100 - links inside the tree stay links
     if not path.parent.is_dir():
         raise UsageError(f"Looked for the topology {path}, and there is no folder {path.parent}.")
@@ -81,21 +84,20 @@ def draw(options: Options, folder: Path) -> Blueprint:
     where = "the working folder" if options.dirty else f"commit {commit.short}"
     candidate = _read(reader, inside, where, path, path.parent.name)
     production_ref = options.production_ref or repository.default_ref()
-    production_sha = repository.commit(production_ref).sha
-    production, notes = _production(
-        _from_commit(repository, production_sha, project), production_ref, inside, candidate
-    )
-    reused = (
-        {}
-        if options.dirty
-        else unchanged_builds(
-            production, Origin(repository, production_sha, project), candidate, Origin(repository, commit.sha, project)
+    if production_ref:
+        production_sha = repository.commit(production_ref).sha
+        production, notes = _production(
+            _from_commit(repository, production_sha, project), production_ref, inside, candidate
         )
-    )
+    else:
+        production_sha, production = commit.sha, candidate
+        notes = (_NO_DEFAULT,)
+    before, after = (keys.Origin(repository, sha, project) for sha in (production_sha, commit.sha))
+    reused = {} if options.dirty else keys.unchanged_builds(production, before, candidate, after)
     clone = _derive(production, candidate, commit.short, options.profile, reused)
     return Blueprint(
         repository=repository,
-        origin=_origin(repository),
+        origin=repository.origin(),
         folder=project,
         file=str(inside),
         commit=commit,
@@ -130,21 +132,26 @@ def _from_folder(root: Path, project: str) -> Reader:
 def _read(reader: Reader, inside: PurePosixPath, where: str, path: Path, project: str) -> Topology:
     data = reader(inside.name)
     if data is None:
-        exists = " It is in the folder, but not in that commit: commit it, or use --dirty." if path.is_file() else ""
-        raise UsageError(f"Read the topology {inside} from {where}, and it is not there.{exists}")
-    return _parse(data, str(inside), reader, project)
+        hint = "It is in the folder but not there: commit it, name another commit, or use --dirty."
+        raise UsageError(
+            f"Read the topology {inside} from {where}, and it is not there.", hint=hint if path.is_file() else ""
+        )
+    return _parse(data, inside, reader, project, where)
 
 
-def _parse(data: bytes, name: str, reader: Reader, project: str) -> Topology:
+def _parse(data: bytes, inside: PurePosixPath, reader: Reader, project: str, where: str) -> Topology:
     try:
-        text = data.decode("utf-8")
         return compose.read(
-            text, name, variables=compose.variables_for(os.environ, reader), read_file=reader, project=project
+            data.decode("utf-8"),
+            str(inside),
+            variables=compose.variables_for(os.environ, reader),
+            read_file=reader,
+            project=project,
         )
     except UnicodeDecodeError as error:
-        raise UsageError(f"Read the topology {name}, and it is no UTF-8 text: {error}.") from error
+        raise UsageError(f"Read the topology {inside} from {where}, and it is no UTF-8 text: {error}.") from error
     except TopologyError as error:
-        raise UsageError(f"Read the topology, and it is not valid: {error}.") from error
+        raise UsageError(f"Read the topology from {where}, and it is not valid: {error}.") from error
 
 
 def _production(
@@ -153,7 +160,11 @@ def _production(
     data = reader(inside.name)
     if data is None:
         return candidate, (f"{inside} is not at {ref}: the commit's own topology stands for production",)
-    return _parse(data, str(inside), reader, candidate.name), ()
+    try:
+        return _parse(data, inside, reader, candidate.name, f"production, {ref}"), ()
+    except UsageError as error:
+        error.hint = "Name what stands for production with --production-ref."
+        raise
 
 
 def redraw(lease: Lease, changes: tuple[Change, ...]) -> Blueprint:
@@ -174,7 +185,7 @@ def redraw(lease: Lease, changes: tuple[Change, ...]) -> Blueprint:
         folder=project,
         file=lease.topology,
         commit=Commit(lease.commit, lease.commit[:12], "", parse_time(lease.created), lease.branch),
-        dirty=False,
+        dirty=lease.dirty,
         production_ref="",
         production=candidate,
         candidate=candidate,
@@ -196,13 +207,3 @@ def _derive(
         )
     except TopologyError as error:
         raise UsageError(f"Derived the clone, and the topology does not allow it: {error}.") from error
-
-
-def _origin(repository: Repository) -> str:
-    """The remote's URL without credentials, so that every checkout of it agrees; without a remote, the root's path."""
-    found = repository.git("config", "--get", "remote.origin.url", accept=(0, 1))
-    url = found.stdout.decode("utf-8", "replace").strip()
-    if not url:
-        return str(repository.root)
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if parts.netloc else url

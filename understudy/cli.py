@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Any
 import click
 
 from understudy import __version__
-from understudy.errors import UnderstudyError
+from understudy.errors import InterruptedRunError, UnderstudyError, UsageError
 from understudy.options import Options, OptionSpec, find_config, resolve, specs
 
 __all__ = ["cli", "main"]
@@ -141,18 +142,27 @@ def env() -> None:
 def main() -> None:
     """The entry point: errors become one message on standard error and an exit code; no traceback."""
     try:
-        cli()
+        cli(standalone_mode=False)
     except UnderstudyError as error:
-        from understudy.console import printable
-
-        click.echo(f"understudy: {printable(str(error))}", err=True)
+        _complain(str(error))
         sys.exit(error.exit_code)
-    except BrokenPipeError:
+    except click.ClickException as error:
+        error.show()
+        sys.exit(UsageError.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(InterruptedRunError.exit_code)
+    except BrokenPipeError:  # of `list` or `logs`: whoever read has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except Exception as error:  # noqa: BLE001 - the last place: a defect of ours must not show a traceback
-        click.echo(f"understudy: a defect of Understudy itself: {_noted(error)}", err=True)
+        _complain(f"a defect of Understudy itself: {_noted(error)}")
         sys.exit(UnderstudyError.exit_code)
+
+
+def _complain(text: str) -> None:
+    from understudy.console import printable
+
+    with contextlib.suppress(OSError, ValueError):
+        click.echo(f"understudy: {printable(text)}", err=True)
 
 
 def _noted(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import threading
@@ -22,7 +23,7 @@ _MARKS = {State.STARTED: "..", State.DONE: "ok", State.FAILED: "FAILED", State.I
 
 def printable(text: str) -> str:
     """Text that cannot steer a terminal: control characters other than the line feed become a middle dot."""
-    return "".join(c if c == "\n" or (c.isprintable() and c != "\x9b") else "\u00b7" for c in text)
+    return "".join(c if c == "\n" or c.isprintable() else "\u00b7" for c in text)
 
 
 class Console(Protocol):
@@ -53,6 +54,7 @@ class PlainConsole:
         self._out = out
         self._start = time.monotonic()
         self._lock = threading.Lock()
+        self._lost = False
 
     def __enter__(self) -> Self:
         return self
@@ -60,7 +62,7 @@ class PlainConsole:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._out.flush()
+        return
 
     def __call__(self, event: Progress) -> None:
         """Print the event; starts of single subjects are left out."""
@@ -70,8 +72,19 @@ class PlainConsole:
 
     def say(self, text: str) -> None:
         """Print whole lines."""
+        self._put(printable(text), self._out)
+
+    def _put(self, text: str, out: TextIO) -> None:
+        """Write a line. A reader that is gone ends nothing: the work and its clean-up go on unseen."""
         with self._lock:
-            print(printable(text), file=self._out, flush=True)
+            if self._lost:
+                return
+            try:
+                print(text, file=out, flush=True)
+            except UnicodeEncodeError:
+                print(text.encode("ascii", "backslashreplace").decode(), file=out, flush=True)
+            except (OSError, ValueError):
+                self._lost = True
 
     def note(self, text: str) -> None:
         """Print whole lines."""
@@ -83,14 +96,11 @@ class JsonConsole(PlainConsole):
 
     def __call__(self, event: Progress) -> None:
         """Print the event as a JSON line."""
-        with self._lock:
-            print(json.dumps(asdict(event)), file=self._out, flush=True)
+        self._put(json.dumps(asdict(event)), self._out)
 
     def say(self, text: str) -> None:
         """Print for people, beside the stream."""
-        with self._lock:
-            sys.stderr.write(printable(text) + "\n")
-            sys.stderr.flush()
+        self._put(printable(text), sys.stderr)
 
 
 class LiveConsole:
@@ -116,7 +126,8 @@ class LiveConsole:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._live.__exit__(kind, error, trace)
+        with contextlib.suppress(OSError, ValueError):  # the terminal is gone
+            self._live.__exit__(kind, error, trace)
         for text in self._results:
             self.note(text)
 
@@ -143,7 +154,8 @@ class LiveConsole:
 
     def note(self, text: str) -> None:
         """Print above the table."""
-        self._console.print(printable(text), soft_wrap=True)
+        with contextlib.suppress(OSError, ValueError):  # the terminal is gone
+            self._console.print(printable(text), soft_wrap=True)
 
     def _table(self) -> Table:
         from rich.table import Table

@@ -35,7 +35,8 @@ class Interrupts:
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
-                self._before[number] = signal.signal(number, self._take)
+                if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, and jobs of a script, ignore on purpose
+                    self._before[number] = signal.signal(number, self._take)
         return self
 
     def __exit__(
@@ -50,5 +51,7 @@ class Interrupts:
             self.stop.set()
             threading.Thread(target=self._say, args=(f"{name}: stopping, then cleaning up.",), daemon=True).start()
             return
-        os.write(2, f"\n{name} again: ending at once. {self.remains()}\n".encode("utf-8", "replace"))
-        os._exit(130)
+        try:
+            os.write(2, f"\n{name} again: ending at once. {self.remains()}\n".encode("utf-8", "replace"))
+        finally:
+            os._exit(130)

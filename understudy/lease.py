@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import fcntl
-import getpass
 import json
 import os
 import re
-import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from understudy.errors import NotFoundError, UnderstudyError, UsageError
+from understudy.owner import Owner
 from understudy.stacks.identity import parse_time
 
-__all__ = ["Lease", "LeaseExistsError", "LeaseState", "LeaseStore", "Owner", "this_process"]
-
+__all__ = ["BusyError", "Lease", "LeaseExistsError", "LeaseState", "LeaseStore"]
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 """What an id may look like as a file name; every id of understudy.stacks.identity does."""
@@ -30,7 +29,6 @@ class LeaseState(StrEnum):
     """Where the environment stands."""
 
     PROVISIONING = "provisioning"
-    READY = "ready"
     TESTING = "testing"
     EXPORTING = "exporting"
     DESTROYING = "destroying"
@@ -38,36 +36,26 @@ class LeaseState(StrEnum):
     HANDED_OVER = "handed over"
 
 
+_WORK = frozenset({LeaseState.PROVISIONING, LeaseState.TESTING, LeaseState.EXPORTING, LeaseState.DESTROYING})
+
+
+class BusyError(UsageError):
+    """Another process is at work on the environment."""
+
+    exit_code = 7
+
+
 class LeaseExistsError(UsageError):
     """Another lease has this id: the environment is there, or being made."""
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
-    """The process that holds a lease.
-
-    `boot_id` is the kernel's boot id and the PID namespace, both of which a pid belongs to (`""`: the system has no
-    /proc). `started` is the process's start time in clock ticks since boot.
-    """
-
-    host: str
-    boot_id: str
-    pid: int
-    started: int
-    user: str
-    ci_url: str = ""
-
-    def alive(self) -> bool | None:
-        """Whether that very process runs still; None on another host, boot or namespace, where nobody can know."""
-        if not self.boot_id or (self.host, self.boot_id) != (socket.gethostname(), _boot_id()):
-            return None
-        started = _start_time(self.pid)
-        return None if started is None and _may_exist(self.pid) else started == self.started
-
-
-@dataclass(frozen=True, slots=True)
 class Lease:
-    """What a stranger needs to find and destroy an environment. Times are RFC 3339, UTC."""
+    """What a stranger needs to find and destroy an environment. Times are RFC 3339, UTC.
+
+    `key` is the name or branch that a user calls it by, `name` the topology's. `plain`: the stack is a user's own,
+    under plain Pulumi. `dirty`: the files are those of a working folder on top of `commit`.
+    """
 
     id: str
     target: str
@@ -86,9 +74,30 @@ class Lease:
     key: str = ""
     name: str = ""
     profile: str = "default"
-    run_folder: str = ""
     tree: str = ""
-    suites: list[dict[str, object]] = field(default_factory=list)
+    dirty: bool = False
+    plain: bool = False
+
+    @property
+    def worked_on(self) -> bool:
+        """Whether a process is at work on the environment; one of another host counts until the lease expires."""
+        if self.state not in _WORK or self.owner.is_this_process():
+            return False
+        alive = self.owner.alive()
+        return datetime.now(UTC) < parse_time(self.expires) if alive is None else alive
+
+    def hold_idle(self) -> None:
+        """Hold that nobody else is at work on the environment.
+
+        Raises:
+            BusyError: somebody is.
+        """
+        if self.worked_on:
+            raise BusyError(
+                f"Environment {self.id} is {self.state} by process {self.owner.pid} of {self.owner.user} "
+                f"on {self.owner.host}.",
+                hint="Wait until it is done, or end that process; then run this again.",
+            )
 
     def to_json(self) -> str:
         """The lease as JSON text."""
@@ -209,8 +218,21 @@ class LeaseStore:
         except (OSError, ValueError) as error:
             raise UnderstudyError(f"Read the lease {self._path(environment)}, and it failed: {error}.") from error
 
-    def update(self, lease: Lease, **changes: object) -> Lease:
+    def find(self, environment: str) -> Lease | None:
+        """The lease of an environment, None where there is none.
+
+        Raises:
+            UnderstudyError: it cannot be read.
+        """
+        try:
+            return self.read(environment)
+        except NotFoundError:
+            return None
+
+    def update(self, lease: Lease, *, check: Callable[[Lease], None] | None = None, **changes: object) -> Lease:
         """Change some fields of a lease as it is on disk now, atomically, and return it; others' changes are kept.
+
+        `check` sees the lease as it is before the change, and may raise to prevent it.
 
         Raises:
             NotFoundError: it was closed meanwhile.
@@ -220,26 +242,33 @@ class LeaseStore:
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             with self._locked():
-                changed = replace(self.read(lease.id), **changes)  # type: ignore[arg-type]  # fields of Lease by name
+                now = self.read(lease.id)
+                if check is not None:
+                    check(now)
+                changed = replace(now, **changes)  # type: ignore[arg-type]  # fields of Lease by name
                 self._stage(changed).replace(path)
         except OSError as error:
             raise UnderstudyError(f"Changed the lease {path}, and it failed: {error}.") from error
         return changed
 
-    def close(self, environment: str) -> None:
-        """Remove a lease; one that is gone is no error.
+    def close(self, lease: Lease) -> bool:
+        """Remove a lease unless another process took it over meanwhile; says whether it is gone.
 
         Raises:
             UnderstudyError: it cannot be removed.
         """
-        path = self._path(environment)
+        path = self._path(lease.id)
         try:
             with self._locked():
+                now = self.find(lease.id)
+                if now is not None and now.owner != lease.owner:
+                    return False
                 path.unlink(missing_ok=True)
         except FileNotFoundError:
-            return
+            return True
         except OSError as error:
             raise UnderstudyError(f"Removed the lease {path}, and it failed: {error}.") from error
+        return True
 
     def list(self) -> tuple[tuple[Lease, ...], tuple[str, ...]]:
         """All leases, oldest first, and the files that are no readable lease (never silently skipped).
@@ -271,57 +300,3 @@ class LeaseStore:
         except OSError as error:
             raise UnderstudyError(f"Listed the leases in {self.folder}, and it failed: {error}.") from error
         return tuple(path for path in files if path.suffix == ".json" and path.name[0] != ".")
-
-
-def this_process(ci_url: str = "") -> Owner:
-    """The owner record of the running process."""
-    return Owner(
-        host=socket.gethostname(),
-        boot_id=_boot_id(),
-        pid=os.getpid(),
-        started=_start_time(os.getpid()) or 0,
-        user=_user(),
-        ci_url=ci_url,
-    )
-
-
-def _user() -> str:
-    """The user's name; its number where a container gave it none."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())
-
-
-def _boot_id() -> str:
-    boot = _read("/proc/sys/kernel/random/boot_id").strip()
-    try:
-        return f"{boot}/{Path('/proc/self/ns/pid').readlink()}" if boot else ""
-    except OSError:
-        return boot
-
-
-def _start_time(pid: int) -> int | None:
-    """Field 22 of /proc/PID/stat (proc(5)); None when it cannot be read, 0 when the process has ended (state Z, X)."""
-    fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
-    if not fields:
-        return None
-    return 0 if fields[0] in "ZX" else int(fields[19])
-
-
-def _may_exist(pid: int) -> bool:
-    """Whether a process that /proc does not show is there all the same (a /proc mounted with hidepid, proc(5))."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        return True
-    return True
-
-
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except OSError:
-        return ""

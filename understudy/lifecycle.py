@@ -6,21 +6,28 @@ import os
 import secrets
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from understudy.blueprint import Blueprint, draw, redraw
 from understudy.build.git import Repository
-from understudy.build.tree import CommitTree
 from understudy.console import Console, make_console
-from understudy.errors import LeftoversError, NotFoundError, UnderstudyError, UsageError
+from understudy.errors import (
+    InterruptedRunError,
+    LeftoversError,
+    NotFoundError,
+    UnderstudyError,
+    UsageError,
+)
 from understudy.interrupts import Interrupts
 from understudy.lease import Lease, LeaseState, LeaseStore
 from understudy.options import Options
+from understudy.owner import this_process
 from understudy.preparation import begin, kept_changes, renew, with_images
 from understudy.progress import Phase
 from understudy.provision import addresses, clone, provision, prune_images
 from understudy.recorder import Recorder
+from understudy.redact import Redactor, redact_error
 from understudy.seed import secret_values, seed_for
 from understudy.session import Session, find_lease, open_session
 from understudy.stacks import identity
@@ -49,52 +56,21 @@ def run(options: Options, folder: Path) -> int:
         with open_session(options, folder, console, interrupts.stop) as session:
             settle(session.engine, session.target, session.store, console)
             blueprint = with_images(blueprint, client())
-            key = identity.environment_key(
-                "run",
-                name=options.name,
-                variables=os.environ,
-                commit=blueprint.commit.sha,
-                random=secrets.token_hex(8),
-            )
-            lease = _begin(session, blueprint, key)
+            lease = _begin(session, blueprint, _run_key(options, blueprint))
             session.store.create(lease)
             interrupts.remains = lambda: _remains(session.store, lease.id)
-            with ExitStack() as afterwards:
-                removed = afterwards.enter_context(_removed_afterwards(session, lease.id))
-                recorder = Recorder.open(session, blueprint, lease, _secrets(session, blueprint, lease))
-                removed.append(recorder.removed)
-                afterwards.callback(_export, session, blueprint, lease.id, recorder)
-                with recorder.watch():
-                    _run_stages(session, blueprint, lease, recorder)
-            prune_images(session)
-            recorder.close(console.say)
+            recorder: Recorder | None = None
+            try:
+                with _removed_afterwards(session, lease) as told:
+                    recorder = Recorder.open(session, blueprint, lease, _secrets(session, blueprint, lease))
+                    told.append(recorder.removed)
+                    with _exported_afterwards(session, blueprint, lease, recorder), recorder.watch():
+                        _run_stages(session, blueprint, lease, recorder)
+                prune_images(session)
+            finally:
+                if recorder is not None:
+                    recorder.close(console.say)
             return recorder.exit_code
-
-
-@contextmanager
-def _removed_afterwards(session: Session, environment: str) -> Iterator[list[Callable[[Receipt], None]]]:
-    """Whatever happens in here, the environment is destroyed afterwards, and who asked for it gets the receipt."""
-    told: list[Callable[[Receipt], None]] = []
-    try:
-        yield told
-    finally:
-        receipt = _tear_down(session, session.store.read(environment))
-        for tell in told:
-            tell(receipt)
-
-
-def _export(session: Session, blueprint: Blueprint, environment: str, recorder: Recorder) -> None:
-    lease = session.store.update(session.store.read(environment), state=LeaseState.EXPORTING)
-    recorder.export(lease, _mocks(session, blueprint, lease))
-
-
-def _run_stages(session: Session, blueprint: Blueprint, lease: Lease, recorder: Recorder) -> None:
-    lease, tree = clone(session, blueprint, lease)
-    _check_suites(blueprint, tree)
-    made = provision(session, blueprint, lease, tree, recorder.folder.path / "builds")
-    recorder.provisioned(made)
-    session.store.update(lease, state=LeaseState.TESTING)
-    _test(session, blueprint, lease, recorder)
 
 
 def up(options: Options, folder: Path) -> int:
@@ -105,6 +81,7 @@ def up(options: Options, folder: Path) -> int:
 
     Raises:
         ProvisionError: it could not be made.
+        BusyError: another process is at work on it.
     """
     with _command(options) as (console, interrupts):
         blueprint = draw(options, folder)
@@ -113,22 +90,25 @@ def up(options: Options, folder: Path) -> int:
             blueprint = with_images(blueprint, client())
             branch = blueprint.commit.branch or blueprint.commit.sha
             lease = _begin(session, blueprint, identity.environment_key("up", name=options.name, branch=branch))
-            known = _known(session.store, lease.id)
+            known = session.store.find(lease.id)
             if known is None:
                 session.store.create(lease)
             else:
                 lease = renew(session.store, known, lease, LeaseState.PROVISIONING)
             interrupts.remains = lambda: _remains(session.store, lease.id)
+            redactor = Redactor(_secrets(session, blueprint, lease).values())
             try:
                 lease, tree = clone(session, blueprint, lease)
                 made = provision(session, blueprint, lease, tree, Path(lease.tree).parent / "builds")
-            except BaseException:
+                session.store.update(lease, state=LeaseState.KEPT)
+            except BaseException as error:
                 if known is None:
-                    _tear_down(session, session.store.read(lease.id))
+                    _tear_down(session, lease)
                 else:
                     session.store.update(lease, state=LeaseState.KEPT)
+                if isinstance(error, UnderstudyError):
+                    redact_error(error, redactor)
                 raise
-            lease = session.store.update(lease, state=LeaseState.KEPT)
             prune_images(session)
             console.say(f"environment {lease.id} is up; it expires at {lease.expires}")
             for address in made.endpoints:
@@ -144,28 +124,29 @@ def test(options: Options, folder: Path, name: str | None) -> int:
 
     Raises:
         NotFoundError: there is no such environment, or it is on another target.
+        BusyError: another process is at work on it.
         UsageError: it has no suites, or one cannot start.
     """
     with _command(options) as (console, interrupts), open_session(options, folder, console, interrupts.stop) as session:
         settle(session.engine, session.target, session.store, console)
-        lease = find_lease(session.store, name, _branch(folder))
+        lease = _find(session, folder, name)
         here = session.target.identity()
         if here != lease.target:
             raise NotFoundError(f"Environment {lease.id} is on {lease.target}, and this is {here}.")
         blueprint = redraw(lease, kept_changes(lease))
         _hold_suites(blueprint)
-        recorder = Recorder.open(session, blueprint, lease, _secrets(session, blueprint, lease))
-        before = lease.state
-        session.store.update(lease, state=LeaseState.TESTING)
+        lease = session.store.update(lease, check=Lease.hold_idle, state=LeaseState.TESTING, owner=this_process())
+        recorder: Recorder | None = None
         try:
-            with recorder.watch():
+            recorder = Recorder.open(session, blueprint, lease, _secrets(session, blueprint, lease))
+            with _exported_afterwards(session, blueprint, lease, recorder), recorder.watch():
                 with session.phase(Phase.READY):
                     session.target.wait_ready(lease.id, options.ready_timeout)
                 _test(session, blueprint, lease, recorder)
         finally:
-            recorder.export(lease, _mocks(session, blueprint, lease))
-            session.store.update(lease, state=before)
-            recorder.close(console.say)
+            session.store.update(lease, state=LeaseState.HANDED_OVER if lease.plain else LeaseState.KEPT)
+            if recorder is not None:
+                recorder.close(console.say)
         return recorder.exit_code
 
 
@@ -174,9 +155,11 @@ def down(options: Options, folder: Path, name: str | None) -> int:
 
     Raises:
         NotFoundError: there is no such environment.
+        BusyError: another process is at work on it.
     """
     with _command(options) as (console, interrupts), open_session(options, folder, console, interrupts.stop) as session:
-        lease = find_lease(session.store, name, _branch(folder))
+        lease = _find(session, folder, name)
+        lease.hold_idle()
         interrupts.remains = lambda: _remains(session.store, lease.id)
         receipt = _tear_down(session, lease)
         console.say(f"receipt: {receipt.outcome} {lease.id}")
@@ -185,8 +168,78 @@ def down(options: Options, folder: Path, name: str | None) -> int:
 
 @contextmanager
 def _command(options: Options) -> Iterator[tuple[Console, Interrupts]]:
+    """The console and the signals of one command; whatever fails after a signal was interrupted by it."""
     with make_console(options.progress, sys.stdout) as console, Interrupts(console.note) as interrupts:
-        yield console, interrupts
+        try:
+            yield console, interrupts
+        except UnderstudyError as error:
+            if interrupts.stop.is_set() and error.exit_code != InterruptedRunError.exit_code:
+                raise InterruptedRunError(f"Interrupted: {error}") from error
+            raise
+
+
+@contextmanager
+def _removed_afterwards(session: Session, lease: Lease) -> Iterator[list[Callable[[Receipt], None]]]:
+    """Whatever happens in here, the environment is destroyed afterwards, and who asked for it gets the receipt."""
+    told: list[Callable[[Receipt], None]] = []
+    try:
+        yield told
+    finally:
+        receipt = _tear_down(session, lease)
+        for tell in told:
+            tell(receipt)
+
+
+@contextmanager
+def _exported_afterwards(session: Session, blueprint: Blueprint, lease: Lease, recorder: Recorder) -> Iterator[None]:
+    """Whatever happens in here, the evidence is exported afterwards."""
+    try:
+        yield
+    finally:
+        with recorder.watch():
+            session.store.update(lease, state=LeaseState.EXPORTING)
+        recorder.export(lease, _mocks(session, blueprint, lease))
+
+
+def _run_stages(session: Session, blueprint: Blueprint, lease: Lease, recorder: Recorder) -> None:
+    lease, tree = clone(session, blueprint, lease)
+    suites = blueprint.clone.topology.suites
+    check_suites(suites, tree.root / blueprint.folder, _origin(blueprint, tree.root), tree.root)
+    made = provision(session, blueprint, lease, tree, recorder.folder.path / "builds")
+    recorder.provisioned(made)
+    session.store.update(lease, state=LeaseState.TESTING)
+    _test(session, blueprint, lease, recorder)
+
+
+def _test(session: Session, blueprint: Blueprint, lease: Lease, recorder: Recorder) -> None:
+    endpoints = addresses(session, blueprint, lease.id)
+    recorder.reached(endpoints)
+    tree = Path(lease.tree)
+    with session.phase(Phase.TEST):
+        result = run_suites(
+            blueprint.clone.topology.suites,
+            project=tree / blueprint.folder,
+            contract=Contract(lease.id, endpoints, _secrets(session, blueprint, lease)),
+            folder=recorder.folder.path,
+            workers=session.options.workers,
+            fail_fast=session.options.fail_fast,
+            stop=session.stop,
+            listener=session.listener,
+            redactor=recorder.folder.redactor,
+            origin=_origin(blueprint, tree),
+            tree=tree,
+        )
+    recorder.tested(result)
+
+
+def _run_key(options: Options, blueprint: Blueprint) -> str:
+    return identity.environment_key(
+        "run",
+        name=options.name,
+        variables=os.environ,
+        commit=blueprint.commit.sha,
+        random=secrets.token_hex(8),
+    )
 
 
 def _begin(session: Session, blueprint: Blueprint, key: str) -> Lease:
@@ -202,11 +255,15 @@ def _begin(session: Session, blueprint: Blueprint, key: str) -> Lease:
     )
 
 
-def _known(store: LeaseStore, environment: str) -> Lease | None:
+def _find(session: Session, folder: Path, name: str | None) -> Lease:
+    """The environment named, or that of the branch that is checked out here."""
+    if name is not None:
+        return find_lease(session.store, name)
     try:
-        return store.read(environment)
-    except NotFoundError:
-        return None
+        repository = Repository.find(folder)
+    except UsageError:
+        return find_lease(session.store, None)
+    return find_lease(session.store, None, repository.checked_out(), repository.origin())
 
 
 def _hold_suites(blueprint: Blueprint) -> None:
@@ -215,11 +272,6 @@ def _hold_suites(blueprint: Blueprint) -> None:
             f"Looked for suites in {blueprint.file}, and there are none.",
             hint="Name them under x-understudy: `tests: {integration: {command: [pytest], folder: tests}}`.",
         )
-
-
-def _check_suites(blueprint: Blueprint, tree: CommitTree) -> None:
-    suites = blueprint.clone.topology.suites
-    check_suites(suites, tree.root / blueprint.folder, _origin(blueprint, tree.root), tree.root)
 
 
 def _origin(blueprint: Blueprint, tree: Path) -> Path:
@@ -232,28 +284,6 @@ def _secrets(session: Session, blueprint: Blueprint, lease: Lease) -> Mapping[st
     topology = blueprint.clone.topology
     rules = {name: topology.secret_aliases.get(name, name) for name in topology.secrets}
     return secret_values(seed_for(session.settings, lease.id, topology), rules)
-
-
-def _test(session: Session, blueprint: Blueprint, lease: Lease, recorder: Recorder) -> None:
-    endpoints = addresses(session, blueprint, lease.id)
-    recorder.reached(endpoints)
-    contract = Contract(lease.id, endpoints, dict(_secrets(session, blueprint, lease)))
-    tree = Path(lease.tree)
-    with session.phase(Phase.TEST):
-        result = run_suites(
-            blueprint.clone.topology.suites,
-            project=tree / blueprint.folder,
-            contract=contract,
-            folder=recorder.folder.path,
-            workers=session.options.workers,
-            fail_fast=session.options.fail_fast,
-            stop=session.stop,
-            listener=session.listener,
-            redactor=recorder.folder.redactor,
-            origin=_origin(blueprint, tree),
-            tree=tree,
-        )
-    recorder.tested(result)
 
 
 def _mocks(session: Session, blueprint: Blueprint, lease: Lease) -> dict[str, tuple[str, int]]:
@@ -271,15 +301,7 @@ def _tear_down(session: Session, lease: Lease) -> Receipt:
     )
 
 
-def _branch(folder: Path) -> str:
-    """The branch that is checked out here; empty where there is no repository."""
-    try:
-        return Repository.find(folder).commit("HEAD").branch
-    except UnderstudyError:
-        return ""
-
-
 def _remains(store: LeaseStore, environment: str) -> str:
-    if _known(store, environment) is None:
+    if store.find(environment) is None:
         return "Nothing remains."
     return f"What remains of environment {environment} is removed by: understudy down {environment}"

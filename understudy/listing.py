@@ -13,7 +13,7 @@ import click
 
 from understudy.console import printable
 from understudy.engine.factory import make_engine
-from understudy.errors import LeftoversError, UnderstudyError
+from understudy.errors import LeftoversError, NotFoundError, UnderstudyError
 from understudy.lease import Lease, LeaseStore
 from understudy.options import Options
 from understudy.progress import silent
@@ -51,9 +51,13 @@ def show(options: Options, *, as_json: bool) -> int:
         _print_table(leases, here)
         for environment, kinds in _by_environment(strays).items():
             held = ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in kinds.items())
-            click.echo(f"{printable(environment)}: {held} on this target, and no lease on this backend", err=True)
+            click.echo(
+                f"{printable(environment)}: {held} on this target, and no lease on this backend; another backend "
+                f"(PULUMI_BACKEND_URL) may have it",
+                err=True,
+            )
         for path in broken:
-            click.echo(f"no readable lease: {path}", err=True)
+            click.echo(f"{path} is no readable lease: look at it, and remove it once nothing of it is left", err=True)
         if problem:
             click.echo(f"understudy: {printable(problem)}", err=True)
     return LeftoversError.exit_code if problem else 0
@@ -67,6 +71,9 @@ def logs(options: Options, environment: str, services: tuple[str, ...], *, follo
     """
     lease = find_lease(lease_store(options, read_settings(silent)), environment)
     target = DockerTarget()
+    here = target.identity()
+    if here != lease.target:
+        raise NotFoundError(f"Environment {lease.id} is on {lease.target}, and this is {here}.")
     for service, line in target.lines(lease.id, services, follow=follow):
         sys.stdout.write(f"{printable(service)} | {printable(line)}\n")
     sys.stdout.flush()
@@ -122,7 +129,7 @@ def _print_table(leases: tuple[Lease, ...], here: str) -> None:
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        click.echo("  ".join(printable(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _short(text: str, limit: int = 32) -> str:

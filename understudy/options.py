@@ -17,6 +17,7 @@ __all__ = ["CONFIG_FILE", "OptionSpec", "Options", "Origin", "find_config", "res
 
 CONFIG_FILE = "understudy.toml"
 
+_LONGEST = 10 * 365 * 86400.0
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -37,12 +38,11 @@ def seconds(value: object) -> float:
     """
     if isinstance(value, bool):
         raise ValueError("a duration, such as 90s, 15m, 2h or 1d")  # noqa: TRY004 - one error for all bad values
-    if isinstance(value, (int, float)) and value > 0:
-        return float(value)
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", str(value).strip())
-    if not match or float(match[1]) <= 0:
+    length = float(match[1]) * _UNITS[match[2] or "s"] if match else 0.0
+    if not 0 < length <= _LONGEST:
         raise ValueError("a duration, such as 90s, 15m, 2h or 1d")
-    return float(match[1]) * _UNITS[match[2] or "s"]
+    return length
 
 
 def _text(value: object) -> str:

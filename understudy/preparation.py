@@ -15,10 +15,11 @@ from understudy.build.binds import Bind, find_binds
 from understudy.build.production import unobtainable
 from understudy.build.tree import CommitTree
 from understudy.components.images import ImageRef
-from understudy.errors import UsageError
+from understudy.errors import NotFoundError, UsageError
 from understudy.files import write_file
-from understudy.lease import Lease, LeaseState, LeaseStore, this_process
+from understudy.lease import Lease, LeaseState, LeaseStore
 from understudy.options import Options
+from understudy.owner import this_process
 from understudy.stacks import identity
 from understudy.stacks.clone import Change, Fidelity
 from understudy.stacks.steps import build_after_all
@@ -43,7 +44,6 @@ __all__ = [
 ]
 
 _CHANGES = "changes.json"
-_WORKED_ON = frozenset({LeaseState.PROVISIONING, LeaseState.TESTING, LeaseState.EXPORTING, LeaseState.DESTROYING})
 
 
 def begin(
@@ -86,6 +86,8 @@ def begin(
         key=options.name or blueprint.commit.branch,
         name=blueprint.clone.topology.name,
         profile=options.profile,
+        dirty=blueprint.dirty,
+        plain=state is LeaseState.HANDED_OVER,
         state=state,
         tree=str(trees(folder, environment) / blueprint.commit.sha[:16] / "files"),
     )
@@ -97,16 +99,24 @@ def renew(store: LeaseStore, old: Lease, new: Lease, state: LeaseState) -> Lease
     `not_after` stays, because it stands in every object's labels.
 
     Raises:
-        UsageError: its owner is at work on it now.
+        BusyError: its owner is at work on it now.
+        NotFoundError: it is on another target.
+        UsageError: its time is over.
     """
-    if old.state in _WORKED_ON and old.owner.alive() is not False and old.owner != new.owner:
+    if old.target != new.target:
+        raise NotFoundError(
+            f"Environment {old.id} is on {old.target}, and this is {new.target}.",
+            hint="Set DOCKER_HOST to that daemon, or remove the environment there first.",
+        )
+    if old.not_after <= new.created:
         raise UsageError(
-            f"Environment {old.id} is {old.state} by process {old.owner.pid} on {old.owner.host}.",
-            hint="Wait for it, or end it; then run this again.",
+            f"Environment {old.id} may live until {old.not_after}, and that is over.",
+            hint=f"`understudy down {old.id}`, then run this again.",
         )
     expires = min(new.expires, old.not_after)
     return store.update(
         old,
+        check=Lease.hold_idle,
         commit=new.commit,
         branch=new.branch,
         owner=new.owner,
@@ -115,6 +125,7 @@ def renew(store: LeaseStore, old: Lease, new: Lease, state: LeaseState) -> Lease
         key=new.key,
         name=new.name,
         profile=new.profile,
+        dirty=new.dirty,
         tree=new.tree,
     )
 

@@ -18,10 +18,20 @@ from understudy.build.tree import CommitTree
 from understudy.components.environment import Environment, EnvironmentArgs
 from understudy.engine.login import current_backend
 from understudy.engine.settings import EngineSettings
-from understudy.errors import NotFoundError, UsageError
+from understudy.errors import UnderstudyError, UsageError
 from understudy.lease import Lease, LeaseState, LeaseStore
 from understudy.options import Options, find_config, resolve
-from understudy.preparation import begin, binds, environment_args, image_refs, keep_tree, renew, take_tree, with_images
+from understudy.preparation import (
+    begin,
+    binds,
+    environment_args,
+    image_refs,
+    keep_tree,
+    renew,
+    take_tree,
+    trees,
+    with_images,
+)
 from understudy.seed import seed_for
 from understudy.stacks import identity
 from understudy.targets.docker import DockerTarget
@@ -66,9 +76,15 @@ def main() -> None:
     finds the stack empty and nothing of it on the target.
 
     Raises:
-        UnderstudyError: as for `understudy up`.
+        pulumi.RunError: the environment could not be declared; the message says why.
     """
-    folder = Path.cwd()
+    try:
+        _main(Path.cwd())
+    except UnderstudyError as error:
+        raise pulumi.RunError(str(error)) from error  # which the language host shows without a traceback
+
+
+def _main(folder: Path) -> None:
     options = _options(folder)
     blueprint = draw(options, folder)
     backend = current_backend(os.environ, folder)
@@ -76,17 +92,18 @@ def main() -> None:
     settings.prepare()
     store = LeaseStore.beside(settings.backend, options.lease_dir)
     stack = (pulumi.get_project(), pulumi.get_stack())
+    key = identity.environment_key("pulumi", project=stack[0], stack=stack[1])
     lease = begin(
         blueprint,
         options,
         backend=settings.backend,
         target=daemon_identity(client()),
-        environment=identity.environment_id(blueprint.origin, blueprint.file, f"pulumi:{stack[0]}/{stack[1]}"),
+        environment=identity.environment_id(blueprint.origin, blueprint.file, key),
         stack=stack,
         folder=settings.state,
         state=LeaseState.HANDED_OVER,
     )
-    known = _known(store, lease.id)
+    known = store.find(lease.id)
     if pulumi.runtime.is_dry_run():
         with _preview_tree(blueprint, settings.state, known) as tree:
             seed = seed_for(settings, lease.id, blueprint.clone.topology)
@@ -101,7 +118,7 @@ def main() -> None:
         return
     blueprint = with_images(blueprint, client())
     if known and not known.owner.alive() and not DockerTarget().inventory(known.id):
-        store.close(known.id)  # destroyed by `pulumi destroy`, which could not say so: this is another environment
+        store.close(known)  # destroyed by `pulumi destroy`, which could not say so: this is another environment
         known = None
     if known:
         lease = renew(store, known, lease, LeaseState.HANDED_OVER)
@@ -146,13 +163,6 @@ def _configured(name: str) -> str:
     return f"understudy:{'topology' if name == 'file' else name} in the stack's configuration"
 
 
-def _known(store: LeaseStore, environment: str) -> Lease | None:
-    try:
-        return store.read(environment)
-    except NotFoundError:
-        return None
-
-
 def _tags(blueprint: Blueprint, tree: CommitTree) -> dict[str, str]:
     """In a preview nothing is built: an image that is there by its id, another by the tag it will have."""
     from docker.errors import ImageNotFound
@@ -173,7 +183,7 @@ def _tags(blueprint: Blueprint, tree: CommitTree) -> dict[str, str]:
 @contextmanager
 def _preview_tree(blueprint: Blueprint, state: Path, known: Lease | None) -> Iterator[CommitTree]:
     """The tree that the lease already keeps, or a passing one."""
-    if known is not None:
+    if known is not None and Path(known.tree) == trees(state, known.id) / blueprint.commit.sha[:16] / "files":
         yield take_tree(blueprint, state, known.id)
         return
     with tempfile.TemporaryDirectory(prefix="understudy-preview-") as folder:

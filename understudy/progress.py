@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-__all__ = ["Phase", "Progress", "ProgressListener", "State", "silent"]
+__all__ = ["Phase", "Progress", "ProgressListener", "State", "safely", "silent"]
 
 
 class Phase(StrEnum):
@@ -46,6 +47,16 @@ class Progress:
 
 
 ProgressListener = Callable[[Progress], None]
+
+
+def safely(listener: ProgressListener) -> ProgressListener:
+    """A listener whose failure goes no further: clean-up must not end because nobody can be told of it."""
+
+    def tell(event: Progress) -> None:
+        with contextlib.suppress(Exception):
+            listener(event)
+
+    return tell
 
 
 def silent(_event: Progress) -> None:

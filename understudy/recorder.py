@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,9 +16,9 @@ from understudy.blueprint import Blueprint
 from understudy.errors import ExportError, InterruptedRunError, LeftoversError, TestsFailedError, UnderstudyError
 from understudy.export import RunFolder
 from understudy.lease import Lease
-from understudy.progress import Phase, Progress, ProgressListener, State
+from understudy.progress import Phase, Progress, ProgressListener, State, safely
 from understudy.provision import Provisioned
-from understudy.redact import Redactor
+from understudy.redact import Redactor, redact_error
 from understudy.report import (
     CauseRecord,
     ContainerRecord,
@@ -48,7 +49,8 @@ class Recorder:
         self.phase = Phase.CLONE
         self._began = time.monotonic()
         self._running: dict[Phase, tuple[float, float]] = {}
-        self._pass_on: ProgressListener = session.listener
+        self._reported = 0
+        self._pass_on: ProgressListener = safely(session.listener)
         session.listener = self._hear
 
     @classmethod
@@ -86,6 +88,8 @@ class Recorder:
         return self.record.exit_code
 
     def _hear(self, event: Progress) -> None:
+        clean = self.folder.redactor.text
+        event = replace(event, subject=clean(event.subject), detail=clean(event.detail))
         self.phase = event.phase
         if not event.subject:
             self._time(event)
@@ -104,16 +108,20 @@ class Recorder:
 
     @contextmanager
     def watch(self) -> Iterator[None]:
-        """An error of ours that comes out of here becomes a cause in the record; any other goes on."""
+        """An error that comes out of here becomes a cause in the record; a defect's traceback goes to `defect.txt`."""
         try:
             yield
         except UnderstudyError as error:
             self.failed(error)
+        except Exception as error:  # noqa: BLE001 - export and clean-up have to follow whatever it is
+            self.folder.write_text("defect.txt", "".join(traceback.format_exception(error)))
+            self.failed(UnderstudyError(f"A defect of Understudy itself: {type(error).__name__}, see defect.txt."))
 
     def failed(self, error: UnderstudyError) -> None:
         """Take an error into the record; when a signal came first, that is the cause."""
         if self.session.stop.is_set() and error.exit_code != InterruptedRunError.exit_code:
             error = InterruptedRunError(f"Interrupted: {error}")
+        redact_error(error, self.folder.redactor)
         self.record = self.record.with_cause(CauseRecord.of(error, str(self.phase)))
         self._hear(Progress(self.phase, State.FAILED, detail=str(error)))
 
@@ -136,8 +144,12 @@ class Recorder:
         )
 
     def reached(self, endpoints: tuple[EndpointAddress, ...]) -> None:
-        """Take in where the environment answers."""
-        self.record = replace(self.record, endpoints=tuple(EndpointRecord.of(address) for address in endpoints))
+        """Take in that everything is ready, and where it answers."""
+        self.record = replace(
+            self.record,
+            ready_at=self.record.ready_at or utc(time.time()),
+            endpoints=tuple(EndpointRecord.of(address) for address in endpoints),
+        )
 
     def tested(self, result: SuitesResult) -> None:
         """Take in what the suites came to."""
@@ -171,7 +183,12 @@ class Recorder:
                     for mock in self.blueprint.clone.mocks
                 ),
             )
-            self.folder.finish()
+            self._hold_parts()
+
+    def _hold_parts(self) -> None:
+        """Hold that no required part has failed since this was last asked."""
+        since, self._reported = self._reported, len(self.folder.failures)
+        self.folder.finish(since)
 
     def removed(self, receipt: Receipt) -> None:
         """Take in the receipt; any outcome but CLEAN is a cause."""
@@ -198,6 +215,8 @@ class Recorder:
             seconds=seconds,
             files=tuple(sorted({*self.folder.files(), "run.json"})),
         )
+        with self.watch():
+            self._hold_parts()
         with self.watch():
             self.folder.write_run(self.record)
         receipt = self.record.receipt

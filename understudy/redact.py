@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote, quote_plus
 
-__all__ = ["MARK", "SHORTEST", "Redactor"]
+from understudy.errors import UnderstudyError
+
+__all__ = ["MARK", "SHORTEST", "Redactor", "redact_error"]
 
 MARK = "[secret]"
 """What stands in a secret's place."""
@@ -130,3 +132,10 @@ def _base64(data: bytes) -> set[str]:
             first, end = -(-8 * shift // 6), total_bits // 6
             found.add(encode(b"\0" * shift + data).decode()[first:end])
     return found
+
+
+def redact_error(error: UnderstudyError, redactor: Redactor) -> UnderstudyError:
+    """The same error with the secrets taken out of its message and hint."""
+    error.args = tuple(redactor.text(part) if isinstance(part, str) else part for part in error.args)
+    error.hint = redactor.text(error.hint)
+    return error

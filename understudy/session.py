@@ -11,7 +11,7 @@ from pathlib import Path
 
 from understudy.engine.factory import make_engine
 from understudy.engine.interface import Engine
-from understudy.engine.pulumi_cli import ensure, find
+from understudy.engine.pulumi_cli import ensure
 from understudy.engine.settings import EngineSettings
 from understudy.errors import NotFoundError
 from understudy.lease import Lease, LeaseStore
@@ -58,7 +58,7 @@ def read_settings(listener: ProgressListener) -> EngineSettings:
         ToolError: there is no Pulumi CLI and none can be made.
         UsageError: a backend without a passphrase.
     """
-    cli = find() or ensure(lambda text: listener(Progress(Phase.CLONE, State.INFO, "pulumi", text)))
+    cli = ensure(lambda text: listener(Progress(Phase.CLONE, State.INFO, "pulumi", text)))
     settings = EngineSettings.from_environment(cli.path)
     settings.prepare()
     return settings
@@ -89,22 +89,26 @@ def open_session(
         yield Session(options, folder, listener, stop, settings, engine, target, store)
 
 
-def find_lease(store: LeaseStore, name: str | None, branch: str = "") -> Lease:
-    """The lease of an environment by its id, stack, name or branch; without a name the branch's, or the only one.
+def find_lease(store: LeaseStore, name: str | None, branch: str = "", repository: str = "") -> Lease:
+    """The lease of an environment by its id, stack, name or branch; without a name, that of this branch here.
 
     Raises:
         NotFoundError: none matches, or several do.
     """
     leases, _ = store.list()
     if name is None:
-        matches = [lease for lease in leases if branch and lease.branch == branch] or list(leases)
+        wanted = f"the environment of branch {branch!r} of this repository" if branch else "an environment to take"
+        matches = [lease for lease in leases if branch and (lease.branch, lease.repository) == (branch, repository)]
     else:
+        wanted = f"environment {name!r}"
         matches = [lease for lease in leases if name in {lease.id, lease.stack, f"{lease.project}/{lease.stack}"}]
         matches = matches or [lease for lease in leases if name in {lease.key, lease.branch}]
     if len(matches) == 1:
         return matches[0]
-    wanted = "the environment of this branch" if name is None else f"environment {name!r}"
     if not matches:
-        raise NotFoundError(f"Looked for {wanted}, and there is none.", hint="`understudy list` shows what is there.")
+        raise NotFoundError(
+            f"Looked for {wanted}, and there is none.",
+            hint="`understudy list` shows what is there; name one by its id.",
+        )
     ids = ", ".join(f"{lease.id} ({lease.branch or lease.stack})" for lease in matches)
     raise NotFoundError(f"Looked for {wanted}, and {len(matches)} match: {ids}.", hint="Name one by its id.")

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from understudy.build.tree import remove_trees
+from understudy.engine.errors import StackLockedError
 from understudy.engine.interface import Engine, StackRef
 from understudy.errors import UnderstudyError
 from understudy.lease import Lease, LeaseState, LeaseStore
-from understudy.progress import Phase, Progress, ProgressListener, State
-from understudy.stacks.identity import format_time
+from understudy.owner import this_process
+from understudy.progress import Phase, Progress, ProgressListener, State, safely
+from understudy.stacks.identity import format_time, parse_time
 from understudy.targets.interface import Outcome, Owned, Receipt, Target
 
 __all__ = ["OWN_PROJECT", "settle", "tear_down"]
 
 OWN_PROJECT = "understudy"
-"""The Pulumi project of the stacks that `run` and `up` make; any other is a user's own."""
+"""The Pulumi project of the stacks that `run` and `up` make."""
+
+LOCK_WAIT = 20.0
+"""Seconds to wait for a stack's lock: a CLI that lost its owner took 1.1 to 2.0 s to end when that was tried."""
+
+_LOOK = 0.25
 
 
 def tear_down(
@@ -30,12 +38,13 @@ def tear_down(
     told to the listener; what counts is the second look.
     """
     began = time.monotonic()
+    listener = safely(listener)
     if not _on_its_target(lease, target):
         receipt = target.receipt(lease.id, lease.target)
         _conclude(lease, receipt, store, listener)
         return receipt
     listener(Progress(Phase.DESTROY, State.STARTED))
-    lease = store.update(lease, state=LeaseState.DESTROYING)
+    lease = _mark(lease, store, listener)
     destroyed = _destroy(lease, engine, listener)
     receipt = target.receipt(lease.id, lease.target)
     if receipt.outcome is Outcome.LEFTOVERS:
@@ -59,7 +68,7 @@ def settle(engine: Engine, target: Target, store: LeaseStore, listener: Progress
     handed = [
         lease
         for lease in leases
-        if lease.state is LeaseState.HANDED_OVER and not lease.owner.alive() and _nothing_there(lease, target)
+        if lease.state is LeaseState.HANDED_OVER and _ended(lease) and _nothing_there(lease, target)
     ]
     if not handed:
         return ()
@@ -87,24 +96,51 @@ def _nothing_there(lease: Lease, target: Target) -> bool:
 
 def _destroy(lease: Lease, engine: Engine, listener: ProgressListener) -> bool:
     try:
-        engine.destroy(StackRef(lease.project, lease.stack), remove=_is_own(lease))
-    except UnderstudyError as error:
-        listener(Progress(Phase.DESTROY, State.WARNING, detail=str(error)))
+        _destroy_unlocked(engine, StackRef(lease.project, lease.stack), remove=not lease.plain)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the sweep and the second look come next
+        listener(Progress(Phase.DESTROY, State.WARNING, detail=f"{type(error).__name__}: {error}"))
         return False
     return True
 
 
-def _is_own(lease: Lease) -> bool:
-    """Whether `run` or `up` made the stack: one that a user made is emptied, and removed by its user."""
-    return lease.project == OWN_PROJECT and lease.stack == lease.id
+def _destroy_unlocked(engine: Engine, ref: StackRef, *, remove: bool) -> None:
+    """A CLI whose owner was killed ends by itself within seconds: its lock is waited for, a dead one's is broken."""
+    limit = time.monotonic() + LOCK_WAIT
+    while True:
+        try:
+            engine.destroy(ref, remove=remove)
+        except StackLockedError as error:
+            if error.host == socket.gethostname() and error.pid is not None and not Path(f"/proc/{error.pid}").exists():
+                engine.cancel(ref)
+            elif time.monotonic() > limit:
+                raise
+            else:
+                time.sleep(_LOOK)
+        else:
+            return
+
+
+def _mark(lease: Lease, store: LeaseStore, listener: ProgressListener) -> Lease:
+    """Say in the lease who destroys it; a lease that cannot be written stops nothing."""
+    try:
+        return store.update(lease, state=LeaseState.DESTROYING, owner=this_process())
+    except UnderstudyError as error:
+        listener(Progress(Phase.DESTROY, State.WARNING, detail=str(error)))
+        return lease
+
+
+def _ended(lease: Lease) -> bool:
+    """Whether the process that wrote the lease is gone; where nobody here can know, whether its time is over."""
+    alive = lease.owner.alive()
+    return datetime.now(UTC) > parse_time(lease.expires) if alive is None else not alive
 
 
 def _forget(lease: Lease, receipt: Receipt, engine: Engine, listener: ProgressListener) -> Receipt:
     """The target is empty but the stack's state is not: bring the state up to that, and destroy once more."""
     try:
         engine.refresh(StackRef(lease.project, lease.stack))
-    except UnderstudyError as error:
-        listener(Progress(Phase.DESTROY, State.WARNING, detail=str(error)))
+    except Exception as error:  # noqa: BLE001 - the attempt to destroy says whether it mattered
+        listener(Progress(Phase.DESTROY, State.WARNING, detail=f"{type(error).__name__}: {error}"))
     if _destroy(lease, engine, listener):
         return receipt
     return replace(
@@ -118,14 +154,22 @@ def _forget(lease: Lease, receipt: Receipt, engine: Engine, listener: ProgressLi
 def _sweep(lease: Lease, target: Target, listener: ProgressListener) -> None:
     try:
         swept = target.sweep(lease.id)
-    except UnderstudyError as error:
-        listener(Progress(Phase.DESTROY, State.WARNING, detail=str(error)))
+    except Exception as error:  # noqa: BLE001 - the second look says what remains
+        listener(Progress(Phase.DESTROY, State.WARNING, detail=f"{type(error).__name__}: {error}"))
         return
     for owned in swept.removed:
         detail = "removed by label: the engine's state did not know it"
         listener(Progress(Phase.DESTROY, State.WARNING, f"{owned.kind} {owned.name}", detail))
     for owned, reason in swept.failed:
         listener(Progress(Phase.DESTROY, State.FAILED, f"{owned.kind} {owned.name}", reason))
+
+
+def _close(lease: Lease, store: LeaseStore, listener: ProgressListener) -> bool:
+    try:
+        return store.close(lease)
+    except UnderstudyError as error:
+        listener(Progress(Phase.RECEIPT, State.WARNING, detail=str(error)))
+        return False
 
 
 def _remove_trees(lease: Lease, listener: ProgressListener) -> None:
@@ -140,9 +184,8 @@ def _remove_trees(lease: Lease, listener: ProgressListener) -> None:
 
 def _conclude(lease: Lease, receipt: Receipt, store: LeaseStore, listener: ProgressListener) -> None:
     clean = receipt.outcome is Outcome.CLEAN
-    if clean:
+    if clean and _close(lease, store, listener):
         _remove_trees(lease, listener)
-        store.close(lease.id)
     remains = "; ".join(f"{o.kind} {o.name}" for o in receipt.leftovers)
     detail = f"{receipt.outcome} {lease.id} at {format_time(datetime.now(UTC))}"
     detail += "".join(f" - {part}" for part in (receipt.reason, remains) if part)

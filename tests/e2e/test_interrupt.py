@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from support import Project, docker, wait_for
+from support import Project, docker, make_project, wait_for
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.images, pytest.mark.usefixtures("same_inventory")]
 
@@ -77,4 +79,65 @@ def test_a_killed_run_is_removed_by_down(small: Callable[[str], Project]) -> Non
     (lease,) = project.leases()
     done = project.understudy("down", str(lease["id"]))
     assert done.code == 0, done.text
+    assert project.leases() == []
+
+
+def test_an_interrupted_first_up_is_removed_and_says_so(small: Callable[[str], Project]) -> None:
+    project = small(SLOW)
+    process = project.start("up", "--progress", "plain")
+    wait_for(lambda: started("late"), what="the container that never gets ready")
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, out
+    assert project.leases() == []
+
+
+def test_a_second_signal_says_what_remains_and_the_command_removes_it(small: Callable[[str], Project]) -> None:
+    project = small(SLOW)
+    process = project.start("run", "--progress", "plain")
+    wait_for(lambda: started("late"), what="the container that never gets ready")
+    process.send_signal(signal.SIGINT)
+    assert process.stdout is not None
+    seen = ""
+    while "stopping, then cleaning up" not in seen:
+        seen = process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, out
+    command = re.search(r"understudy (down \S+)", out)
+    if command is None:
+        assert "Nothing remains" in out
+    else:
+        done = project.understudy(*command[1].split())
+        assert done.code == 0, done.text
+    assert project.leases() == []
+
+
+def test_a_reader_that_goes_away_does_not_end_the_clean_up(small: Callable[[str], Project]) -> None:
+    project = small(TESTING.replace('sleep, "60"', '"true"'))
+    process = project.start("run", "--progress", "plain")
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=90) == 0
+    assert project.leases() == []
+    assert project.record()["receipt"]["outcome"] == "CLEAN"
+
+
+def test_two_at_once_and_down_elsewhere(small: Callable[[str], Project], tmp_path: Path) -> None:
+    project = small(SLOW)
+    process = project.start("up", "--progress", "plain")
+    wait_for(lambda: started("late"), what="the container that never gets ready")
+    (lease,) = project.leases()
+    for verb in ("up", "down", "test"):
+        done = project.understudy(verb, *([str(lease["id"])] if verb != "up" else []))
+        assert done.code == 7, done.text
+        assert str(process.pid) in done.text
+    other = make_project(tmp_path / "other", tmp_path / "state")
+    (other.folder / "compose.yaml").write_text(SLOW)
+    other.commit("Another repository")
+    done = other.understudy("down")
+    assert done.code == 7, done.text
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
     assert project.leases() == []

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -72,6 +73,37 @@ def test_no_secret_made_anew_is_in_the_evidence(shop: Project) -> None:
     assert secret not in done.text.encode()
     holders = [path for path in shop.latest().rglob("*") if path.is_file() and secret in path.read_bytes()]
     assert holders == []
+
+
+CRASH = """\
+services:
+  web:
+    image: busybox:1.35
+    command: [sh, -c, "echo my password is $$PASSWORD; exit 3"]
+    environment: {PASSWORD: "${PASSWORD:-of-production}"}
+x-understudy:
+  secrets: [PASSWORD]
+  tests:
+    none: {command: ["true"]}
+"""
+
+
+@pytest.mark.parametrize("verb", ["run", "up"])
+def test_a_service_that_tells_its_secret_and_dies_tells_nobody(small: Callable[[str], Project], verb: str) -> None:
+    project = small(CRASH)
+    done = project.understudy(verb)
+    assert done.code == 3, done.text
+    assert "my password is [secret]" in done.text
+    assert project.leases() == []
+
+
+def test_the_working_folder_as_it_lies(small: Callable[[str], Project]) -> None:
+    project = small(CRASH)
+    (project.folder / "compose.yaml").write_text(CRASH.replace("exit 3", "sleep 600"))
+    done = project.understudy("run", "--dirty")
+    assert done.code == 0, done.text
+    assert project.record()["dirty"] is True
+    assert project.git("status", "--porcelain") == "M compose.yaml"
 
 
 def test_a_broken_service_fails_the_run_and_leaves_its_evidence(shop: Project) -> None:

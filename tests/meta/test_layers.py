@@ -18,7 +18,7 @@ LAYERS = (
     ("engine", "provider", "lease", "targets", "build", "doctor"),
     ("components",),
     ("stacks",),
-    ("errors", "progress", "options", "console", "interrupts", "redact", "files"),
+    ("errors", "progress", "options", "console", "interrupts", "redact", "files", "owner"),
 )
 RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 LOW = len(LAYERS) - 1

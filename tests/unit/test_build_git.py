@@ -118,14 +118,13 @@ def test_hostile_branches_are_names_and_nothing_else(folder: Path, git: Git, bra
     assert not [path for path in tmp_path.rglob("x") if path.name == "x"]
 
 
-def test_a_detached_head_takes_its_branch_from_ci_and_else_from_what_contains_it(folder: Path, git: Git) -> None:
+def test_a_detached_head_takes_its_branch_from_ci_and_else_from_nowhere(folder: Path, git: Git) -> None:
     git("checkout", "--quiet", "--detach")
     repository = Repository.find(folder)
     assert repository.commit("HEAD", {"GITHUB_HEAD_REF": HOSTILE, "GITHUB_REF_NAME": "7/merge"}).branch == HOSTILE
     assert repository.commit("HEAD", {"CI_COMMIT_REF_NAME": "topic"}).branch == "topic"
-    assert repository.commit("HEAD", {}).branch == "main"
-    git("commit", "--quiet", "--allow-empty", "--message=lonely")
     assert repository.commit("HEAD", {}).branch == ""
+    assert repository.commit("main", {}).branch == "main"
 
 
 def test_production_is_the_remote_default_branch(folder: Path, git: Git) -> None:
@@ -139,7 +138,7 @@ def test_production_is_the_remote_default_branch(folder: Path, git: Git) -> None
     git("branch", "--move", "main", "other")
     git("update-ref", "-d", "refs/remotes/origin/master")
     git("update-ref", "-d", "refs/remotes/origin/trunk")
-    assert repository.default_ref() == "HEAD"
+    assert repository.default_ref() == ""
 
 
 def test_trees_and_files_are_read_through_links_that_stay_inside(folder: Path, git: Git) -> None:
@@ -283,3 +282,18 @@ def test_git_that_is_missing_or_fails_is_said(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ToolError, match="Install git"):
         repository.commit(sha)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://user:secret@example.com/a/b.git", "https://example.com/a/b.git"),
+        ("ssh://git@example.com:22/a", "ssh://example.com:22/a"),
+        ("git@example.com:a/b.git", "git@example.com:a/b.git"),
+        ("https://[bad/x", "https://[bad/x"),
+    ],
+)
+def test_the_origin_has_no_credentials(folder: Path, git: Git, url: str, shown: str) -> None:
+    assert Repository.find(folder).origin() == str(folder)
+    git("remote", "add", "origin", url)
+    assert Repository.find(folder).origin() == shown

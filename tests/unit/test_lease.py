@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from understudy import lease as module
+from understudy import owner as module
 from understudy.errors import NotFoundError, UnderstudyError, UsageError
-from understudy.lease import Lease, LeaseExistsError, LeaseState, LeaseStore, Owner, this_process
+from understudy.lease import BusyError, Lease, LeaseExistsError, LeaseState, LeaseStore
+from understudy.owner import Owner, this_process
 
 
 def a_lease(environment: str = "eabc", **changes: object) -> Lease:
@@ -42,7 +43,7 @@ def store(tmp_path: Path) -> LeaseStore:
 
 
 def test_what_is_written_is_read(store: LeaseStore) -> None:
-    lease = a_lease(suites=[{"name": "unit"}])
+    lease = a_lease(dirty=True)
     store.create(lease)
     assert store.read("eabc") == lease
     assert store.list() == ((lease,), ())
@@ -57,7 +58,7 @@ def test_of_twenty_only_one_creates(store: LeaseStore) -> None:
     def create(number: int) -> bool:
         barrier.wait(20)
         try:
-            store.create(a_lease(run_folder=str(number)))
+            store.create(a_lease(key=str(number)))
         except LeaseExistsError:
             return False
         return True
@@ -65,7 +66,7 @@ def test_of_twenty_only_one_creates(store: LeaseStore) -> None:
     with ThreadPoolExecutor(20) as pool:
         results = list(pool.map(create, range(20)))
     assert results.count(True) == 1
-    assert store.read("eabc").run_folder == str(results.index(True))
+    assert store.read("eabc").key == str(results.index(True))
     assert [path.name for path in store.folder.iterdir()] == ["eabc.json"]
 
 
@@ -82,7 +83,7 @@ def test_readers_never_see_half_a_lease_and_no_change_is_lost(store: LeaseStore)
 
     with ThreadPoolExecutor(3) as pool:
         looking = pool.submit(look)
-        first = pool.submit(lambda: [store.update(lease, run_folder=str(n)) for n in range(40)])
+        first = pool.submit(lambda: [store.update(lease, key=str(n)) for n in range(40)])
         second = pool.submit(lambda: [store.update(lease, tree=str(n)) for n in range(40)])
         first.result(30)
         second.result(30)
@@ -90,16 +91,16 @@ def test_readers_never_see_half_a_lease_and_no_change_is_lost(store: LeaseStore)
         looking.result(30)
     assert not any(seen)
     assert seen
-    assert (store.read("eabc").run_folder, store.read("eabc").tree) == ("39", "39")
+    assert (store.read("eabc").key, store.read("eabc").tree) == ("39", "39")
 
 
 def test_an_update_returns_what_it_wrote_and_does_not_revive_the_closed(store: LeaseStore) -> None:
     lease = a_lease()
     store.create(lease)
-    assert store.update(lease, state=LeaseState.READY) == store.read("eabc")
-    assert store.read("eabc").state is LeaseState.READY
-    store.close("eabc")
-    store.close("eabc")
+    assert store.update(lease, state=LeaseState.KEPT) == store.read("eabc")
+    assert store.read("eabc").state is LeaseState.KEPT
+    store.close(a_lease())
+    store.close(a_lease())
     with pytest.raises(NotFoundError):
         store.update(lease, state=LeaseState.TESTING)
     assert store.list() == ((), ())
@@ -139,11 +140,11 @@ def test_a_lease_that_cannot_be_read_is_an_error(store: LeaseStore) -> None:
 def test_a_folder_that_cannot_be_listed_is_not_an_empty_one(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     store = LeaseStore(tmp_path / "file")
-    for act in (store.list, lambda: store.create(a_lease()), lambda: store.close("eabc")):
+    for act in (store.list, lambda: store.create(a_lease()), lambda: store.close(a_lease())):
         with pytest.raises(UnderstudyError, match="failed"):
             act()
     assert LeaseStore(tmp_path / "nowhere").list() == ((), ())
-    LeaseStore(tmp_path / "nowhere").close("eabc")
+    LeaseStore(tmp_path / "nowhere").close(a_lease())
 
 
 @pytest.mark.parametrize("environment", ["../x", "/etc/passwd", "", ".lock", "a/b", "a\n", "x" * 200])
@@ -151,7 +152,7 @@ def test_what_is_no_id_is_no_environment(store: LeaseStore, environment: str) ->
     with pytest.raises(NotFoundError):
         store.read(environment)
     with pytest.raises(NotFoundError):
-        store.close(environment)
+        store.close(a_lease(id=environment))
 
 
 def test_leases_are_oldest_first(store: LeaseStore) -> None:
@@ -209,3 +210,33 @@ def test_an_owner_says_where_it_runs() -> None:
     assert isinstance(owner, Owner)
     assert (owner.pid, owner.ci_url) == (os.getpid(), "https://ci.example/1")
     assert owner.started > 0
+
+
+def test_a_lease_that_another_process_took_over_is_not_closed(store: LeaseStore) -> None:
+    lease = a_lease()
+    store.create(lease)
+    store.update(lease, owner=Owner("elsewhere", "boot", 7, 7, "somebody"))
+    assert store.close(lease) is False
+    assert store.read("eabc").owner.host == "elsewhere"
+
+
+def test_a_check_prevents_a_change(store: LeaseStore) -> None:
+    lease = a_lease(owner=Owner("elsewhere", "boot", 7, 7, "somebody"), expires="2999-01-01T00:00:00Z")
+    store.create(lease)
+    with pytest.raises(BusyError, match="process 7 of somebody on elsewhere"):
+        store.update(lease, check=Lease.hold_idle, state=LeaseState.DESTROYING)
+    assert store.read("eabc").state is LeaseState.PROVISIONING
+
+
+@pytest.mark.parametrize(
+    ("owner", "expires", "state", "busy"),
+    [
+        (Owner("elsewhere", "boot", 7, 7, "x"), "2999-01-01T00:00:00Z", LeaseState.PROVISIONING, True),
+        (Owner("elsewhere", "boot", 7, 7, "x"), "2001-01-01T00:00:00Z", LeaseState.PROVISIONING, False),
+        (Owner("elsewhere", "boot", 7, 7, "x"), "2999-01-01T00:00:00Z", LeaseState.KEPT, False),
+        (replace(this_process(), started=1), "2999-01-01T00:00:00Z", LeaseState.TESTING, False),
+        (this_process(), "2999-01-01T00:00:00Z", LeaseState.TESTING, False),
+    ],
+)
+def test_who_is_at_work(owner: Owner, expires: str, state: LeaseState, *, busy: bool) -> None:
+    assert a_lease(owner=owner, expires=expires, state=state).worked_on is busy

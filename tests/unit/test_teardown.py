@@ -11,7 +11,8 @@ from understudy.engine.errors import EngineCrashedError
 from understudy.engine.fake import FakeEngine
 from understudy.engine.interface import StackRef
 from understudy.errors import NotFoundError, ToolError
-from understudy.lease import Lease, LeaseState, LeaseStore, Owner, this_process
+from understudy.lease import Lease, LeaseState, LeaseStore
+from understudy.owner import Owner, this_process
 from understudy.progress import Progress, State
 from understudy.session import find_lease
 from understudy.targets.interface import Outcome, Owned, Receipt, Swept
@@ -148,8 +149,8 @@ def test_settling_closes_what_plain_pulumi_destroyed_and_nothing_else(store: Lea
     engine, target = FakeEngine(run_programs=False), FakeTarget()
     fake: Any = target
     assert settle(engine, fake, store, lambda _: None) == ()
-    dead = Owner("elsewhere", "boot", 1, 1, "me")
-    handed = store.update(lease, state=LeaseState.HANDED_OVER, project="mine", stack="dev", owner=dead)
+    dead = replace(this_process(), started=1)
+    handed = store.update(lease, state=LeaseState.HANDED_OVER, project="mine", stack="dev", owner=dead, plain=True)
     target.held = [LOST]
     assert settle(engine, fake, store, lambda _: None) == ()
     target.held = []
@@ -161,6 +162,29 @@ def test_settling_closes_what_plain_pulumi_destroyed_and_nothing_else(store: Lea
     assert store.list()[0] == ()
 
 
+def test_a_handed_over_lease_of_another_host_is_settled_only_once_it_is_over(store: LeaseStore, lease: Lease) -> None:
+    fake: Any = FakeTarget()
+    stranger = Owner("elsewhere", "boot", 1, 1, "me")
+    young = {"state": LeaseState.HANDED_OVER, "owner": stranger, "expires": "2999-01-01T00:00:00Z"}
+    store.update(lease, **young)
+    assert settle(FakeEngine(run_programs=False), fake, store, lambda _: None) == ()
+    store.update(lease, expires="2026-01-01T01:00:00Z")
+    assert len(settle(FakeEngine(run_programs=False), fake, store, lambda _: None)) == 1
+
+
+def test_nobody_to_tell_and_a_lease_that_is_gone_stop_no_clean_up(store: LeaseStore, lease: Lease) -> None:
+    def deaf(_: Progress) -> None:
+        raise BrokenPipeError
+
+    store.close(lease)
+    target, engine = FakeTarget(held=[LOST]), FakeEngine(run_programs=False)
+    fake: Any = target
+    receipt = tear_down(lease, engine=engine, target=fake, store=store, listener=deaf)
+    assert receipt.outcome is Outcome.CLEAN
+    assert [call.verb for call in engine.calls] == ["destroy"]
+    assert target.swept == 1
+
+
 def test_a_handed_over_lease_of_a_living_process_is_not_settled(store: LeaseStore, lease: Lease) -> None:
     store.update(lease, state=LeaseState.HANDED_OVER, project="mine", stack="dev")
     fake: Any = FakeTarget()
@@ -170,10 +194,15 @@ def test_a_handed_over_lease_of_a_living_process_is_not_settled(store: LeaseStor
 
 def test_an_environment_is_found_by_id_stack_name_or_branch(store: LeaseStore, lease: Lease) -> None:
     store.create(replace(lease, id="ebbbbbbbbbb", stack="dev", project="mine", branch="other", key="nightly"))
+    store.create(replace(lease, id="ecccccccccc", stack="x", repository="another", key="feature"))
     for name in ("ebbbbbbbbbb", "dev", "mine/dev", "nightly", "other"):
         assert find_lease(store, name).id == "ebbbbbbbbbb"
-    assert find_lease(store, None, "feature").id == lease.id
+    assert find_lease(store, None, "feature", "r").id == lease.id
+    assert find_lease(store, None, "feature", "another").id == "ecccccccccc"
     with pytest.raises(NotFoundError, match="2 match"):
-        find_lease(store, None)
+        find_lease(store, "feature")
+    for nowhere in ((None, ""), (None, "feature", "third")):
+        with pytest.raises(NotFoundError, match="there is none"):
+            find_lease(store, *nowhere)
     with pytest.raises(NotFoundError, match="'nothing'"):
         find_lease(store, "nothing")

@@ -143,6 +143,15 @@ class Repository:
             raise ToolError(f"Ran `git {arguments[0]}` on {self.root}, and it failed: {_message(done)}.")
         return done
 
+    def origin(self) -> str:
+        """The remote's URL without credentials, on which every checkout agrees; without a remote, the root's path."""
+        url = self._text("config", "--get", "remote.origin.url")
+        scheme, separator, rest = url.partition("://")
+        if not separator:
+            return url or str(self.root)
+        host, slash, path = rest.partition("/")
+        return scheme + separator + host.rpartition("@")[2] + slash + path
+
     def _text(self, *arguments: str) -> str:
         """What git prints, or nothing where it says no."""
         done = self.git(*arguments, accept=(0, 1, 128))
@@ -168,21 +177,20 @@ class Repository:
         return Commit(full, short, subject, _moment(seconds), self._branch(rev, full, variables))
 
     def _branch(self, rev: str, sha: str, environment: Mapping[str, str]) -> str:
-        """The branch that a person would name: the one asked for, the one checked out, CI's, one that contains it."""
+        """The branch that was asked for or, for the commit that is checked out, that of the checkout; else empty."""
         named = self._text("rev-parse", "--symbolic-full-name", "--verify", "--quiet", "--end-of-options", rev)
         for prefix in ("refs/heads/", "refs/remotes/origin/"):
             if named.startswith(prefix):
                 return named.removeprefix(prefix)
         if sha == self._text("rev-parse", "--verify", "--quiet", "HEAD"):
-            here = self._text("symbolic-ref", "--short", "--quiet", "HEAD")
-            told = next((environment[key] for key in _BRANCH_VARIABLES if environment.get(key)), "")
-            if here or told:
-                return here or told
-        listed = self._text(
-            "for-each-ref", "--format=%(refname)", f"--contains={sha}", "refs/heads", "refs/remotes/origin"
-        )
-        names = [re.sub("^refs/(heads|remotes/origin)/", "", line) for line in listed.splitlines()]
-        return next((name for name in names if name != "HEAD"), "")
+            return self.checked_out(environment)
+        return ""
+
+    def checked_out(self, environment: Mapping[str, str] | None = None) -> str:
+        """The branch that is checked out: git's own word, or the CI's for a detached HEAD; else empty."""
+        variables = os.environ if environment is None else environment
+        here = self._text("symbolic-ref", "--short", "--quiet", "HEAD")
+        return here or next((variables[key] for key in _BRANCH_VARIABLES if variables.get(key)), "")
 
     def default_ref(self) -> str:
         """Where production is by default: the remote's default branch, else main or master, else HEAD."""
@@ -190,7 +198,7 @@ class Repository:
         for ref in (remote, "origin/main", "origin/master", "main", "master"):
             if ref and self._text("rev-parse", "--verify", "--quiet", "--end-of-options", ref + "^{commit}"):
                 return ref
-        return "HEAD"
+        return ""
 
     def _object(self, treeish: str, path: str, *, content: bool) -> tuple[str, str, bytes] | None:
         """Id, type and content of what lies at `path`, symbolic links followed as long as they stay in the tree."""

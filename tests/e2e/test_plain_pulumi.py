@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import ROOT, Done, Project, docker, inventory, make_project
+
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.images, pytest.mark.usefixtures("same_inventory")]
+
+TOPOLOGY = """\
+name: hello
+services:
+  web:
+    image: busybox:1.35
+    command: [httpd, -f, -p, "8080", -h, /www]
+    ports: ["8080"]
+    volumes: ["./www:/www:ro"]
+"""
+
+PROGRAM = """\
+import pulumi
+from components.greeting import GREETING
+from stacks import NAME
+
+from understudy.program import main
+
+main()
+pulumi.export("greeting", f"{GREETING} from {NAME}")
+"""
+
+
+class Plain:
+    """The `pulumi` command in a shell that has evaluated `understudy env`."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        shown = project.understudy("env")
+        assert shown.code == 0, shown.text
+        exports = [shlex.split(line) for line in shown.out.splitlines()]
+        assert {words[0] for words in exports} == {"export"}
+        assert {len(words) for words in exports} == {2}
+        self.env = project.env | dict(words[1].split("=", 1) for words in exports)
+        pulumi = shutil.which("pulumi", path=self.env["PATH"])
+        assert pulumi is not None
+        self.command = pulumi
+
+    def __call__(self, *arguments: str, code: int = 0) -> Done:
+        ran = subprocess.run(
+            [self.command, *arguments, "--non-interactive"],
+            cwd=self.project.folder,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        done = Done(ran.returncode, ran.stdout, ran.stderr)
+        assert done.code == code, done.text
+        assert "warning" not in done.text.lower(), done.text
+        return done
+
+    def outputs(self) -> dict[str, Any]:
+        found = json.loads(self("stack", "output", "--json").out)
+        assert isinstance(found, dict)
+        return found
+
+    def trees(self) -> list[Path]:
+        return list((Path(self.env["XDG_STATE_HOME"]) / "understudy").glob("trees/*"))
+
+
+@contextmanager
+def removed_afterwards(project: Project) -> Iterator[None]:
+    """Whatever a test leaves behind when it fails."""
+    try:
+        yield
+    finally:
+        for lease in project.leases():
+            project.understudy("down", str(lease["id"]))
+
+
+def write_pulumi_project(folder: Path) -> None:
+    """This repository's Pulumi.yaml, with the environment of the tests in place of `.venv`."""
+    text = (ROOT / "Pulumi.yaml").read_text(encoding="utf-8")
+    assert "virtualenv: .venv\n" in text
+    assert "path: .venv/share/understudy/plugins\n" in text
+    (folder / "Pulumi.yaml").write_text(text.replace(": .venv", f": {sys.prefix}"), encoding="utf-8")
+
+
+def resources(done: Done) -> set[str]:
+    """What `pulumi` says last that it did with the resources, such as {"created"} or {"unchanged"}."""
+    counted = done.out.rpartition("\nResources:\n")[2].partition("\n\n")[0]
+    return {re.sub(r"^\W*\d+ ", "", line) for line in counted.splitlines()}
+
+
+def get(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - an address of our own relay
+        text = answer.read().decode()
+        assert isinstance(text, str)
+        return text
+
+
+def endpoint(outputs: dict[str, Any], name: str) -> str:
+    return str(outputs["endpoints"][name]["url"])
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Project:
+    """What a newcomer has cloned: this repository's Pulumi project and its example."""
+    project = make_project(tmp_path / "checkout", tmp_path / "state")
+    ignored = shutil.ignore_patterns("understudy-runs", "__pycache__", ".pytest_cache")
+    shutil.copytree(ROOT / "examples" / "shop", project.folder / "examples" / "shop", ignore=ignored)
+    shutil.copy(ROOT / "__main__.py", project.folder)
+    write_pulumi_project(project.folder)
+    project.commit("Clone the repository")
+    return project
+
+
+def test_the_readme_s_way_with_plain_pulumi(checkout: Project) -> None:
+    before = inventory()
+    pulumi = Plain(checkout)
+    with removed_afterwards(checkout):
+        pulumi("stack", "init", "my-branch")
+
+        assert resources(pulumi("preview")) == {"to create"}
+        assert checkout.leases() == []
+        assert pulumi.trees() == []
+        assert inventory() == before
+
+        assert resources(pulumi("up", "--yes")) == {"created"}
+        outputs = pulumi.outputs()
+        assert json.loads(get(endpoint(outputs, "gateway:80") + "/catalog"))["version"] == 2
+        (lease,) = checkout.leases()
+        assert (lease["id"], lease["stack"]) == (outputs["environment"], "my-branch")
+        assert lease["commit"] == checkout.git("rev-parse", "HEAD")
+        assert "understudy/my-branch" in checkout.understudy("list").out
+
+        tested = checkout.understudy("test", "my-branch")
+        assert tested.code == 0, tested.text
+        assert checkout.record()["exit_code"] == 0
+        assert "orders | " in checkout.understudy("logs", "my-branch", "orders").out
+
+        containers = running(outputs)
+        assert resources(pulumi("up", "--yes")) == {"unchanged"}
+        assert running(outputs) == containers
+        assert pulumi.outputs() == outputs
+
+        assert resources(pulumi("destroy", "--yes")) == {"deleted"}
+        assert inventory() == before
+        assert checkout.understudy("list").out == "no environments\n"
+        assert checkout.leases() == []
+        assert pulumi.trees() == []
+
+
+def running(outputs: dict[str, Any]) -> set[str]:
+    return set(docker("ps", "-q", "--filter", f"label=dev.understudy.environment={outputs['environment']}").split())
+
+
+@pytest.fixture
+def own(small: Callable[[str], Project]) -> Project:
+    """A user's Pulumi project, with packages of theirs that are called as two of ours are."""
+    project = small(TOPOLOGY)
+    written = {
+        "www/index.html": "hello from their own commit\n",
+        "components/__init__.py": "",
+        "components/greeting.py": 'GREETING = "hello"\n',
+        "stacks/__init__.py": 'NAME = "their own stacks"\n',
+        "__main__.py": PROGRAM,
+    }
+    for name, text in written.items():
+        (project.folder / name).parent.mkdir(exist_ok=True)
+        (project.folder / name).write_text(text, encoding="utf-8")
+    (project.folder / "Pulumi.yaml").write_text(
+        f"name: theirs\nruntime: {{name: python, options: {{virtualenv: {sys.prefix}}}}}\n"
+        f"plugins: {{providers: [{{name: docker, path: {sys.prefix}/share/understudy/plugins}}]}}\n",
+        encoding="utf-8",
+    )
+    project.commit("Write a program")
+    return project
+
+
+def test_in_a_project_with_packages_called_as_ours(own: Project) -> None:
+    before = inventory()
+    pulumi = Plain(own)
+    with removed_afterwards(own):
+        pulumi("stack", "init", "dev")
+        assert resources(pulumi("up", "--yes")) == {"created"}
+        outputs = pulumi.outputs()
+        assert outputs["greeting"] == "hello from their own stacks"
+        assert get(endpoint(outputs, "web:8080")) == "hello from their own commit\n"
+
+        gone = own.understudy("down", "dev")
+        assert gone.code == 0, gone.text
+        assert "CLEAN" in gone.out
+        assert inventory() == before
+        assert own.leases() == []
+        (stack,) = json.loads(pulumi("stack", "ls", "--json").out)
+        assert (stack["name"], stack["resourceCount"]) == ("dev", 0)
