@@ -8,6 +8,7 @@ and beside docker-py alone with 8 threads. It writes docs/benchmarks.md.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import platform
 import shutil
@@ -45,6 +46,16 @@ one after another. Goal: a ratio of at most 1.3.
 | through the engine | {ours} |
 | three bare processes | {bare} |
 | ratio | {ratio} |
+
+## Help
+
+`understudy --help` beside `python -c pass`, whole processes. Goal: less than 0.15 s more.
+
+| | seconds |
+|---|---|
+| `understudy --help` | {help} |
+| `python -c pass` | {nothing} |
+| more | {more} |
 
 ## Ready and gone
 
@@ -140,6 +151,19 @@ def empty_stack(rounds: int) -> tuple[list[float], list[float]]:
     return ours, bare
 
 
+def help_and_nothing(rounds: int) -> tuple[list[float], list[float]]:
+    """Seconds of `understudy --help` and of an interpreter that does nothing, a pair a round."""
+    env = dict(os.environ)
+    pairs = [
+        (
+            timed(lambda: run(str(UNDERSTUDY), "--help", cwd=ROOT, env=env)),
+            timed(lambda: run(sys.executable, "-c", "pass", cwd=ROOT, env=env)),
+        )
+        for _ in range(rounds + 1)
+    ][1:]
+    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+
+
 # 2. Ready and gone
 
 
@@ -176,12 +200,18 @@ def ready_and_gone(count: int, rounds: int, plugin: Path) -> tuple[Series, Serie
             (floor, lambda: floor_up(client, count), lambda: floor_down(client, count)),
         ]
         # fmt: on
-        for number in range(-1, rounds):
-            for series, up, down in turns:
-                ready, gone = timed(up), timed(down)
-                if number >= 0:
-                    series.ready.append(ready)
-                    series.gone.append(gone)
+        try:
+            for number in range(-1, rounds):
+                for series, up, down in turns:
+                    ready, gone = timed(up), timed(down)
+                    if number >= 0:
+                        series.ready.append(ready)
+                        series.gone.append(gone)
+        except BaseException:
+            for _, _, down in turns:  # whatever of it is there
+                with contextlib.suppress(Exception, SystemExit):
+                    down()
+            raise
     return ours, compose, floor
 
 
@@ -228,7 +258,10 @@ def ratio(ours: list[float], peer: list[float]) -> str:
     return f"{min(pairs):.2f} / {statistics.median(pairs):.2f}"
 
 
-def page(rounds: int, empty: tuple[list[float], list[float]], counts: dict[int, tuple[Series, Series, Series]]) -> str:
+Pair = tuple[list[float], list[float]]
+
+
+def page(rounds: int, empty: Pair, helped: Pair, counts: dict[int, tuple[Series, Series, Series]]) -> str:
     server = docker.from_env().version()
     lines = [
         HEAD.format(
@@ -240,6 +273,9 @@ def page(rounds: int, empty: tuple[list[float], list[float]], counts: dict[int, 
             ours=shown(empty[0]),
             bare=shown(empty[1]),
             ratio=ratio(*empty),
+            help=shown(helped[0]),
+            nothing=shown(helped[1]),
+            more=shown([a - b for a, b in zip(*helped, strict=True)]),
             image=IMAGE,
             threads=FLOOR_THREADS,
         )
@@ -266,12 +302,14 @@ def main() -> None:
         sys.exit("there is no docker CLI or no Compose plugin; `make bench` makes one")
     empty = empty_stack(chosen.rounds)
     print(f"empty stack: {shown(empty[0])} s, bare {shown(empty[1])} s, ratio {ratio(*empty)}", flush=True)
+    helped = help_and_nothing(chosen.rounds)
+    print(f"--help: {shown(helped[0])} s, nothing {shown(helped[1])} s", flush=True)
     counts = {}
     for count in chosen.counts:
         counts[count] = ready_and_gone(count, chosen.rounds, chosen.compose)
         for series in counts[count]:
             print(f"{count:3} {series.name:11} ready {shown(series.ready)} gone {shown(series.gone)}", flush=True)
-    chosen.out.write_text(page(chosen.rounds, empty, counts), encoding="utf-8")
+    chosen.out.write_text(page(chosen.rounds, empty, helped, counts), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ __all__ = ["MINIMUM", "ensure", "fingerprint"]
 MINIMUM = (3, 11)
 """The oldest Python that pyproject.toml allows."""
 
-PINS = ("requirements.txt", "requirements-dev.txt", "pyproject.toml")
+PINS = ("requirements.txt", "requirements-dev.txt", "pyproject.toml", "share/understudy/plugins/pulumi-resource-docker")
 
 
 def fingerprint(root: Path) -> str:
