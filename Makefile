@@ -15,11 +15,11 @@ demo: setup ## clone examples/shop for the current commit, test it, export, dest
 
 test: setup ## lint, types and every test
 	@$(MAKE) --no-print-directory lint
-	@$(VENV)/pytest tests
+	@$(VENV)/pytest -n auto tests
 
 quick: $(VENV)/pytest ## lint and the tests that need neither Docker nor Pulumi
 	@$(MAKE) --no-print-directory lint
-	@$(VENV)/pytest tests/unit tests/components
+	@$(VENV)/pytest -n auto tests/unit tests/components
 
 $(VENV)/pytest:
 	@$(PYTHON) scripts/setup.py

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import os
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -57,6 +60,19 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             reason = examine()
             if reason:
                 pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True)
+def daemon(request: pytest.FixtureRequest) -> Iterator[None]:
+    """One daemon for all: tests that compare its whole inventory have it alone, all others share it."""
+    if request.node.get_closest_marker("docker") is None:
+        yield
+        return
+    alone = "same_inventory" in request.fixturenames
+    lock = Path(tempfile.gettempdir()) / f"understudy-tests-{os.getuid()}.lock"
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from support import ROOT, Project, inventory, make_project
 
 
 @pytest.fixture
-def same_inventory() -> Iterator[None]:
+def same_inventory(daemon: None) -> Iterator[None]:  # noqa: ARG001 - it has the daemon alone
     """The daemon holds afterwards what it held before."""
     before = inventory()
     yield

@@ -54,24 +54,35 @@ def test_a_commit_is_cloned_tested_exported_and_gone(shop: Project) -> None:
     assert "no environments" in shop.understudy("list").out
 
 
-def test_no_secret_made_anew_is_in_the_evidence(shop: Project) -> None:
-    (shop.folder / "tests" / "test_tell.py").write_text(
-        "import os\n\ndef test_tell():\n    secret = os.environ['UNDERSTUDY_SECRET_DB_PASSWORD']\n"
+TELLING = """\
+services:
+  web:
+    image: busybox:1.35
+    command: [sh, -c, "echo $$PASSWORD; httpd -f -p 8080"]
+    environment: {{PASSWORD: "${{PASSWORD:-of-production}}"}}
+    ports: ["8080"]
+x-understudy:
+  secrets: [PASSWORD]
+  tests:
+    tell: {{command: [pytest, -q], environment: {{TELL: {told}}}}}
+"""
+
+
+def test_no_secret_made_anew_is_in_the_evidence(small: Callable[[str], Project], tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    project = small(TELLING.format(told=told))
+    (project.folder / "test_tell.py").write_text(
+        "import os\n\ndef test_tell():\n    secret = os.environ['UNDERSTUDY_SECRET_PASSWORD']\n"
         "    open(os.environ['TELL'], 'w').write(secret)\n    print(secret)\n    raise AssertionError(secret)\n"
     )
-    told = shop.root.parent / "told"
-    text = (shop.folder / "compose.yaml").read_text()
-    command = "{command: [pytest, -q], folder: tests,"
-    assert command in text
-    only = f"{{command: [pytest, -q, test_tell.py], environment: {{TELL: {told}}}, folder: tests,"
-    (shop.folder / "compose.yaml").write_text(text.replace(command, only))
-    shop.commit("Tell the secret")
-    done = shop.understudy("run")
+    project.commit("Tell the secret")
+    done = project.understudy("run")
     assert done.code == 1, done.text
     secret = told.read_bytes()
     assert len(secret) >= 20
     assert secret not in done.text.encode()
-    holders = [path for path in shop.latest().rglob("*") if path.is_file() and secret in path.read_bytes()]
+    assert "[secret]" in (project.latest() / "logs" / "web.log").read_text()
+    holders = [path for path in project.latest().rglob("*") if path.is_file() and secret in path.read_bytes()]
     assert holders == []
 
 
