@@ -118,16 +118,16 @@ def _labels(args: ServiceArgs, replica: int) -> list[docker.ContainerLabelArgs]:
     )
     if service.resources.pids is not None:  # the schema has no such property; the embedded provider reads it here
         labels[LABEL + "pids"] = str(service.resources.pids)
-    return label_args({key: fill(value, args.seed) for key, value in labels.items()})
+    return label_args(labels)
 
 
 def _networks(args: ServiceArgs) -> list[docker.ContainerNetworksAdvancedArgs] | None:
     service = args.service
-    own = (service.name,) if service.hostname is None else (service.name, service.hostname)
+    hostname = () if service.hostname is None else (service.hostname,)
     return [
         docker.ContainerNetworksAdvancedArgs(
             name=args.networks[link.network],
-            aliases=list(dict.fromkeys((service.name, *link.aliases, *own))),
+            aliases=list(dict.fromkeys((service.name, *link.aliases, *hostname))),
         )
         for link in service.networks
     ] or None

@@ -88,10 +88,10 @@ class Environment(pulumi.ComponentResource):
         self.networks = {key: self._network(network, plan) for key, network in args.clone.topology.networks.items()}
         self.volumes = {key: self._volume(volume) for key, volume in args.clone.topology.volumes.items()}
         self.mocks = {mock.name: self._mock(mock.name, plan) for mock in args.clone.mocks}
+        self.relay = self._relay(plan) if plan.routes else None  # first: it waits for no service, and is slow to start
         self.services: dict[str, Service] = {}
         for service in plan.services:
             self.services[service.name] = self._service(service, plan)
-        self.relay = self._relay(plan) if plan.routes else None
         self.endpoints = pulumi.Output.from_input({}) if self.relay is None else self.relay.endpoints
         self.register_outputs(
             {
@@ -146,6 +146,7 @@ class Environment(pulumi.ComponentResource):
         args = self._args
         if service.name not in args.images:
             raise UsageError(f"Service {service.name!r} has no image to run.", hint="Build or name one for it.")
+        calls = any(each.kind in _CALLERS for each in (service, *plan.followed(service)))
         return SERVICES.get(service.kind)(
             f"{self._name}-{slug(service.name)}",
             ServiceArgs(
@@ -162,7 +163,7 @@ class Environment(pulumi.ComponentResource):
                 binds=args.binds,
                 wait_for=[
                     *(c for other in plan.awaited(service) for c in self.services[other].containers),
-                    *(mock.container for mock in self.mocks.values() if service.kind in _CALLERS),
+                    *(mock.container for mock in self.mocks.values() if calls),
                 ],
             ),
             self._child(),
@@ -199,6 +200,6 @@ class Environment(pulumi.ComponentResource):
                 f"{self._name}-{slug(image.reference)}-image",
                 name=image.reference,
                 keep_locally=True,
-                opts=self._child(),
+                opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),  # kept: a layer of deletes less
             )
         return self._pulled[image.reference].image_id

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from understudy.errors import UsageError
 from understudy.stacks.clone import Clone, Endpoint
+from understudy.stacks.endpoints import mock_endpoint
 
 __all__ = ["FIRST_PORT", "Route", "haproxy_config", "offered", "routes"]
 
@@ -54,7 +55,7 @@ def offered(clone: Clone) -> tuple[Endpoint, ...]:
     Raises:
         UsageError: an endpoint is of no service and no mock, or a service and a mock offer the same one.
     """
-    mocks = {mock.name: Endpoint(mock.name, mock.port, "http") for mock in clone.mocks}
+    mocks = {mock.name: mock_endpoint(mock) for mock in clone.mocks}
     for endpoint in clone.endpoints:
         known = endpoint.service in clone.topology.services
         if not known and endpoint.service not in mocks:

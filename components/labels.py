@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from understudy.stacks import identity
-from understudy.stacks.identity import LABEL
+from understudy.stacks.identity import LABEL, RESERVED_LABELS
 
-__all__ = ["RESERVED", "container_labels", "inherited", "object_labels"]
-
-RESERVED = ("com.docker.compose.", LABEL)
-"""Namespaces of labels that are never copied from production: others act on them, or we do."""
+__all__ = ["container_labels", "inherited", "object_labels"]
 
 
 def inherited(labels: Mapping[str, str]) -> dict[str, str]:
     """Production's own labels without those of a reserved namespace."""
-    return {key: value for key, value in labels.items() if not key.startswith(RESERVED)}
+    return {key: value for key, value in labels.items() if not key.startswith(RESERVED_LABELS)}
 
 
 def object_labels(

@@ -12,7 +12,10 @@ from understudy.components.labels import object_labels
 from understudy.stacks import identity
 from understudy.stacks.identity import LABEL
 
-__all__ = ["Network", "NetworkArgs"]
+__all__ = ["LEAST", "Network", "NetworkArgs", "capacity"]
+
+LEAST = 32
+"""Containers that every network has room for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +26,7 @@ class NetworkArgs:
         environment: the environment that owns it.
         logical: its name in the topology.
         internal: no way out.
-        hosts: how many containers will join it; the provider sizes the subnet by it.
+        hosts: how many containers will join it; the provider sizes the subnet by its `capacity`.
         labels: production's own labels.
     """
 
@@ -32,6 +35,15 @@ class NetworkArgs:
     internal: bool
     hosts: int
     labels: Mapping[str, str] = field(default_factory=dict)
+
+
+def capacity(members: int) -> int:
+    """The containers that a network of so many members is made for: a power of two, at least LEAST.
+
+    The number is on a label, and another label replaces the network with all its containers; so it has to stay the
+    same when a service is added.
+    """
+    return max(LEAST, 1 << max(0, members - 1).bit_length())
 
 
 class Network(pulumi.ComponentResource):
@@ -47,7 +59,7 @@ class Network(pulumi.ComponentResource):
         super().__init__("understudy:index:Network", name, {}, opts)
         labels = {
             **object_labels(args.environment, args.logical, args.labels),
-            LABEL + "hosts": str(args.hosts),
+            LABEL + "hosts": str(capacity(args.hosts)),
         }
         self.network = docker.Network(
             f"{name}-network",

@@ -41,7 +41,7 @@ class Plan:
     hosts: Mapping[str, int]
 
     def awaited(self, service: Service) -> tuple[str, ...]:
-        """The services that have to be ready, or completed, before this one is created.
+        """The services that have to be ready, or completed, before this one is created, or what it follows is.
 
         Raises:
             UsageError: it waits for the completion of a service that is no job.
@@ -54,7 +54,29 @@ class Plan:
                     f"{kinds[dependency.service]} and keeps running.",
                     hint="Give that service `x-understudy: {kind: job}`, or wait for it to be healthy.",
                 )
-        return tuple(d.service for d in _present(service, kinds) if d.condition != "started")
+        found = (
+            dependency.service
+            for each in (service, *self.followed(service))
+            for dependency in _present(each, kinds)
+            if dependency.condition != "started"
+        )
+        return tuple(dict.fromkeys(found))
+
+    def followed(self, service: Service) -> tuple[Service, ...]:
+        """The services that have to be started, and no more, before this one is; theirs too.
+
+        What they await is awaited here as well. Creation of this one waits for their start while it holds one of
+        the engine's few slots; were they not yet to be created, it could keep them from one until the time is over.
+        """
+        known = {other.name: other for other in self.services}
+        found: dict[str, Service] = {}
+        waiting = [service]
+        while waiting:
+            for dependency in _present(waiting.pop(), known):
+                if dependency.condition == "started" and dependency.service not in found:
+                    found[dependency.service] = known[dependency.service]
+                    waiting.append(known[dependency.service])
+        return tuple(found.values())
 
     def after(self, service: Service) -> tuple[str, ...]:
         """The containers that have to be started before this service's are."""

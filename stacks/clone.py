@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from .topology import Topology
 
-__all__ = ["SECRET_TOKEN", "Change", "Clone", "Endpoint", "Fidelity", "Mock", "secret_token"]
+__all__ = ["SECRET_TOKEN", "Change", "Clone", "Endpoint", "Fidelity", "Mock", "recorded", "secret_token", "worst"]
 
 SECRET_TOKEN = r"\{\{understudy\.secret\.([A-Za-z_][A-Za-z0-9_]*)\}\}"  # noqa: S105 - a pattern, no secret
 """The pattern of the place that a value made anew takes; the value itself never stands in a topology."""
@@ -20,13 +20,19 @@ def secret_token(rule: str) -> str:
 
 
 class Fidelity(StrEnum):
-    """How a part of the clone stands to production."""
+    """How a part of the clone stands to production, from the nearest to the farthest."""
 
     FAITHFUL = "faithful"
     SCALED = "scaled"
     CHANGED = "changed"
     MOCKED = "mocked"
     MISSING = "missing"
+
+
+def worst(found: Iterable[Fidelity]) -> Fidelity:
+    """The one that is farthest from production; faithful, if there is none."""
+    order = tuple(Fidelity)
+    return max(found, key=order.index, default=Fidelity.FAITHFUL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +80,8 @@ class Clone:
     open_network: bool = False
     unchanged_builds: Mapping[str, str] = field(default_factory=dict)
     """Service -> production's image, where its build context is the same in production and at the commit."""
+
+
+def recorded(clone: Clone, *changes: Change) -> Clone:
+    """The clone with further differences on the record."""
+    return replace(clone, changes=clone.changes + changes)

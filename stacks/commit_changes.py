@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from .clone import Change
-from .secret_values import Literals, shown
+from .secret_values import Literals, shown, token_free, tokens
 from .topology import Dependency, External, Mount, Network, NetworkLink, Port, Service, Topology, Volume
 
 __all__ = ["as_text", "commit_changes", "port_text", "summary"]
@@ -16,6 +16,7 @@ __all__ = ["as_text", "commit_changes", "port_text", "summary"]
 _SKIPPED = frozenset(("name", "where"))
 _FREE = ("environment", "command", "entrypoint", "healthcheck", "labels", "build")
 _WITHHELD = "(withheld: holds the value of secret {})"
+_BESIDE = "(withheld: the other side holds secret {})"
 
 
 def port_text(port: Port) -> str:
@@ -117,16 +118,19 @@ def commit_changes(production: Topology, candidate: Topology, commit: str, liter
     return tuple(
         replace(
             change,
-            production=_withheld(change.path, change.production, literals),
-            clone=_withheld(change.path, change.clone, literals),
+            production=_withheld(change.path, change.production, change.clone, literals),
+            clone=_withheld(change.path, change.clone, change.production, literals),
         )
         for change in found
     )
 
 
-def _withheld(path: str, text: str | None, literals: Literals) -> str | None:
+def _withheld(path: str, text: str | None, other: str | None, literals: Literals) -> str | None:
+    """A side of a Change as it may be recorded. What stands where the other side has a secret may be its value."""
     if text is None:
         return None
+    if other is not None and token_free(text) and not token_free(other):
+        return _BESIDE.format(next(tokens(other)))
     free = any(f".{part}" in path for part in _FREE)
     rule = literals.betrayed_by(text, free_text=free)
     return _WITHHELD.format(rule) if rule else shown(text, "secret")

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from . import steps
-from .clone import Clone, Fidelity
+from . import builds, steps
+from .clone import Clone, Fidelity, worst
 from .commit_changes import commit_changes
-from .secret_values import literals_of
+from .secret_values import literals_of, refuse_literals
 from .topology import Topology, TopologyError
 
 __all__ = ["DEFAULT_PROFILE", "derive", "fidelity", "profile_named"]
@@ -20,7 +20,6 @@ DEFAULT_PROFILE: Mapping[str, object] = {"replicas": 1, "network": "closed"}
 """What `default` means where the document does not say."""
 
 Step = Callable[[Clone], Clone]
-_ORDER = (Fidelity.FAITHFUL, Fidelity.SCALED, Fidelity.CHANGED, Fidelity.MOCKED, Fidelity.MISSING)
 
 
 def profile_named(topology: Topology, name: str = "default") -> Mapping[str, object]:
@@ -53,15 +52,22 @@ def derive(
         unchanged_builds: service -> production's image, where the build context is the same as in production.
 
     Raises:
-        TopologyError: names of the clone collide, or the profile is none.
+        TopologyError: names of the clone collide, a secret stands where none can, or the profile is none.
     """
     if unknown := set(profile) - {"replicas", "network"}:
         raise TopologyError(f"a profile has no {sorted(unknown)}; allowed are replicas and network", candidate.where)
+    every = tuple(dict.fromkeys((*production.secrets, *candidate.secrets)))
     literals = literals_of(candidate, production)
-    before, after = literals.apply(production), literals.apply(candidate)
+    refuse_literals(candidate, literals)
+    before, _ = builds.shared_builds(literals.apply(replace(production, secrets=every)))
+    after, shared = builds.shared_builds(literals.apply(candidate))
+    unchanged = dict(unchanged_builds)
+    unchanged |= {name: unchanged[owner] for name, owner in shared.items() if owner in unchanged}
     order: tuple[Step, ...] = (
         lambda clone: replace(clone, changes=commit_changes(before, after, commit, literals)),
-        lambda clone: steps.images(clone, before, commit, unchanged_builds),
+        lambda clone: steps.left_out(clone, before, commit),
+        lambda clone: builds.sharing(clone, shared),
+        lambda clone: builds.images(clone, before, commit, unchanged),
         lambda clone: steps.scale(clone, profile.get("replicas")),
         steps.jobs,
         steps.secrets,
@@ -71,6 +77,7 @@ def derive(
         steps.third_parties,
         steps.volumes,
         steps.endpoints,
+        steps.once,
     )
     clone = Clone(after)
     for step in order:
@@ -91,5 +98,5 @@ def fidelity(clone: Clone) -> Mapping[str, Fidelity]:
     for name in clone.topology.services:
         path = f"services.{name}"
         own = [change.fidelity for change in clone.changes if f"{change.path}.".startswith(f"{path}.")]
-        result[name] = max([result[name], *own], key=_ORDER.index)
+        result[name] = worst([result[name], *own])
     return result

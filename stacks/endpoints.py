@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from .clone import Endpoint, Mock
 from .topology import Service, Topology, TopologyError
 
-__all__ = ["endpoints_of", "scheme_of", "variable_name"]
+__all__ = ["endpoints_of", "mock_endpoint", "scheme_of", "variable", "variable_name"]
 
 _SCHEMES: Mapping[int, str] = {
     **dict.fromkeys((80, 3000, 4000, 5000, 8000, 8001, 8008, 8080, 8081, 8088, 8888, 9000, 9090), "http"),
@@ -27,9 +27,19 @@ def scheme_of(port: int, kind: str) -> str:
     return _SCHEMES.get(port) or ("http" if kind == "gateway" else "tcp")
 
 
-def variable_name(endpoint: Endpoint) -> str:
-    """The stem of the variables that tell a suite of the endpoint: `UNDERSTUDY_<SERVICE>_<PORT>`."""
-    return f"UNDERSTUDY_{re.sub(r'[^A-Z0-9]', '_', endpoint.service.upper())}_{endpoint.port}"
+def mock_endpoint(mock: Mock) -> Endpoint:
+    """The endpoint of a mock, which speaks plain HTTP on whatever port."""
+    return Endpoint(mock.name, mock.port, "http")
+
+
+def variable(*parts: str) -> str:
+    """`UNDERSTUDY_` and the parts, upper-cased, every other character than A-Z and 0-9 as `_`."""
+    return re.sub(r"[^A-Z0-9]", "_", "_".join(("UNDERSTUDY", *parts)).upper())
+
+
+def variable_name(service: str, port: int) -> str:
+    """The stem of the variables that tell a suite of an endpoint: `UNDERSTUDY_<SERVICE>_<PORT>`."""
+    return variable(service, str(port))
 
 
 def _ports(service: Service) -> Iterable[int]:
@@ -48,7 +58,7 @@ def _found(topology: Topology, mocks: Iterable[Mock]) -> Iterator[Endpoint]:
         service = topology.services[name]
         yield Endpoint(name, port, scheme_of(port, service.kind))
     for mock in mocks:
-        yield Endpoint(mock.name, mock.port, scheme_of(mock.port, "gateway"))
+        yield mock_endpoint(mock)
 
 
 def endpoints_of(topology: Topology, mocks: Iterable[Mock]) -> tuple[Endpoint, ...]:
@@ -60,7 +70,7 @@ def endpoints_of(topology: Topology, mocks: Iterable[Mock]) -> tuple[Endpoint, .
     result = tuple(dict.fromkeys(_found(topology, mocks)))
     owners: dict[str, str] = {}
     for endpoint in result:
-        stem = variable_name(endpoint)
+        stem = variable_name(endpoint.service, endpoint.port)
         other = owners.setdefault(stem, endpoint.service)
         if other != endpoint.service:
             raise TopologyError(

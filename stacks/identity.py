@@ -14,10 +14,11 @@ from types import MappingProxyType
 from typing import Literal
 
 __all__ = [
+    "CACHE_LABEL",
     "LABEL",
     "OWNERSHIP",
+    "RESERVED_LABELS",
     "Environment",
-    "cache_label",
     "environment_id",
     "environment_key",
     "format_time",
@@ -31,10 +32,13 @@ __all__ = [
 LABEL = "dev.understudy."
 """The reserved namespace of every label that Understudy sets."""
 
+RESERVED_LABELS = ("com.docker.compose.", LABEL)
+"""Namespaces of labels that are never copied from production: others act on them, or we do."""
+
 OWNERSHIP = tuple(LABEL + key for key in ("environment", "target", "project", "not-after"))
 """The labels that an object must carry, all of them, before Understudy deletes it."""
 
-cache_label = LABEL + "cache"
+CACHE_LABEL = LABEL + "cache"
 """The label of images that Understudy built: a cache, not part of any environment."""
 
 _SAFE = re.compile(r"[^a-z0-9]+")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 
 from .clone import Change, Clone
 from .topology import Topology
@@ -61,4 +61,5 @@ def canonical_json(data: object) -> str:
 
 def fingerprint(topology: Topology) -> str:
     """SHA-256 of the topology's canonical JSON, in hex: equal for documents that mean the same."""
-    return hashlib.sha256(canonical_json(topology_data(topology)).encode()).hexdigest()
+    meant = replace(topology, left_out=())
+    return hashlib.sha256(canonical_json(topology_data(meant)).encode()).hexdigest()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from .clone import Change, Clone, Fidelity, Mock
+from .builds import build_after_all
+from .clone import Change, Clone, Fidelity, Mock, recorded, worst
 from .commit_changes import as_text, port_text
 from .endpoints import endpoints_of
-from .identity import LABEL
+from .identity import RESERVED_LABELS
 from .secret_values import shown, token_free
 from .topology import NetworkLink, Port, Restart, Service, Topology, TopologyError
 
@@ -16,10 +17,11 @@ __all__ = [
     "build_after_all",
     "endpoints",
     "host_sides",
-    "images",
     "jobs",
     "labels",
+    "left_out",
     "networks",
+    "once",
     "scale",
     "secrets",
     "third_parties",
@@ -28,11 +30,6 @@ __all__ = [
 
 _RELAY = "one relay publishes every endpoint on a port that the kernel chooses, so that clones stand side by side"
 _ENDLESS = frozenset({"always", "unless-stopped"})
-_RESERVED_LABELS = ("com.docker.compose.", LABEL)
-
-
-def _record(clone: Clone, *changes: Change) -> Clone:
-    return replace(clone, changes=clone.changes + changes)
 
 
 def _with_services(clone: Clone, change: Callable[[Service], Service]) -> Clone:
@@ -40,54 +37,16 @@ def _with_services(clone: Clone, change: Callable[[Service], Service]) -> Clone:
     return replace(clone, topology=replace(clone.topology, services=services))
 
 
-def images(clone: Clone, production: Topology, commit: str, unchanged: Mapping[str, str]) -> Clone:
-    """Say of each built service whether production's image runs or one built from the commit."""
-    reused: dict[str, str] = {}
-    changes: list[Change] = []
-    for name, service in clone.topology.services.items():
-        if service.build is None:
-            continue
-        before = production.services.get(name)
-        if name in unchanged and before is not None and before.build == service.build:
-            reused[name] = unchanged[name]
-            changes.append(
-                Change(
-                    f"services.{name}.image",
-                    unchanged[name],
-                    unchanged[name],
-                    "the build context is the same as in production, so production's image runs",
-                    Fidelity.FAITHFUL,
-                )
-            )
-            continue
-        old = None if before is None else before.image or "built from production's tree"
-        changes.append(
-            Change(
-                f"services.{name}.image",
-                old,
-                f"built from {service.build.context} at {commit[:12]}",
-                "the build context is not known to be the same as in production",
-            )
-        )
-    return _record(replace(clone, unchanged_builds=reused), *changes)
-
-
-def build_after_all(clone: Clone, unobtainable: Mapping[str, str]) -> Clone:
-    """Build the services whose production image cannot be had; `unobtainable` maps such images to the reason."""
-    lost = {f"services.{name}.image": image for name, image in clone.unchanged_builds.items() if image in unobtainable}
-    changes = tuple(
-        replace(
-            change,
-            clone="built from the same context",
-            reason=f"production's image cannot be had here ({unobtainable[lost[change.path]]})",
-            fidelity=Fidelity.CHANGED,
-        )
-        if change.path in lost and change.fidelity is Fidelity.FAITHFUL
-        else change
-        for change in clone.changes
-    )
-    kept = {name: image for name, image in clone.unchanged_builds.items() if image not in unobtainable}
-    return replace(clone, changes=changes, unchanged_builds=kept)
+def left_out(clone: Clone, production: Topology, commit: str) -> Clone:
+    """Record what the documents declare and no clone has: first the commit's, then what only production declares."""
+    changes = [Change(path, "declared", None, reason, Fidelity.MISSING) for path, reason in clone.topology.left_out]
+    here = {path for path, _ in clone.topology.left_out}
+    changes += [
+        Change(path, "declared", None, f"changed by commit {commit[:12]}; in production it {reason}", Fidelity.MISSING)
+        for path, reason in production.left_out
+        if path not in here
+    ]
+    return recorded(clone, *changes)
 
 
 def jobs(clone: Clone) -> Clone:
@@ -103,7 +62,7 @@ def jobs(clone: Clone) -> Clone:
         for name in sorted(endless)
     ]
     changed = _with_services(clone, lambda s: replace(s, restart=Restart()) if s.name in endless else s)
-    return _record(changed, *changes)
+    return recorded(changed, *changes)
 
 
 def scale(clone: Clone, most: object) -> Clone:
@@ -125,20 +84,7 @@ def scale(clone: Clone, most: object) -> Clone:
     ]
     limit = most
     scaled = _with_services(clone, lambda service: replace(service, replicas=min(service.replicas, limit)))
-    _check_names(scaled.topology)
-    return _record(scaled, *changes)
-
-
-def _check_names(topology: Topology) -> None:
-    """Replicas are called `web-2`; nothing else may have that name."""
-    for service in topology.services.values():
-        for number in range(2, service.replicas + 1):
-            name = f"{service.name}-{number}"
-            other = topology.services.get(name) or topology.externals.get(name)
-            if other:
-                raise TopologyError(
-                    f"replica {number} of {service.name!r} would have the name of {name!r}; rename one", other.where
-                )
+    return recorded(scaled, *changes)
 
 
 def secrets(clone: Clone) -> Clone:
@@ -160,7 +106,7 @@ def secrets(clone: Clone) -> Clone:
             for place, value in places.items()
             if value is not None and not token_free(value)
         ]
-    return _record(clone, *changes)
+    return recorded(clone, *changes)
 
 
 def labels(clone: Clone) -> Clone:
@@ -168,7 +114,7 @@ def labels(clone: Clone) -> Clone:
     changes: list[Change] = []
 
     def keep(labels: Mapping[str, str], path: str) -> dict[str, str]:
-        kept = {key: value for key, value in labels.items() if not key.startswith(_RESERVED_LABELS)}
+        kept = {key: value for key, value in labels.items() if not key.startswith(RESERVED_LABELS)}
         reason = "labels of this namespace say to whom an object belongs"
         changes.extend(Change(f"{path}.labels.{key}", labels[key], None, reason) for key in labels if key not in kept)
         return kept
@@ -178,17 +124,24 @@ def labels(clone: Clone) -> Clone:
     networks = {n: replace(x, labels=keep(x.labels, f"networks.{n}")) for n, x in topology.networks.items()}
     volumes = {n: replace(v, labels=keep(v.labels, f"volumes.{n}")) for n, v in topology.volumes.items()}
     changed = replace(topology, services=services, networks=networks, volumes=volumes)
-    return _record(replace(clone, topology=changed), *changes)
+    return recorded(replace(clone, topology=changed), *changes)
 
 
 def host_sides(clone: Clone) -> Clone:
     """Take away fixed host ports and container names, of which a host has only one; the names stay as aliases."""
     changes: list[Change] = []
     for name, service in clone.topology.services.items():
+        placed: dict[tuple[int, str], list[Port]] = {}
+        for port in service.ports:
+            if port.published or port.host_ip or port.protocol == "udp":
+                placed.setdefault((port.target, port.protocol), []).append(port)
         changes += [
-            Change(f"services.{name}.ports.{port.target}/{port.protocol}", port_text(port), *_relayed(service, port))
-            for port in service.ports
-            if port.published or port.host_ip or port.protocol == "udp"
+            Change(
+                f"services.{name}.ports.{target}/{protocol}",
+                ", ".join(map(port_text, ports)),
+                *_relayed(service, ports[0]),
+            )
+            for (target, protocol), ports in placed.items()
         ]
         if service.container_name:
             changes.append(
@@ -199,7 +152,7 @@ def host_sides(clone: Clone) -> Clone:
                     "a host has one container of a name; it stays an alias on the service's networks",
                 )
             )
-    return _record(_with_services(clone, _without_host_side), *changes)
+    return recorded(_with_services(clone, _without_host_side), *changes)
 
 
 def _relayed(service: Service, port: Port) -> tuple[str | None, str, Fidelity]:
@@ -225,7 +178,7 @@ def networks(clone: Clone, mode: str) -> Clone:
         change = Change(
             "profile.network", None, "open", "the profile opens the networks: the clone reaches the outside"
         )
-        return _record(replace(clone, open_network=True), change)
+        return recorded(replace(clone, open_network=True), change)
     if mode != "closed":
         raise TopologyError(f"a profile's network is open or closed, not {mode!r}", clone.topology.where)
     changes = [
@@ -234,7 +187,7 @@ def networks(clone: Clone, mode: str) -> Clone:
         if not network.internal
     ]
     closed = {n: replace(x, internal=True) for n, x in clone.topology.networks.items()}
-    return _record(replace(clone, topology=replace(clone.topology, networks=closed)), *changes)
+    return recorded(replace(clone, topology=replace(clone.topology, networks=closed)), *changes)
 
 
 def third_parties(clone: Clone) -> Clone:
@@ -253,7 +206,7 @@ def third_parties(clone: Clone) -> Clone:
             changes.append(Change(path, real, real, "the profile is open: this is the real one", Fidelity.FAITHFUL))
         else:
             changes.append(Change(path, real, None, "it has no mock and cannot be reached", Fidelity.MISSING))
-    return _record(replace(clone, mocks=tuple(mocks)), *changes)
+    return recorded(replace(clone, mocks=tuple(mocks)), *changes)
 
 
 def volumes(clone: Clone) -> Clone:
@@ -269,7 +222,7 @@ def volumes(clone: Clone) -> Clone:
         for mount in service.mounts
         if mount.kind == "volume" and mount.source is None
     ]
-    return _record(clone, *changes)
+    return recorded(clone, *changes)
 
 
 def endpoints(clone: Clone) -> Clone:
@@ -281,4 +234,22 @@ def endpoints(clone: Clone) -> Clone:
         for e in found
         if e.service in clone.topology.services and (e.service, e.port) not in published
     ]
-    return _record(replace(clone, endpoints=found), *changes)
+    return recorded(replace(clone, endpoints=found), *changes)
+
+
+def once(clone: Clone) -> Clone:
+    """Record no path twice: production's side of the first Change, the clone's of the last, and every reason."""
+    found: dict[str, list[Change]] = {}
+    for change in clone.changes:
+        found.setdefault(change.path, []).append(change)
+    changes = (
+        Change(
+            path,
+            same[0].production,
+            same[-1].clone,
+            "; ".join(dict.fromkeys(change.reason for change in same)),
+            worst(change.fidelity for change in same),
+        )
+        for path, same in found.items()
+    )
+    return replace(clone, changes=tuple(changes))

@@ -139,7 +139,9 @@ def _read(reader: Reader, inside: PurePosixPath, where: str, path: Path, project
     return _parse(data, inside, reader, project, where)
 
 
-def _parse(data: bytes, inside: PurePosixPath, reader: Reader, project: str, where: str) -> Topology:
+def _parse(
+    data: bytes, inside: PurePosixPath, reader: Reader, project: str, where: str, *, secrets: tuple[str, ...] = ()
+) -> Topology:
     try:
         return compose.read(
             data.decode("utf-8"),
@@ -147,6 +149,7 @@ def _parse(data: bytes, inside: PurePosixPath, reader: Reader, project: str, whe
             variables=compose.variables_for(os.environ, reader),
             read_file=reader,
             project=project,
+            secrets=secrets,
         )
     except UnicodeDecodeError as error:
         raise UsageError(f"Read the topology {inside} from {where}, and it is no UTF-8 text: {error}.") from error
@@ -161,7 +164,8 @@ def _production(
     if data is None:
         return candidate, (f"{inside} is not at {ref}: the commit's own topology stands for production",)
     try:
-        return _parse(data, inside, reader, candidate.name, f"production, {ref}"), ()
+        where = f"production, {ref}"
+        return _parse(data, inside, reader, candidate.name, where, secrets=candidate.secrets), ()
     except UsageError as error:
         error.hint = "Name what stands for production with --production-ref."
         raise

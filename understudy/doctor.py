@@ -121,7 +121,7 @@ def _docker() -> list[Check]:
 def _engine() -> Check:
     from docker.errors import DockerException
 
-    from understudy.targets.docker_client import client, daemon_identity
+    from understudy.targets.docker_client import client, daemon_host, daemon_identity
 
     docker = client()
     try:
@@ -129,11 +129,10 @@ def _engine() -> Check:
         info: dict[str, Any] = docker.info()
     except DockerException as error:
         raise ToolError(f"Asked the Docker daemon for its version, and it failed: {error}.") from error
-    where = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
     cgroup = f"cgroup {info.get('CgroupVersion', '?')} ({info.get('CgroupDriver', '?')})"
     detail = (
         f"Engine {version.get('Version')}, API {version.get('ApiVersion')}, {daemon_identity(docker)}, "
-        f"{cgroup}, {info.get('NCPU')} CPUs, at {where}"
+        f"{cgroup}, {info.get('NCPU')} CPUs, at {daemon_host()}"
     )
     return Check("docker", ok=True, detail=detail)
 

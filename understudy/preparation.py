@@ -21,8 +21,8 @@ from understudy.lease import Lease, LeaseState, LeaseStore
 from understudy.options import Options
 from understudy.owner import this_process
 from understudy.stacks import identity
+from understudy.stacks.builds import build_after_all
 from understudy.stacks.clone import Change, Fidelity
-from understudy.stacks.steps import build_after_all
 
 if TYPE_CHECKING:
     from docker import DockerClient

@@ -72,6 +72,7 @@ class Recorder:
             topology=lease.topology,
             commit=lease.commit,
             branch=lease.branch,
+            dirty=blueprint.dirty,
             production_ref=blueprint.production_ref,
             started=utc(now.timestamp()),
             version=__version__,

@@ -8,10 +8,18 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from understudy.stacks.clone import secret_token
-from understudy.stacks.secret_values import Literals, map_texts, names_in
-from understudy.stacks.topology import Network, Service, Topology, TopologyError, Volume, Where
+from understudy.stacks.secret_values import (
+    Literals,
+    guest_token,
+    map_texts,
+    names_in,
+    refuse_literals,
+    welcomed,
+)
+from understudy.stacks.topology import Network, NetworkLink, Service, Topology, TopologyError, Volume, Where
 
-from .compose_extension import NAME, RESERVED, read_extension, secret_names
+from .compose_extension import NAME, read_extension, secret_names
+from .compose_links import linked
 from .compose_run import labels
 from .compose_service import left_out, read_service
 from .env_file import variables_for
@@ -23,7 +31,6 @@ __all__ = ["read", "variables_for"]
 
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*", re.ASCII)
 _TOP = {
-    "version": "is obsolete and ignored",
     **dict.fromkeys(("configs", "secrets", "include", "models"), "is not supported yet and left out"),
 }
 
@@ -35,6 +42,7 @@ def read(
     variables: Mapping[str, str],
     read_file: Callable[[str], bytes | None],
     project: str | None = None,
+    secrets: tuple[str, ...] = (),
 ) -> Topology:
     """The topology that a Compose file describes.
 
@@ -46,6 +54,8 @@ def read(
         read_file: the bytes of a file named relative to the document's folder; None where there is none.
         project: the name of a project whose document has no `name` and that `COMPOSE_PROJECT_NAME` does not name;
             characters that Compose does not allow are taken out. None: that of the document's folder.
+        secrets: further names of secrets, that another version of the document declares. This one need not have
+            them, and they may stand anywhere in it: it is compared with that version, not provisioned.
 
     Raises:
         TopologyError: the document is no valid topology; with file, line, column and the path inside.
@@ -55,24 +65,49 @@ def read(
         what = "is empty" if raw.value is None else "has no mapping at its top"
         raise TopologyError(f"the document {what}; a Compose file has the key 'services'", Where(file, 1, 1))
     plain = place(_without_extensions(raw), file)
-    secrets = secret_names(plain)
+    own = secret_names(plain)
+    secrets = tuple(dict.fromkeys((*own, *secrets)))
     literals = _literals(plain, secrets, variables)
-    scrubbed = {key: literals.replace(value, key) for key, value in variables.items()}
-    scrubbed |= {name: secret_token(literals.aliases.get(name, name)) for name in secrets}
+    scrubbed = _scrubbed(variables, secrets, literals, frozenset(own))
     reading = Reading(file, _depth(file), scrubbed, read_file)
     name = _project(plain, project, reading)
     reading.variables = {**scrubbed, "COMPOSE_PROJECT_NAME": name}
     interpolator = Interpolator(reading.variables)
     root = place(_without_extensions(raw), file, interpolator)
     topology = _read_document(root, name, secrets, reading)
-    _check_secrets(topology, interpolator.named, plain)
+    _check_secrets(own, topology, interpolator.named, plain)
+    refuse_literals(replace(topology, secrets=own), literals)
     for variable, where in interpolator.unset.items():
-        reading.warn(where, f"the variable {variable} is not set; an empty text stands in its place")
+        reading.warn(
+            where,
+            f"the variable {variable} is not set; an empty text stands in its place: set it in the process's "
+            "environment, in a .env that is committed beside the document, or write ${" + variable + ":-VALUE}",
+        )
     return replace(
-        map_texts(topology, literals.replace),
+        map_texts(topology, lambda text, key: literals.replace(welcomed(text), key)),
         secret_aliases=literals.aliases,
         warnings=tuple(dict.fromkeys(reading.warnings)),
+        left_out=tuple(dict.fromkeys(reading.left_out)),
     )
+
+
+def _scrubbed(
+    variables: Mapping[str, str], secrets: tuple[str, ...], literals: Literals, own: frozenset[str]
+) -> dict[str, str]:
+    """The variables with tokens in the place of secrets; of those that are not the document's own, guests' tokens."""
+    tokens = {name: secret_token(name) if name in own else guest_token(name) for name in secrets}
+    guests = [(secret_token(name), token) for name, token in tokens.items() if name not in own]
+
+    def scrub(key: str, value: str) -> str:
+        value = literals.replace(value, key)
+        for token, guest in guests:
+            value = value.replace(token, guest)
+        return value
+
+    return {
+        **{key: scrub(key, value) for key, value in variables.items()},
+        **{name: tokens[literals.aliases.get(name, name)] for name in secrets},
+    }
 
 
 def _without_extensions(raw: Raw) -> Raw:
@@ -119,10 +154,12 @@ def _project(plain: Node, given: str | None, reading: Reading) -> str:
 def _read_document(root: Node, name: str, secrets: tuple[str, ...], reading: Reading) -> Topology:
     fields = Fields(root, reading)
     fields.take("name")
+    if version := fields.take("version"):
+        reading.warn(version.key_where, "is obsolete and ignored")
     services = _services(fields.take("services"), root, reading)
     networks = _networks(fields.take("networks"), services, reading)
     volumes = _volumes(fields.take("volumes"), services, reading)
-    extension = read_extension(fields.take("x-understudy"), services, secrets, reading)
+    extension = read_extension(fields.take("x-understudy"), services, reading)
     fields.finish(_TOP)
     hosts = dict(_host_names(services))
     for external in extension.externals.values():
@@ -137,7 +174,7 @@ def _read_document(root: Node, name: str, secrets: tuple[str, ...], reading: Rea
         networks=networks,
         volumes=volumes,
         externals=extension.externals,
-        secrets=extension.secrets,
+        secrets=secrets,
         suites=extension.suites,
         profiles=extension.profiles or {},
         endpoints=extension.endpoints,
@@ -160,16 +197,16 @@ def _services(node: Node | None, root: Node, reading: Reading) -> dict[str, Serv
     skipped = {name: reason for name, child in declared.items() if (reason := left_out(child))}
     running = {name: child for name, child in declared.items() if name not in skipped}
     for name, reason in skipped.items():
-        reading.warn(declared[name].key_where, reason)
+        reading.leave_out(declared[name].key_where, reason)
     if not running:
         raise TopologyError("no service is left: all have profiles or no replicas", root.where)
     jobs = dict(_jobs(running))
     services: dict[str, Service] = {}
     for name, child in running.items():
-        if not NAME.fullmatch(name) or name == RESERVED:
+        if not NAME.fullmatch(name):
             raise TopologyError(
                 f"{name[:60]!r} is no service's name; allowed are letters, digits, dots, dashes and underscores, "
-                f"beginning with a letter or digit, and not the reserved {RESERVED!r}",
+                "beginning with a letter or digit",
                 child.key_where,
             )
         services[name] = service = read_service(name, child, reading, job=jobs.get(name))
@@ -179,7 +216,23 @@ def _services(node: Node | None, root: Node, reading: Reading) -> dict[str, Serv
                     f"service {name!r} depends on {dependency.service!r}, which {skipped[dependency.service]}",
                     child.key_where,
                 )
-    return services
+    return _with_links(services, running)
+
+
+def _with_links(services: Mapping[str, Service], nodes: Mapping[str, Node]) -> dict[str, Service]:
+    """The services, each with the names by which others link it as aliases on the networks that both are on."""
+    result = dict(services)
+    for name, service in services.items():
+        node = mapping(nodes[name]).get("links")
+        shared = {link.network for link in service.networks}
+        for other, alias in () if node is None or node.value is None else linked(node):
+            if alias is not None and other in result:
+                links = tuple(
+                    NetworkLink(x.network, tuple(dict.fromkeys((*x.aliases, alias)))) if x.network in shared else x
+                    for x in result[other].networks
+                )
+                result[other] = replace(result[other], networks=links)
+    return result
 
 
 def _jobs(services: Mapping[str, Node]) -> Iterator[tuple[str, str]]:
@@ -235,10 +288,10 @@ def _own(what: str, keys: str) -> dict[str, str]:
     return dict.fromkeys(keys.split(), f"is left out: a clone makes a {what} of its own")
 
 
-def _check_secrets(topology: Topology, named: set[str], plain: Node) -> None:
+def _check_secrets(secrets: tuple[str, ...], topology: Topology, named: set[str], plain: Node) -> None:
     """Each declared secret has to be a variable that was interpolated, or a key of an environment."""
     keys = {key for service in topology.services.values() for key in service.environment}
-    for index, name in enumerate(topology.secrets):
+    for index, name in enumerate(secrets):
         if name not in named and name not in keys:
             extension = mapping(mapping(plain)["x-understudy"])
             where = items(extension["secrets"])[index].where

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from understudy.stacks.endpoints import scheme_of
 from understudy.stacks.topology import External, Suite, TopologyError
 
 from .compose_run import command, completed
@@ -13,13 +14,10 @@ from .nodes import Fields, Reading, choice, integer, items, mapping, number, pai
 from .values import duration, host_name
 from .yaml_text import Node
 
-__all__ = ["NAME", "RESERVED", "Extension", "read_extension", "secret_names"]
+__all__ = ["NAME", "Extension", "read_extension", "secret_names"]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 """A service's name, as Compose allows it, and an external's; a first letter or digit keeps it from being an option."""
-
-RESERVED = "relay"
-"""The name of the container that publishes the endpoints."""
 
 _RULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _ENDPOINT = re.compile(r"(?P<service>[A-Za-z0-9][A-Za-z0-9._-]*):(?P<port>[0-9]{1,5})", re.ASCII)
@@ -29,10 +27,9 @@ _HIGHEST_PORT = 65535
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """All that stands under `x-understudy`."""
+    """What stands under `x-understudy`, without the names of secrets."""
 
     externals: Mapping[str, External]
-    secrets: tuple[str, ...] = ()
     endpoints: tuple[tuple[str, int], ...] = ()
     profiles: Mapping[str, Mapping[str, object]] | None = None
     suites: tuple[Suite, ...] = ()
@@ -59,7 +56,7 @@ def secret_names(root: Node) -> tuple[str, ...]:
     return tuple(names)
 
 
-def read_extension(node: Node | None, services: Iterable[str], secrets: tuple[str, ...], reading: Reading) -> Extension:
+def read_extension(node: Node | None, services: Iterable[str], reading: Reading) -> Extension:
     """The extension at the document's top; `services` are the names that endpoints may speak of.
 
     Raises:
@@ -70,11 +67,18 @@ def read_extension(node: Node | None, services: Iterable[str], secrets: tuple[st
     fields = Fields(node, reading, allowed=_KEYS)
     names = frozenset(services)
     externals: dict[str, External] = {}
+    hosts: dict[str, str] = {}
     for name, child in fields.read("externals", mapping, {}).items():
-        externals[name] = _external(name, child, names, reading)
+        externals[name] = external = _external(name, child, names, reading)
+        if (other := hosts.setdefault(external.host, name)) != name:
+            raise TopologyError(
+                f"{name!r} and {other!r} have the same host {external.host!r}, and a name resolves to one of them: "
+                "give a host one entry",
+                child.key_where,
+            )
+    fields.take("secrets")  # read before anything was interpolated
     return Extension(
         externals,
-        secrets,
         tuple(_endpoint(item, names) for item in fields.read("endpoints", items, ())),
         {name: _profile(child, reading) for name, child in fields.read("profiles", mapping, {}).items()},
         tuple(_suite(name, child, reading) for name, child in fields.read("tests", mapping, {}).items()),
@@ -82,21 +86,23 @@ def read_extension(node: Node | None, services: Iterable[str], secrets: tuple[st
 
 
 def _external(name: str, node: Node, services: frozenset[str], reading: Reading) -> External:
-    if not NAME.fullmatch(name) or name in services or name == RESERVED:
+    if not NAME.fullmatch(name) or name in services:
         raise TopologyError(
             f"{name[:60]!r} is no name for a third party; allowed are letters, digits, dots, dashes and underscores, "
-            f"neither a service's name nor the reserved {RESERVED!r}",
+            "and not a service's name",
             node.key_where,
         )
     fields = Fields(node, reading, allowed=("host", "port", "mock"))
     host = parsed(fields.need("host"), host_name)
-    return External(
-        name,
-        host.lower(),
-        fields.read("port", _port, 80),
-        fields.read("mock", lambda given: reading.path(given, "the mock's folder"), None),
-        node.key_where,
-    )
+    port = fields.read("port", _port, 80)
+    mock = fields.read("mock", lambda given: reading.path(given, "the mock's folder"), None)
+    if mock is not None and scheme_of(port, "service") == "https":
+        raise TopologyError(
+            f"port {port} is known for HTTPS, and a mock speaks plain HTTP: leave the port at 80, and let a variable "
+            f"point the services at http://{host}:80",
+            node.key_where,
+        )
+    return External(name, host.lower(), port, mock, node.key_where)
 
 
 def _port(node: Node) -> int:

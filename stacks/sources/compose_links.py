@@ -12,13 +12,17 @@ from .nodes import Fields, Reading, choice, flag, items, mapping, pairs, parsed,
 from .values import host_name, ports
 from .yaml_text import Node
 
-__all__ = ["MAX_PORTS", "build", "exposed", "links", "mounts", "published", "tmpfs"]
+__all__ = ["MAX_PORTS", "build", "exposed", "linked", "links", "mounts", "published", "tmpfs"]
 
 MAX_PORTS = 4096
 """Ports of one service, ranges counted out."""
 
 _PROTOCOLS: Mapping[str, str] = {"tcp": "tcp", "udp": "udp"}
 _SOCKETS = ("docker.sock", "containerd.sock", "podman.sock")
+_ELSEWHERE = (
+    "; if production needs it, put the mount into an override file that only production reads, or give the service a "
+    "profile of Compose, by which a clone leaves it out"
+)
 _VOLUME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
 _NO_EFFECT = frozenset(("rw", "z", "Z", "cached", "delegated", "consistent"))
 
@@ -102,10 +106,11 @@ def exposed(node: Node) -> tuple[Port, ...]:
 
 def mounts(node: Node, reading: Reading) -> tuple[Mount, ...]:
     """`volumes` in both syntaxes."""
-    return tuple(
+    found = (
         _long_mount(item, reading) if isinstance(item.value, Mapping) else _short_mount(item, reading)
         for item in items(node)
     )
+    return tuple(mount for mount in found if mount is not None)
 
 
 def _target(given: str, node: Node) -> str:
@@ -114,12 +119,28 @@ def _target(given: str, node: Node) -> str:
     return given
 
 
-def _source(given: str, node: Node, reading: Reading) -> tuple[str, bool]:
-    """A volume's name (False) or a path in the tree (True)."""
+def _of_the_host(given: str, node: Node, reading: Reading, *, read_only: bool) -> bool:
+    """Whether the source is the host's own, and so left out; what a clone could not run without is refused."""
     if any(socket in given for socket in _SOCKETS):
         raise TopologyError(
-            f"{given!r} is the engine's socket: whoever holds it has the host, so no clone mounts it", node.where
+            f"{given!r} is the engine's socket: whoever holds it has the host, so no clone mounts it{_ELSEWHERE}",
+            node.where,
         )
+    if not given.startswith(("/", "~")):
+        return False
+    if not read_only:
+        raise TopologyError(
+            f"the mount's source is {given!r}, a path of one host; a clone takes only what the commit's tree holds: "
+            "name it relative to the document's folder, or mount it read-only (:ro), by which it is left out"
+            f"{_ELSEWHERE}",
+            node.where,
+        )
+    reading.leave_out(node.where, f"{given!r} is a path of one host; the read-only mount is left out")
+    return True
+
+
+def _source(given: str, node: Node, reading: Reading) -> tuple[str, bool]:
+    """A volume's name (False) or a path in the tree (True)."""
     if given.startswith((".", "/", "~")) or "\\" in given:
         return reading.inside(given, given, node.where, "the mount's source"), True
     if not _VOLUME.fullmatch(given):
@@ -127,22 +148,24 @@ def _source(given: str, node: Node, reading: Reading) -> tuple[str, bool]:
     return given, False
 
 
-def _short_mount(node: Node, reading: Reading) -> Mount:
+def _short_mount(node: Node, reading: Reading) -> Mount | None:
     source, mark, rest = text(node).partition(":")
     if not mark:
         return Mount("volume", _target(source, node))
-    name, is_path = _source(source, node, reading)
     target, _, mode = rest.partition(":")
+    if _of_the_host(source, node, reading, read_only="ro" in mode.split(",")):
+        return None
+    name, is_path = _source(source, node, reading)
     read_only = False
     for option in mode.split(",") if mode else ():
         if option == "ro":
             read_only = True
         elif option not in _NO_EFFECT:
-            reading.warn(node.where, f"the mount option {option!r} is not understood and left out")
+            reading.leave_out(node.where, f"the mount option {option!r} is not understood and left out")
     return Mount("bind" if is_path else "volume", _target(target, node), name, read_only)
 
 
-def _long_mount(node: Node, reading: Reading) -> Mount:
+def _long_mount(node: Node, reading: Reading) -> Mount | None:
     fields = Fields(node, reading)
     kind = choice(fields.need("type"), {"volume": "volume", "bind": "bind", "tmpfs": "tmpfs"})
     target_node = fields.need("target")
@@ -158,6 +181,8 @@ def _long_mount(node: Node, reading: Reading) -> Mount:
             raise TopologyError("'source' is missing: a bind needs one", node.where)
         return Mount("volume", target, None, read_only)
     given = text(source)
+    if _of_the_host(given, source, reading, read_only=read_only):
+        return None
     if kind == "bind" and not given.startswith((".", "/", "~")):
         given = f"./{given}"  # the long form says that it is a path
     name, is_path = _source(given, source, reading)
@@ -172,9 +197,21 @@ def tmpfs(node: Node, reading: Reading) -> tuple[Mount, ...]:
     for given in texts(node):
         path, mark, options = given.partition(":")
         if mark:
-            reading.warn(node.where, f"the options {options!r} of the tmpfs {path!r} are left out")
+            reading.leave_out(node.where, f"the options {options!r} of the tmpfs {path!r} are left out")
         result.append(Mount("tmpfs", _target(path, node)))
     return tuple(result)
+
+
+def linked(node: Node) -> tuple[tuple[str, str | None], ...]:
+    """`links`: other services, each with the name by which this one calls it, if that is another."""
+    found = []
+    for item in items(node):
+        other, mark, alias = text(item).partition(":")
+        try:
+            found.append((other, host_name(alias) if mark else None))
+        except ValueError as error:
+            raise TopologyError(str(error), item.where) from error
+    return tuple(found)
 
 
 def links(node: Node, reading: Reading) -> tuple[NetworkLink, ...]:

@@ -71,7 +71,11 @@ def _env_file(node: Node, reading: Reading) -> dict[str, str]:
     data = reading.read_file(path)
     if data is None:
         if required:
-            raise TopologyError(f"the environment file {path!r} is not there", named.where)
+            raise TopologyError(
+                f"the environment file {path!r} is not in what is cloned (git may ignore it): commit one without "
+                f"secrets, write {{path: {path}, required: false}}, or take the folder as it lies with --dirty",
+                named.where,
+            )
         return {}
     return parse_env(decode(data, path), path, reading.variables, raw=raw)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from understudy.stacks.topology import Kind, NetworkLink, Resources, Service, TopologyError
+from understudy.stacks.topology import Dependency, Kind, NetworkLink, Resources, Service, TopologyError
 
 from . import compose_links, compose_run
 from .kinds import KINDS, kind_of_image
@@ -18,14 +18,15 @@ __all__ = ["left_out", "read_service"]
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@+-]{0,511}", re.ASCII)
 _UNSUPPORTED = "is not supported yet and left out"
 _NOT_YET = """
-annotations attach blkio_config cap_add cap_drop cgroup cgroup_parent configs credential_spec cpu_count cpu_percent
+annotations attach blkio_config cap_add cap_drop cgroup cgroup_parent credential_spec cpu_count cpu_percent
 cpu_period cpu_quota cpu_rt_period cpu_rt_runtime cpu_shares cpuset develop device_cgroup_rules devices dns dns_opt
-dns_search domainname extends external_links extra_hosts gpus group_add isolation label_file links logging mac_address
+dns_search domainname external_links extra_hosts gpus group_add isolation label_file logging mac_address
 mem_reservation mem_swappiness memswap_limit models oom_kill_disable oom_score_adj platform post_start pre_stop
-provider pull_policy runtime secrets security_opt shm_size stdin_open storage_opt sysctls tty ulimits use_api_socket
-userns_mode uts volumes_from
+provider pull_policy runtime security_opt shm_size stdin_open storage_opt sysctls tty ulimits use_api_socket
+userns_mode uts
 """
 _KNOWN: Mapping[str, str] = dict.fromkeys(_NOT_YET.split(), _UNSUPPORTED)
+_REFUSED = ("extends", "volumes_from", "secrets", "configs")
 _HOSTS = {"pid": "the host's processes", "ipc": "the host's shared memory"}
 
 
@@ -60,6 +61,13 @@ def read_service(name: str, node: Node, reading: Reading, *, job: str | None) ->
     """
     fields = Fields(node, reading)
     fields.take("profiles")
+    for key in _REFUSED:
+        if (child := fields.take(key)) and child.value not in ((), {}):
+            raise TopologyError(
+                f"{key!r} is not supported yet, and without it the service cannot run as in production",
+                child.key_where,
+            )
+    linked = fields.read("links", compose_links.linked, ())
     detached = _isolation(fields, reading)
     deploy = fields.take("deploy")
     deployed = Fields(deploy, reading) if deploy else None
@@ -80,7 +88,7 @@ def read_service(name: str, node: Node, reading: Reading, *, job: str | None) ->
         mounts=mounts + temporary,
         networks=() if detached else joined or (NetworkLink("default"),),
         hostname=fields.read("hostname", lambda given: parsed(given, host_name), None),
-        depends_on=fields.read("depends_on", lambda given: compose_run.dependencies(given, reading), ()),
+        depends_on=_dependencies(fields, linked, reading),
         healthcheck=fields.read("healthcheck", lambda given: compose_run.healthcheck(given, reading), None),
         replicas=_replicas(fields, deployed, reading),
         resources=_resources(fields, deployed, reading),
@@ -103,6 +111,15 @@ def read_service(name: str, node: Node, reading: Reading, *, job: str | None) ->
     return service
 
 
+def _dependencies(
+    fields: Fields, linked: tuple[tuple[str, str | None], ...], reading: Reading
+) -> tuple[Dependency, ...]:
+    """Those of `depends_on`; what is linked has to be started too."""
+    found = fields.read("depends_on", lambda given: compose_run.dependencies(given, reading), ())
+    named = {dependency.service for dependency in found}
+    return (*found, *(Dependency(other) for other in dict.fromkeys(name for name, _ in linked) if other not in named))
+
+
 def _image(node: Node) -> str:
     given = text(node)
     if not _IMAGE.fullmatch(given):
@@ -118,7 +135,7 @@ def _isolation(fields: Fields, reading: Reading) -> bool:
         if node := fields.take(key):
             if text(node) == "host":
                 raise TopologyError(f"'{key}: host' is refused: a clone must not see {what}", node.key_where)
-            reading.warn(node.key_where, _UNSUPPORTED)
+            reading.leave_out(node.key_where, _UNSUPPORTED)
     node = fields.take("network_mode")
     if node is None:
         return False
@@ -128,7 +145,7 @@ def _isolation(fields: Fields, reading: Reading) -> bool:
     if mode.startswith(("service:", "container:")):
         raise TopologyError(f"'network_mode: {mode}' is not supported yet", node.key_where)
     if mode != "none":
-        reading.warn(node.key_where, f"{mode!r} {_UNSUPPORTED}; the service joins its networks")
+        reading.leave_out(node.key_where, f"{mode!r} {_UNSUPPORTED}; the service joins its networks")
     return mode == "none"
 
 
@@ -150,7 +167,7 @@ def _replicas(fields: Fields, deployed: Fields | None, reading: Reading) -> int:
     scale, new = fields.take("scale"), None
     if deployed:
         if (mode := deployed.take("mode")) and text(mode) != "replicated":
-            reading.warn(mode.key_where, f"{text(mode)[:60]!r} is read as replicated")
+            reading.leave_out(mode.key_where, f"{text(mode)[:60]!r} is read as replicated")
         new = deployed.take("replicas")
     found = [integer(node) for node in (new, scale) if node is not None]
     if scale and len(found) > 1 and found[0] != found[1]:

@@ -35,7 +35,7 @@ D = TypeVar("D")
 
 @dataclass(slots=True)
 class Reading:
-    """What the reading of one document carries along: its variables, its files, and the warnings it collects.
+    """What the reading of one document carries along: variables, files, warnings and what is left out.
 
     `depth` is how many folders the document lies below the root of its tree; relative paths climb no higher.
     """
@@ -45,10 +45,16 @@ class Reading:
     variables: Mapping[str, str]
     read_file: Callable[[str], bytes | None]
     warnings: list[str] = field(default_factory=list)
+    left_out: list[tuple[str, str]] = field(default_factory=list)
 
     def warn(self, where: Where, message: str) -> None:
         """Put a warning with its place on the record."""
         self.warnings.append(f"{where.file}:{where.line}: {where.path}: {message}")
+
+    def leave_out(self, where: Where, message: str) -> None:
+        """Warn of something that production has and the topology has not: a clone differs there."""
+        self.warn(where, message)
+        self.left_out.append((where.path, message))
 
     def path(self, node: Node, what: str) -> str:
         """A path relative to the document's folder, normalised.
@@ -110,7 +116,7 @@ class Fields:
         """Warn of each key that is left, with what `known` says about it; `x-` keys are nobody's business."""
         for key, node in self._nodes.items():
             if not key.startswith("x-"):
-                self._reading.warn(node.key_where, (known or {}).get(key, "is not understood and left out"))
+                self._reading.leave_out(node.key_where, (known or {}).get(key, "is not understood and left out"))
 
 
 def _kind(node: Node) -> str:

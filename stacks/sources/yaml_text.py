@@ -6,7 +6,6 @@ YAML 1.2 with the merge keys and the legacy octal numbers that Compose's own par
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +13,9 @@ from typing import Any
 
 from understudy.stacks.topology import TopologyError, Where
 
-__all__ = ["MAX_CHARACTERS", "MAX_DEPTH", "MAX_NODES", "Entry", "Node", "Raw", "Scalar", "parse", "place"]
+from .yaml_scalars import Scalar, resolve
+
+__all__ = ["MAX_CHARACTERS", "MAX_DEPTH", "MAX_NODES", "Entry", "Node", "Raw", "parse", "place"]
 
 MAX_CHARACTERS = 1 << 20
 """Characters of one document; the Compose files of public repositories stay under a tenth of it."""
@@ -25,7 +26,6 @@ MAX_NODES = 50_000
 MAX_DEPTH = 64
 """Levels of nesting."""
 
-Scalar = str | int | float | bool | None
 _TAG = "tag:yaml.org,2002:"
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "int": (int,),
@@ -33,23 +33,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "bool": (bool,),
     "null": (type(None),),
 }
-_WORDS: Mapping[str, Scalar] = {
-    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
-    **dict.fromkeys(("true", "True", "TRUE"), True),
-    **dict.fromkeys(("false", "False", "FALSE"), False),
-    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), float("inf")),
-    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
-    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
-}
-_INTEGERS = (
-    (re.compile(r"[-+]?(0|[1-9][0-9]*)"), 10),
-    (re.compile(r"[-+]?0o?[0-7]+"), 8),
-    (re.compile(r"[-+]?0x[0-9a-fA-F]+"), 16),
-    (re.compile(r"[-+]?0b[01]+"), 2),
-)
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _PLAIN_KEY = re.compile(r"[\w-][\w./-]{0,99}", re.ASCII)
-_LONGEST_INTEGER = 1 << 64  # go-yaml makes a float of what is larger
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +190,7 @@ class _Composer:
         core = tag.removeprefix(_TAG)
         if tag in {"!", _TAG + "str"} or (not tag and event.style is not None):
             return text
-        value = _resolve(text)
+        value = resolve(text)
         if not tag:
             return value
         if tag == core or core not in _TYPES:
@@ -255,18 +239,3 @@ class _Composer:
         if not all(isinstance(source.value, Mapping) for source in sources):
             raise self._error("<< merges a mapping or a list of mappings", event)
         return sources
-
-
-def _resolve(text: str) -> Scalar:
-    """The value of a plain scalar, as go-yaml v3 resolves it; dates stay text."""
-    if text in _WORDS:
-        return _WORDS[text]
-    if text[0] not in "+-.0123456789":
-        return text
-    digits = text.replace("_", "")
-    for pattern, base in _INTEGERS:
-        if pattern.fullmatch(digits) and len(digits) < 80:  # noqa: PLR2004 - 64 binary digits and their signs
-            whole = int(digits.lower().replace("o", ""), base)
-            return whole if abs(whole) < _LONGEST_INTEGER else float(whole)
-    number = float(digits) if _FLOAT.fullmatch(digits) else math.inf
-    return number if math.isfinite(number) else text

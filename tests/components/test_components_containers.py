@@ -95,7 +95,6 @@ def test_secrets_are_made_anew_and_marked(declare: Declare) -> None:
             environment={"Z": "plain", "URL": f"pg://u:{token}@db/{token}"},
             command=("serve", f"--key={secret_token('KEY')}"),
             healthcheck=HealthCheck(("CMD", "ping", token)),
-            labels={"route": f"x-{token}"},
         )
     )
     container = declare(Clone(found)).container("eabc-web")
@@ -103,7 +102,6 @@ def test_secrets_are_made_anew_and_marked(declare: Declare) -> None:
     assert container.inputs["envs"] == [f"URL=pg://u:{value}@db/{value}", "Z=plain"]
     assert container.inputs["command"] == ["serve", f"--key={identity.secret_value(b'seed', 'KEY')}"]
     assert container.inputs["healthcheck"]["tests"][2] == value
-    assert container.labels["route"] == f"x-{value}"
     wire = container.wire
     marked = (wire["envs"][0], wire["command"][1], wire["healthcheck"]["tests"][2])
     assert all("4dabf18193072939515e22adb298388d" in entry for entry in marked)

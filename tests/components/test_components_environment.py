@@ -128,7 +128,8 @@ def test_healthy_and_completed_are_edges_and_started_is_a_label(declare: Declare
     awaited = {"eabc-db", "eabc-migrate", "eabc-pay"}  # a mock is there before anybody calls it
     assert edges(recording, "eabc-api") == edges(recording, "eabc-api-2") == awaited
     assert edges(recording, "eabc-migrate") == {"eabc-db", "eabc-pay"}
-    for alone in ("eabc-web", "eabc-db", "eabc-cache", "eabc-pay", "eabc-relay"):
+    assert edges(recording, "eabc-web") == awaited  # what it follows, api, is not created before
+    for alone in ("eabc-db", "eabc-cache", "eabc-pay", "eabc-relay"):
         assert edges(recording, alone) == set()
     assert recording.container("eabc-web").label("after") == "eabc-api,eabc-api-2"
     assert recording.container("eabc-api").label("after") == ""
@@ -163,9 +164,9 @@ def test_networks_are_closed_and_only_the_relay_reaches_the_edge(declare: Declar
         "eabc-edge": False,
     }
     assert {name: n.label("hosts") for name, n in networks.items()} == {
-        "eabc-back": "8",
-        "eabc-front": "3",
-        "eabc-edge": "1",
+        "eabc-back": "32",
+        "eabc-front": "32",
+        "eabc-edge": "32",
     }
     assert networks["eabc-back"].labels["team"] == "x"
     assert "com.docker.compose.network" not in networks["eabc-back"].labels
@@ -175,15 +176,42 @@ def test_networks_are_closed_and_only_the_relay_reaches_the_edge(declare: Declar
     assert [name for name, networks in joined.items() if "eabc-edge" in networks] == ["eabc-relay"]
 
 
-def test_hosts_counts_the_members_that_really_join(declare: Declare) -> None:
-    recording = declare(shop())
+def test_every_network_has_room_for_the_members_that_really_join(declare: Declare) -> None:
+    found = shop()
+    many = replace(found.topology.services["api"], replicas=40)
+    services = {**found.topology.services, "api": many}
+    recording = declare(replace(found, topology=replace(found.topology, services=services)))
     for network in recording.of("Network"):
         members = [
             c
             for c in recording.of("Container")
             if network.inputs["name"] in [n["name"] for n in c.inputs["networksAdvanced"]]
         ]
-        assert network.label("hosts") == str(len(members))
+        assert int(network.label("hosts")) == (64 if network.inputs["name"] == "eabc-back" else 32) >= len(members)
+
+
+@pytest.mark.parametrize(("members", "room"), [(0, 32), (1, 32), (32, 32), (33, 64), (64, 64), (65, 128)])
+def test_a_network_is_made_for_more_than_its_members(members: int, room: int) -> None:
+    from understudy.components.network import capacity
+
+    assert capacity(members) == room
+
+
+def test_what_follows_a_service_awaits_what_that_awaits(declare: Declare) -> None:
+    found = topology(
+        service("edge", kind="gateway", depends_on=(Dependency("web"),)),
+        service("web", kind="gateway", depends_on=(Dependency("api"), Dependency("cache", "healthy"))),
+        service("api", depends_on=(Dependency("db", "healthy"), Dependency("migrate", "completed"))),
+        service("migrate", kind="job"),
+        service("db", kind="database"),
+        service("cache", kind="cache"),
+    )
+    clone = replace(shop(), topology=found, endpoints=())
+    recording = declare(clone)
+    assert edges(recording, "eabc-api") == {"eabc-db", "eabc-migrate", "eabc-pay"}
+    assert edges(recording, "eabc-web") == {"eabc-cache", "eabc-db", "eabc-migrate", "eabc-pay"}
+    assert edges(recording, "eabc-edge") == {"eabc-cache", "eabc-db", "eabc-migrate", "eabc-pay"}
+    assert recording.container("eabc-edge").label("after") == "eabc-web"
 
 
 def test_an_open_profile_opens_what_production_has_open(declare: Declare) -> None:

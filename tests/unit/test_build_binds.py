@@ -50,6 +50,21 @@ def test_what_did_not_change_keeps_its_path_and_what_changed_moves(repository: P
     assert after[1].place.read_text() == "changed\n"
 
 
+def test_two_sources_of_one_content_share_no_folder(repository: Path, tmp_path: Path) -> None:
+    (repository / "shop" / "a").mkdir()
+    (repository / "shop" / "b").mkdir()
+    for name in ("a", "b"):
+        (repository / "shop" / name / "file").write_text("the same\n")
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "two folders")
+    folder = tmp_path / "environment"
+    first, second, again = find_binds(["a", "b", "./a"], take(repository, folder), "shop", folder)
+    place_binds([first, second])
+    (first.place / "written").write_text("by a container")
+    assert not (second.place / "written").exists()
+    assert again.place == first.place
+
+
 def test_what_a_container_wrote_stays_while_the_content_is_the_same(repository: Path, tmp_path: Path) -> None:
     folder = tmp_path / "environment"
     (bind,) = find_binds(["db"], take(repository, folder), "shop", folder)

@@ -7,7 +7,7 @@ import pytest
 from understudy.stacks.clone import secret_token
 from understudy.stacks.serial import canonical_json, topology_data
 from understudy.stacks.sources.compose import read
-from understudy.stacks.topology import External, Suite, Topology, TopologyError
+from understudy.stacks.topology import External, NetworkLink, Suite, Topology, TopologyError
 
 WEB = "services:\n  web: {image: x, environment: {A: '${SECRET:-}'}}\n"
 
@@ -35,7 +35,6 @@ def extended(extension: str, before: str = WEB) -> Topology:
         ("services: {web: {}}", "neither an image nor a build"),
         ("services: {'a b': {image: x}}", "is no service's name"),
         ("services: {'-a': {image: x}}", "is no service's name"),
-        ("services: {relay: {image: x}}", "reserved 'relay'"),
         ("name: Shop!\nservices: {web: {image: x}}", "is no project's name"),
         ("services: {web: {image: x, profiles: [debug]}}", "no service is left"),
         ("services: {web: {image: x, scale: 0}}", "no service is left"),
@@ -161,7 +160,8 @@ tests:
         ("externals: {pay: {host: a, mock: ../up}}", "leaves the commit's tree"),
         ("externals: {pay: {host: a, mocks: m}}", "allowed are host, port, mock"),
         ("externals: {web: {host: a}}", "no name for a third party"),
-        ("externals: {relay: {host: a}}", "no name for a third party"),
+        ("externals: {a: {host: pay.example}, b: {host: PAY.example, port: 81}}", "have the same host 'pay.example'"),
+        ("externals: {pay: {host: a, port: 443, mock: m}}", "a mock speaks plain HTTP: leave the port at 80"),
         ("externals: {pay: {host: WEB}}", "is the name of service 'web'"),
         ("endpoints: [web]", "allowed is SERVICE:PORT"),
         ("endpoints: ['web:0']", "allowed is SERVICE:PORT"),
@@ -221,6 +221,47 @@ def test_a_secret_stands_only_where_it_can_be_made_anew(place: str) -> None:
     image = "" if place.startswith("image") else "image: x, "
     with pytest.raises(TopologyError, match="the secret S is interpolated here"):
         load(f"services: {{web: {{{image}{place}}}}}\nx-understudy: {{secrets: [S]}}", S="hunter22")
+
+
+@pytest.mark.parametrize("place", ["labels: {a: was-hunter22}", "build: {context: ., args: {A: hunter22}}"])
+def test_a_literal_secret_is_refused_where_it_cannot_be_made_anew(place: str) -> None:
+    text = f"services:\n  web: {{image: x, environment: {{P: $S}}, {place}}}\nx-understudy: {{secrets: [S]}}"
+    with pytest.raises(TopologyError, match="holds the value of secret S") as caught:
+        load(text, S="hunter22")
+    assert caught.value.where.line == 2
+
+
+def test_another_versions_secrets_are_secrets_here_too_wherever_they_stand() -> None:
+    text = """
+services:
+  web:
+    image: x
+    environment: {P: $S, ALIKE: $OTHER}
+    labels: {a: $S}
+"""
+    found = read(text, "c.yaml", variables={"S": "hunter22", "OTHER": "hunter22"}, read_file={}.get, secrets=("S", "T"))
+    assert found.services["web"].environment == {"P": secret_token("S"), "ALIKE": secret_token("S")}
+    assert found.secrets == ("S", "T")
+    assert "hunter22" not in canonical_json(topology_data(found))
+
+
+def test_links_are_aliases_and_dependencies() -> None:
+    found = load("""
+services:
+  web: {image: x, networks: [a], links: ["db:database", cache]}
+  db: {image: x, networks: [a, b]}
+  cache: {image: x, networks: [a]}
+networks: {a: , b: }
+""")
+    assert found.services["db"].networks == (NetworkLink("a", ("database",)), NetworkLink("b"))
+    assert found.services["cache"].networks == (NetworkLink("a"),)
+    assert [d.service for d in found.services["web"].depends_on] == ["db", "cache"]
+    with pytest.raises(TopologyError, match="'gone', which is not a service"):
+        load("services: {web: {image: x, links: [gone]}}")
+
+
+def test_a_service_may_be_called_like_the_relay() -> None:
+    assert list(load("services: {relay: {image: x}}").services) == ["relay"]
 
 
 def test_secrets_of_one_value_stay_equal() -> None:

@@ -175,7 +175,12 @@ def test_dependencies_in_both_forms(form: str, dependencies: tuple[Dependency, .
         ("build: {context: ., privileged: true}", "privileged build is refused", 4),
         ("volumes: ['/var/run/docker.sock:/var/run/docker.sock']", "engine's socket", 4),
         ("volumes:\n  - {type: bind, source: /run/docker.sock, target: /s}", "engine's socket", 5),
-        ("volumes: ['/etc:/etc:ro']", "path of one host", 4),
+        ("volumes: ['/etc:/etc']", "mount it read-only (:ro)", 4),
+        ("volumes: [{type: bind, source: /etc, target: /x}]", "profile of Compose", 4),
+        ("extends: {service: other}", "'extends' is not supported yet, and without it", 4),
+        ("volumes_from: [other]", "'volumes_from' is not supported yet, and without it", 4),
+        ("secrets: [key]", "'secrets' is not supported yet, and without it", 4),
+        ("configs: [key]", "'configs' is not supported yet, and without it", 4),
         ("volumes: ['${HOME}/x:/x']", "path of one host", 4),
         ("volumes: ['~/x:/x']", "path of one host", 4),
         ("volumes: ['C:\\x:/x']", "no absolute path in the container", 4),
@@ -194,7 +199,7 @@ def test_dependencies_in_both_forms(form: str, dependencies: tuple[Dependency, .
         ("build: ../../x", "leaves the commit's tree", 4),
         ("build: {context: ., dockerfile: ../../../Dockerfile}", "leaves the commit's tree", 4),
         ("build: {dockerfile_inline: FROM x}", "inline Dockerfile", 4),
-        ("env_file: gone.env", "'gone.env' is not there", 4),
+        ("env_file: gone.env", "'gone.env' is not in what is cloned (git may ignore it)", 4),
         ("env_file: /etc/passwd", "path of one host", 4),
         ("env_file: ../../x.env", "leaves the commit's tree", 4),
         ("environment: text", "here stands a text; allowed is a mapping", 4),
@@ -277,6 +282,27 @@ def test_nothing_is_dropped_in_silence(body: str, message: str) -> None:
     found = topology(body, "volumes: {data: }\n" if "data:" in body else "")
     assert any(message in warning for warning in found.warnings), found.warnings
     assert len(found.warnings) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ("cap_add: [ALL]", "services.web.cap_add"),
+        ("deploy: {mode: global}", "services.web.deploy.mode"),
+        ("tmpfs: '/run:size=64m'", "services.web.tmpfs"),
+        ("volumes: ['/etc/localtime:/etc/localtime:ro']", "services.web.volumes[0]"),
+        ("volumes: ['~/x:/x:ro,z']", "services.web.volumes[0]"),
+        ("volumes: [{type: bind, source: /etc/ssl, target: /x, read_only: true}]", "services.web.volumes[0].source"),
+        ("environment: {V: 1.10}", None),
+        ("user: $GONE", None),
+    ],
+)
+def test_what_a_clone_lacks_is_told_from_what_is_only_warned_about(body: str, path: str | None) -> None:
+    found = topology(body)
+    assert len(found.warnings) == 1
+    assert [place for place, _ in found.left_out] == ([path] if path else [])
+    assert all(message in found.warnings[0] for _, message in found.left_out)
+    assert found.services["web"].mounts == (Mount("tmpfs", "/run"),) * ("tmpfs" in body)
 
 
 def test_extension_keys_are_nobodys_business() -> None:

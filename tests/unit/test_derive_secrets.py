@@ -8,7 +8,7 @@ from understudy.stacks.clone import Clone, secret_token
 from understudy.stacks.derive import derive
 from understudy.stacks.serial import canonical_json, clone_data
 from understudy.stacks.sources.compose import read
-from understudy.stacks.topology import Topology
+from understudy.stacks.topology import Topology, TopologyError
 
 TOKEN = secret_token("DB_PASSWORD")
 
@@ -120,6 +120,44 @@ def test_a_short_secret_is_withheld_from_the_record() -> None:
     found = clone(before, before.replace("OTHER: q1", "OTHER: 'x q1'"))
     (other,) = [c for c in found.changes if c.path == "services.db.environment.OTHER"]
     assert other.clone == "(withheld: holds the value of secret DB_PASSWORD)"
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_secret_that_the_commit_declares_first_leaks_no_value_of_production(known: bool) -> None:  # noqa: FBT001 - a case
+    text = "services: {db: {image: 'postgres:15', environment: {URL: 'pg://u:${DB_PASSWORD}@db'}}}\n"
+    given = {"DB_PASSWORD": "hunter22"}
+    candidate = load(text + "x-understudy: {secrets: [DB_PASSWORD]}", **given)
+    secrets = candidate.secrets if known else ()
+    production = read(text, "c.yaml", variables=given, read_file={}.get, secrets=secrets)
+    found = derive(production, candidate, commit="c" * 40, profile={}, unchanged_builds={})
+    assert "hunter22" not in canonical_json(clone_data(found))
+    (change,) = [c for c in found.changes if c.path == "services.db.environment.URL"]
+    assert change.clone == "pg://u:(made anew DB_PASSWORD)@db"
+    withheld = "(withheld: the other side holds secret DB_PASSWORD)"
+    assert change.production == ("pg://u:(secret DB_PASSWORD)@db" if known else withheld)
+
+
+def test_a_literal_is_replaced_as_it_stands_in_a_url() -> None:
+    text = """
+services:
+  db: {image: x, environment: {DB_PASSWORD: 'p@ss w/d+1'}}
+  app:
+    image: x
+    environment: {A: 'pg://u:p%40ss%20w/d%2B1@db', B: 'pg://u:p%40ss%20w%2Fd%2B1@db', C: 'a=p%40ss+w%2Fd%2B1'}
+x-understudy: {secrets: [DB_PASSWORD]}
+"""
+    assert clone(text).topology.services["app"].environment == {
+        "A": f"pg://u:{TOKEN}@db",
+        "B": f"pg://u:{TOKEN}@db",
+        "C": f"a={TOKEN}",
+    }
+
+
+@pytest.mark.parametrize("place", ["labels: {note: was hunter22}", "build: {context: ., args: {A: hunter22}}"])
+def test_a_literal_is_refused_where_none_can_be_made_anew(place: str) -> None:
+    text = TEXT.replace("LITERAL", "hunter22").replace("    image: x\n", f"    image: x\n    {place}\n")
+    with pytest.raises(TopologyError, match="holds the value of secret DB_PASSWORD"):
+        clone(text)
 
 
 def test_two_secrets_of_one_literal_stay_equal() -> None:

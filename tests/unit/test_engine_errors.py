@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import threading
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from understudy.engine import errors
+from understudy.engine.commands import interrupted
 from understudy.engine.errors import RULES, EngineError, classify
-from understudy.engine.event_log import Record
-from understudy.engine.events import Diagnostic, Op, ResourceFailed
+from understudy.engine.event_log import EventLog, Record
+from understudy.engine.events import Diagnostic, EngineEvent, Op, ResourceFailed
 from understudy.engine.verbs import outcome
-from understudy.errors import ProvisionError
+from understudy.errors import ProvisionError, UsageError
 
 LOCKED = """\
 error: the stack is currently locked by 1 lock(s). Either wait for the other process(es) to end or delete the lock \
@@ -25,6 +30,7 @@ SAID: list[tuple[str, type[EngineError]]] = [
         "no resource plugin 'pulumi-resource-docker' found in the workspace or on your $PATH",
         errors.PluginMissingError,
     ),
+    ('could not find latest version for provider nosuch: Get "https://x": no such host', errors.PluginMissingError),
     ("docker (resource) plugin [docker] did not begin responding to RPC connections", errors.PluginMissingError),
     (
         "error: getting stack configuration: get stack secrets manager: incorrect passphrase",
@@ -60,6 +66,7 @@ SAID: list[tuple[str, type[EngineError]]] = [
     ("error: unknown flag: --event-log", errors.CliUnsupportedError),
     ('error: unknown command "quatsch" for "pulumi"', errors.CliUnsupportedError),
     ("python inline source runtime error: boom\nTraceback (most recent call last):\n ...", errors.ProgramError),
+    ("The program failed:\nTraceback (most recent call last):\n ...", errors.ProgramError),
     ("update canceled", errors.InterruptedOperationError),
     ("panic: runtime error: index out of range\n\ngoroutine 1 [running]:\n", errors.EngineCrashedError),
 ]
@@ -71,7 +78,7 @@ def test_the_table_maps_what_the_cli_says(text: str, kind: type[EngineError]) ->
     assert type(error) is kind
     assert "`pulumi up`" in str(error)
     assert "organization/p/s" in str(error)
-    assert error.exit_code == 3
+    assert error.exit_code == (130 if kind is errors.InterruptedOperationError else 3)
 
 
 def test_every_rule_has_a_message_in_this_test() -> None:
@@ -132,6 +139,35 @@ def test_a_failed_resource_is_named_before_its_consequences() -> None:
     assert isinstance(error, errors.ResourceFailedError)
     assert (error.urn, error.reason) == (URN, "it died: exit 1")
     assert "docker:index/container:Container 'db' failed: it died: exit 1" in str(error)
+
+
+def test_what_fails_after_our_stop_was_cancelled_and_is_no_failure(tmp_path: Path) -> None:
+    def failing(urn: str) -> dict[str, Any]:
+        metadata = {"op": "create", "urn": urn, "type": "docker:index/container:Container"}
+        return {"resOpFailedEvent": {"metadata": metadata}}
+
+    stopped = interrupted("pulumi up", "st")
+    for failed_before, kind in ((False, errors.InterruptedOperationError), (True, errors.ResourceFailedError)):
+        seen: list[EngineEvent] = []
+        stop = threading.Event()
+        log = EventLog(tmp_path / "none", seen.append, stop)
+        if failed_before:
+            log.take_event(failing(URN))
+        stop.set()
+        log.take_event(failing(URN + "2"))
+        assert len(seen) == 1 + failed_before
+        assert type(outcome(stopped, log.record, RuntimeError("cancelled"))) is kind
+
+
+def test_our_own_error_in_a_program_is_shown_as_its_message() -> None:
+    cause = UsageError("The topology is missing.", hint="Name one with -f.")
+    wrapped = RuntimeError("wrapped")
+    wrapped.__cause__ = cause
+    failure = classify("The topology is missing.", verb="pulumi up", stack="st")
+    for raised in (cause, wrapped):
+        error = outcome(failure, _record(), raised)
+        assert isinstance(error, errors.ProgramError)
+        assert str(error) == str(cause)
 
 
 def test_a_resource_that_was_refused_is_named_though_no_step_failed() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from understudy.engine.login import current_backend
 from understudy.engine.settings import EngineSettings, file_backend, state_folder
 from understudy.errors import UnderstudyError, UsageError
 
@@ -126,3 +127,23 @@ def test_the_folder_of_a_file_backend_is_decoded() -> None:
     assert file_backend("file:///a%20b/c?no_tmp_dir=true") == Path("/a b/c")
     assert file_backend("file://~/state") == Path(os.path.expanduser("~/state"))  # noqa: PTH111 - the other way to say it
     assert file_backend("https://example.invalid") is None
+
+
+def test_relative_places_are_those_of_the_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for backend, whole in (
+        ("file://./state", f"file://{tmp_path}/state"),
+        ("file://state?no_tmp_dir=true", f"file://{tmp_path}/state?no_tmp_dir=true"),
+        ("file://../a%20b", f"file://{tmp_path.parent}/a%20b"),
+        ("file:///else/where?x=1", "file:///else/where?x=1"),
+        ("s3://bucket?region=x", "s3://bucket?region=x"),
+    ):
+        given = {"PULUMI_BACKEND_URL": backend, "PULUMI_CONFIG_PASSPHRASE_FILE": "secret"}
+        settings = EngineSettings.from_environment(CLI, given)
+        assert settings.backend == whole
+        assert settings.passphrase_file == tmp_path / "secret"
+
+
+def test_a_projects_backend_is_beside_the_project(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: x\nbackend: {url: 'file://./state'}\n")
+    assert current_backend({"PULUMI_HOME": str(tmp_path)}, tmp_path) == f"file://{tmp_path}/state"

@@ -33,6 +33,22 @@ def test_each_ownership_label_is_needed(table: Table, missing: str) -> None:
     assert f"lacks {missing}:" in found["labels"]
 
 
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {"envs": "PASSWORD=4711"},
+        {"envs": [4711]},
+        {"uploads": [{"file": "/x", "content": 4711}]},
+        {"uploads": [{"file": "/x", "contentBase64": 4711}]},
+        {"uploads": [{"file": "/x", "contentBase64": "4711!"}]},
+    ],
+)
+def test_what_may_be_a_secret_is_not_repeated(inputs: dict[str, Any]) -> None:
+    found = failures(CONTAINER, {**GOOD, **inputs})
+    assert len(found) == 1
+    assert "4711" not in "".join(found.values())
+
+
 def test_an_image_needs_none() -> None:
     assert not failures(IMAGE, {"name": "busybox"})
 

@@ -6,16 +6,18 @@ import io
 import ipaddress
 import tarfile
 import threading
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from understudy.errors import UsageError
+from understudy.errors import ProvisionError, UsageError
 from understudy.provider.container_facts import drifted, outputs
 from understudy.provider.container_spec import body, seconds, uploads_tar
 from understudy.provider.container_update import changes
 from understudy.provider.instance import Board, Instance, Instances
+from understudy.provider.room import Call, CancelledError, Room
 from understudy.provider.settings import ProviderSettings
 from understudy.provider.subnets import choose, prefix_for, routed
 
@@ -78,6 +80,38 @@ def test_settings_come_from_the_environment() -> None:
 def test_a_bad_setting_is_named_with_what_is_allowed(name: str, value: str) -> None:
     with pytest.raises(UsageError, match="allowed"):
         ProviderSettings.from_environment({name: value})
+
+
+def test_there_are_threads_for_all_calls_of_ten_stacks_at_once() -> None:
+    assert ProviderSettings().threads > 10 * 64
+
+
+def test_pulls_take_no_place_among_the_operations() -> None:
+    room, stop = Room(ProviderSettings(concurrency=1)), threading.Event()
+    with room.slot(stop), room.pulling(stop):
+        stop.set()
+        with pytest.raises(CancelledError), room.slot(stop):
+            pass
+
+
+def test_a_known_identity_is_not_asked_for_until_something_is_removed() -> None:
+    asked: list[int] = []
+
+    class Daemon:
+        def info(self) -> dict[str, str]:
+            asked.append(1)
+            return {"ID": "NEW"}
+
+    daemon: Any = Daemon()
+    room = Room(ProviderSettings(), daemon, "docker:OLD")
+    call = Call(room, Instance("x"), "urn", threading.Event())
+    state = {"name": "web", "labels": [{"label": "dev.understudy.target", "value": "docker:OLD"}]}
+    call.refuse_foreign_target(state, "creating")
+    assert not asked
+    for _ in range(2):
+        with pytest.raises(ProvisionError, match="docker:NEW"):
+            call.refuse_foreign_target(state, "removing", afresh=True)
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize(("text", "expected"), [("10s", 10), ("1m30s", 90), ("500ms", 0.5), ("1.5h", 5400), ("0s", 0)])

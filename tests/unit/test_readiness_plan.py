@@ -109,6 +109,29 @@ def test_exposed_ports_are_waited_for_as_long_as_nothing_answers() -> None:
     assert plan.next() is Step.PORTS
 
 
+def test_a_port_that_closed_again_is_waited_for_again() -> None:
+    plan = Plan(ReadySpec(declared=(1, 2)))
+    plan.saw_ports(frozenset({1}), 0)
+    assert not plan.completes(frozenset(), 1)
+    assert plan.completes(frozenset({2}), 1)
+    plan.recheck(frozenset())
+    plan.saw_ports(frozenset({2}), 1)
+    assert (plan.next(), plan.pending) == (Step.PORTS, (1,))
+    plan.recheck(frozenset({2}))
+    plan.saw_ports(frozenset({1}), 2)
+    assert plan.next() is Step.DONE
+
+
+def test_giving_up_silent_ports_completes_too() -> None:
+    plan = Plan(ReadySpec(exposed=(1, 2)))
+    plan.saw_ports(frozenset({1}), 0)
+    assert not plan.completes(frozenset(), 4.9)
+    assert plan.completes(frozenset(), 5)
+    plan.recheck(frozenset())
+    plan.saw_ports(frozenset(), 5)
+    assert plan.next() is Step.PORTS, "the only port that showed that it works is closed"
+
+
 def test_a_restart_forgets_everything() -> None:
     plan = Plan(ReadySpec(declared=(1,), check=CHECK))
     plan.saw_ports(frozenset({1}), 0)

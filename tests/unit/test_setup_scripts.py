@@ -65,6 +65,27 @@ def test_a_command_that_fails_is_one_sentence(command: tuple[str, ...], told: st
     assert "\n" not in str(caught.value)
 
 
+def test_a_command_that_takes_too_long_ends_with_what_it_started(folders: Path) -> None:
+    script = f"sleep 60 & echo $! > {folders}/part; mv {folders}/part {folders}/pid; wait"
+    with pytest.raises(machine.Problem, match="took longer"):
+        machine.run(("sh", "-c", script), limit=1)
+    stat = Path(f"/proc/{int((folders / 'pid').read_text())}/stat")
+    assert not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def test_an_image_of_half_a_file_system_gets_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    debian_root, done = load("debian_root"), []
+    pipe, sink = debian_root._pipe, ("sh", "-c", "cat > /dev/null; echo sha256:1")
+    monkeypatch.setattr(debian_root, "run", lambda command, limit: done.append(command))  # noqa: ARG005 - as run is called
+    monkeypatch.setattr(debian_root, "_pipe", lambda *_: pipe(("sh", "-c", "echo half; exit 2"), sink))
+    with pytest.raises(machine.Problem, match="2 and 0"):
+        debian_root._import(Path("/root-of-debian"), "debian:x", {})
+    assert done == [("docker", "rmi", "--", "sha256:1")]
+    monkeypatch.setattr(debian_root, "_pipe", lambda *_: pipe(("echo", "whole"), sink))
+    debian_root._import(Path("/root-of-debian"), "debian:x", {})
+    assert done[1:] == [("docker", "tag", "--", "sha256:1", "debian:x")]
+
+
 def test_every_image_of_the_manifest_has_a_recipe_and_comes_after_its_base() -> None:
     seen: list[str] = []
     for image in images.read_manifest():
@@ -213,6 +234,8 @@ def checkout(folder: Path, pins: str = "") -> Path:
     folder.mkdir()
     (folder / "requirements.txt").write_text(pins, encoding="utf-8")
     (folder / "requirements-dev.txt").write_text("-r requirements.txt\n", encoding="utf-8")
+    (folder / "share" / "understudy" / "plugins").mkdir(parents=True)
+    (folder / "share" / "understudy" / "plugins" / "pulumi-resource-docker").write_text("#!/bin/sh\n", encoding="utf-8")
     (folder / "pyproject.toml").write_text("", encoding="utf-8")
     return folder
 

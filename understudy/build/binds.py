@@ -1,4 +1,4 @@
-"""Binds: what services mount from the commit, at paths named by their content, so that only changes move."""
+"""Binds: what services mount from the commit, at paths named by source and content, so that only changes move."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ def find_binds(sources: Iterable[str], tree: CommitTree, project: str, folder: P
         sources: paths relative to the project's folder.
         tree: the commit's files.
         project: the project's folder, relative to the repository's root.
-        folder: of the environment; the contents lie in `binds/<git object id>/<name>` below it.
+        folder: of the environment; the contents lie in `binds/<git object id>-<hash of the path>/<name>` below it:
+            two sources share no folder, which a container may write to.
 
     Raises:
         UsageError: a source leaves the repository, or Docker cannot bind it.
@@ -51,9 +52,9 @@ def _find(source: str, tree: CommitTree, project: str, folder: Path) -> Bind:
     origin = tree.path(inside)
     identity = tree.repository.object_id(tree.treeish, inside)
     if origin is None or identity is None:
-        origin = None
-        identity = "absent-" + hashlib.sha256(inside.encode()).hexdigest()
-    place = folder / "binds" / identity[:24] / (PurePosixPath(inside).name or "root")
+        origin, identity = None, "absent"
+    path = hashlib.sha256(inside.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    place = folder / "binds" / f"{identity[:24]}-{path}" / (PurePosixPath(inside).name or "root")
     if ":" in str(place):  # Docker's API separates the parts of a bind by it
         raise UsageError(f"Read the bind {source!r}, and Docker binds no path with a colon.", hint="Rename it.")
     return Bind(source, origin, place)

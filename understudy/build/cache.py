@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from understudy.errors import InterruptedRunError, ToolError, UnderstudyError
-from understudy.stacks.identity import LABEL, cache_label
+from understudy.stacks.identity import CACHE_LABEL, LABEL
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -62,7 +62,7 @@ class ImageCache:
         from docker.errors import DockerException
 
         try:
-            filters = {"label": [f"{KEY_LABEL}={key}", f"{cache_label}=image"]}
+            filters = {"label": [f"{KEY_LABEL}={key}", f"{CACHE_LABEL}=image"]}
             found = self._client.api.images(filters=filters)
             for image in found:
                 if tag in _tags(image):
@@ -126,7 +126,7 @@ class ImageCache:
         from docker.errors import DockerException
 
         try:
-            images = self._client.api.images(filters={"label": [KEY_LABEL, f"{cache_label}=image"]})
+            images = self._client.api.images(filters={"label": [KEY_LABEL, f"{CACHE_LABEL}=image"]})
             used = {container["ImageID"] for container in self._client.api.containers(all=True)}
         except (DockerException, OSError) as error:
             raise ToolError(f"Listed images and containers to prune the cache, and it failed: {error}.") from error

@@ -17,7 +17,7 @@ from understudy.build.keys import BuildPlan, Origin, build_plans
 from understudy.build.tree import CommitTree
 from understudy.errors import InterruptedRunError, ProvisionError, ToolError
 from understudy.progress import Phase, Progress, ProgressListener, State, silent
-from understudy.stacks.identity import cache_label
+from understudy.stacks.identity import CACHE_LABEL
 from understudy.stacks.topology import Topology
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ class ImageBuilder:
             )
         with self._finding:
             builder = self._builder = self._builder or Builder.find()
-        labels = {cache_label: "image", KEY_LABEL: plan.key}
+        labels = {CACHE_LABEL: "image", KEY_LABEL: plan.key}
         command = builder.command(context, dockerfile, plan.build, plan.tag, labels)
         log = self._logs / f"{plan.service.replace('/', '_')}.log"
         builder.run(plan.service, command, log, (self._stop, failed), WITHIN)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from understudy.report.codec import RecordError
 from understudy.report.moments import Moment, utc
-from understudy.report.record import (
-    SCHEMA,
+from understudy.report.record import SCHEMA, RunRecord
+from understudy.report.records import (
     CaseRecord,
     CauseRecord,
     ChangeRecord,
@@ -16,7 +16,6 @@ from understudy.report.record import (
     MockRecord,
     PhaseRecord,
     ReceiptRecord,
-    RunRecord,
     SectionRecord,
     SuiteRecord,
 )

@@ -8,240 +8,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from understudy.errors import UnderstudyError
 from understudy.report.codec import RecordError, decode, encode, schema_of
-from understudy.report.moments import Moment, utc
+from understudy.report.moments import Moment
+from understudy.report.records import (
+    CaseRecord,
+    CauseRecord,
+    ChangeRecord,
+    ContainerRecord,
+    EndpointRecord,
+    ImageRecord,
+    MockRecord,
+    PhaseRecord,
+    ReceiptRecord,
+    SuiteRecord,
+)
 from understudy.report.verdict import exit_code
 from understudy.stacks.clone import Change
-from understudy.suites.contract import EndpointAddress
-from understudy.suites.results import BAD, Case, Outcome, SuiteResult, SuitesResult, SuiteStatus
-from understudy.targets.interface import ContainerFacts, Receipt
+from understudy.suites.results import BAD, SuitesResult
 
-__all__ = [
-    "SCHEMA",
-    "CaseRecord",
-    "CauseRecord",
-    "ChangeRecord",
-    "ContainerRecord",
-    "EndpointRecord",
-    "ImageRecord",
-    "LeftoverRecord",
-    "MockRecord",
-    "PhaseRecord",
-    "ReceiptRecord",
-    "RunRecord",
-    "SectionRecord",
-    "SuiteRecord",
-]
+__all__ = ["SCHEMA", "RunRecord"]
 
 SCHEMA: Literal[1] = 1
 """The version of the record; it rises when a field changes its meaning or goes."""
-
-
-@dataclass(frozen=True, slots=True)
-class PhaseRecord:
-    """One phase of the run; `offset` is seconds from the run's start by the monotonic clock, as is `seconds`."""
-
-    name: str
-    started: Moment
-    offset: float
-    seconds: float
-    ok: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class EndpointRecord:
-    """Where tests reached a port of a service."""
-
-    service: str
-    port: int
-    host: str
-    host_port: int
-    scheme: str
-    url: str
-
-    @classmethod
-    def of(cls, address: EndpointAddress) -> EndpointRecord:
-        """The record of an address."""
-        a = address
-        return cls(a.service, a.port, a.host, a.host_port, a.scheme, a.url)
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeRecord:
-    """One difference from production: where, both values (null: absent), and why."""
-
-    path: str
-    production: str | None
-    clone: str | None
-    reason: str
-    fidelity: str
-
-    @classmethod
-    def of(cls, change: Change) -> ChangeRecord:
-        """The record of a change."""
-        return cls(change.path, change.production, change.clone, change.reason, change.fidelity.value)
-
-
-@dataclass(frozen=True, slots=True)
-class ImageRecord:
-    """The image of a service: its reference or id, and where it came from (built, reused, production, found)."""
-
-    service: str
-    reference: str
-    origin: str
-    seconds: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SectionRecord:
-    """Output that was captured during a failed test."""
-
-    title: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class CaseRecord:
-    """One test. `message` is why it failed, was skipped, did not run or did not end; `started` null: it never did."""
-
-    id: str
-    outcome: Outcome
-    seconds: float
-    started: Moment | None
-    worker: str
-    message: str
-    detail: str
-    sections: tuple[SectionRecord, ...]
-    file: str
-    line: int | None
-
-    @classmethod
-    def of(cls, case: Case) -> CaseRecord:
-        """The record of a case."""
-        return cls(
-            id=case.id,
-            outcome=case.outcome,
-            seconds=case.seconds,
-            started=None if case.started is None else utc(case.started),
-            worker=case.worker,
-            message=case.message,
-            detail=case.detail,
-            sections=tuple(SectionRecord(title, text) for title, text in case.sections),
-            file=case.file,
-            line=case.line,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class SuiteRecord:
-    """One suite: what ran, how it ended and why, its counts by outcome (all named; they add up) and its tests."""
-
-    name: str
-    status: SuiteStatus
-    reason: str
-    command: tuple[str, ...]
-    exit_code: int | None
-    started: Moment
-    seconds: float
-    workers: int
-    counts: Mapping[str, int]
-    tests: tuple[CaseRecord, ...]
-    notices: tuple[str, ...]
-    files: tuple[str, ...]
-
-    @classmethod
-    def of(cls, suite: SuiteResult) -> SuiteRecord:
-        """The record of a suite's result."""
-        return cls(
-            name=suite.name,
-            status=suite.status,
-            reason=suite.reason,
-            command=suite.command,
-            exit_code=suite.exit_code,
-            started=utc(suite.started),
-            seconds=suite.seconds,
-            workers=suite.workers,
-            counts=suite.counts(),
-            tests=tuple(CaseRecord.of(case) for case in suite.cases),
-            notices=suite.notices,
-            files=suite.files,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class ContainerRecord:
-    """State, health and resource facts of one container, without its environment variables."""
-
-    name: str
-    service: str
-    facts: Mapping[str, object]
-
-    @classmethod
-    def of(cls, facts: ContainerFacts) -> ContainerRecord:
-        """The record of a target's facts."""
-        return cls(facts.name, facts.service, dict(facts.facts))
-
-
-@dataclass(frozen=True, slots=True)
-class MockRecord:
-    """A stand-in for a third party: how often it was asked, and how often it had no answer (null: not known)."""
-
-    name: str
-    host: str
-    port: int
-    requests: int | None = None
-    unmatched: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LeftoverRecord:
-    """An object that was still there at the second look."""
-
-    kind: str
-    id: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReceiptRecord:
-    """The proof after destroy: what a second look by label found, on which target, when, and how much it saw."""
-
-    environment: str
-    target: str
-    outcome: str
-    taken_at: Moment
-    leftovers: tuple[LeftoverRecord, ...]
-    reason: str
-    looked: Mapping[str, int]
-
-    @classmethod
-    def of(cls, receipt: Receipt) -> ReceiptRecord:
-        """The record of a receipt."""
-        return cls(
-            environment=receipt.environment,
-            target=receipt.target,
-            outcome=receipt.outcome.value,
-            taken_at=Moment(receipt.taken_at),
-            leftovers=tuple(LeftoverRecord(each.kind, each.id, each.name) for each in receipt.leftovers),
-            reason=receipt.reason,
-            looked=dict(receipt.looked),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class CauseRecord:
-    """One thing that went wrong: its exit code, its kind (the error's class), in which phase, and in words."""
-
-    code: int
-    kind: str
-    phase: str
-    message: str
-
-    @classmethod
-    def of(cls, error: UnderstudyError, phase: str) -> CauseRecord:
-        """The record of an error."""
-        return cls(error.exit_code, type(error).__name__, phase, str(error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +48,7 @@ class RunRecord:
     topology: str
     commit: str
     branch: str
+    dirty: bool = field(default=False, kw_only=True)
     production_ref: str
     started: Moment
     version: str = ""

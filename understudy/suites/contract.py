@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from understudy.errors import UsageError
+from understudy.stacks.endpoints import variable, variable_name
 
 __all__ = [
     "HOST_VARIABLES",
@@ -16,7 +16,6 @@ __all__ = [
     "EndpointAddress",
     "check_names",
     "host_environment",
-    "variable",
 ]
 
 HOST_VARIABLES = frozenset(
@@ -86,7 +85,7 @@ class Contract:
         check_names(((e.service, e.port) for e in self.endpoints), self.secrets)
         values = {"UNDERSTUDY_ENVIRONMENT": self.environment, "UNDERSTUDY_CONTRACT": document}
         for endpoint in self.endpoints:
-            stem = _endpoint_stem(endpoint.service, endpoint.port)
+            stem = variable_name(endpoint.service, endpoint.port)
             values[f"{stem}_HOST"] = endpoint.host
             values[f"{stem}_PORT"] = str(endpoint.host_port)
             values[f"{stem}_URL"] = endpoint.url
@@ -113,15 +112,6 @@ class Contract:
         }
 
 
-def variable(*parts: str) -> str:
-    """`UNDERSTUDY_` and the parts, upper-cased, every other character than A-Z and 0-9 as `_`."""
-    return re.sub(r"[^A-Z0-9]", "_", "_".join(("UNDERSTUDY", *parts)).upper())
-
-
-def _endpoint_stem(service: str, port: int) -> str:
-    return variable(service, str(port))
-
-
 def check_names(endpoints: Iterable[tuple[str, int]], rules: Iterable[str]) -> None:
     """Hold that every endpoint (service, port) and every secret's rule has variable names of its own.
 
@@ -130,7 +120,7 @@ def check_names(endpoints: Iterable[tuple[str, int]], rules: Iterable[str]) -> N
     """
     taken = dict.fromkeys(("UNDERSTUDY_ENVIRONMENT", "UNDERSTUDY_CONTRACT"), "the contract itself")
     wanted = [
-        (f"{_endpoint_stem(service, port)}_{part}", f"endpoint {service}:{port}")
+        (f"{variable_name(service, port)}_{part}", f"endpoint {service}:{port}")
         for service, port in endpoints
         for part in ("HOST", "PORT", "URL")
     ]

@@ -1,4 +1,4 @@
-"""One suite's processes: a session of their own, output into a file, and an end after which none of them is left."""
+"""One suite's processes: a session and a mark of their own, output into a file, an end after which none is left."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["GRACE", "PATIENCE", "SuiteProcess"]
+__all__ = ["GRACE", "MARK", "PATIENCE", "SuiteProcess"]
 
 GRACE = 1.0
 """Seconds between SIGTERM and SIGKILL: with it, all are gone 2 s after a failure at the latest."""
@@ -18,12 +18,18 @@ GRACE = 1.0
 PATIENCE = 10.0
 """Seconds after SIGKILL when waiting ends: only a process that hangs in the kernel is left then."""
 
+MARK = "UNDERSTUDY_RESULTS"
+"""The variable whose value no other suite's processes have: whoever inherited it belongs to the suite."""
+
 _GONE = frozenset("ZX")
 """The states of proc(5) in which a process runs no more."""
 
 
 class SuiteProcess:
-    """The command of a suite and everything that it starts in its session, daemonised or not."""
+    """The command of a suite and everything that it starts, daemonised or not: its session, and who has its mark.
+
+    A process that leaves the session and clears its environment is not known as the suite's any more.
+    """
 
     def __init__(self, command: Sequence[str], *, folder: Path, environment: Mapping[str, str], log: Path) -> None:
         """Start it.
@@ -42,6 +48,7 @@ class SuiteProcess:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        self._mark = f"{MARK}={environment[MARK]}".encode() if environment.get(MARK) else b""
         self.started = time.time()
         self._kill_at: float | None = None
 
@@ -67,8 +74,8 @@ class SuiteProcess:
             self._signal(signal.SIGTERM)
 
     def gone(self) -> bool:
-        """Whether no process of the session runs any more; past the grace it also sends SIGKILL to those that do."""
-        if self.exit_code is not None and not _members(self.pid):
+        """Whether no process of the suite runs any more; past the grace it also sends SIGKILL to those that do."""
+        if self.exit_code is not None and not _members(self.pid) and not self._strays():
             return True
         if self._kill_at is not None and time.monotonic() >= self._kill_at:
             self._signal(signal.SIGKILL)
@@ -78,10 +85,14 @@ class SuiteProcess:
         """The processes that SIGKILL did not end within `PATIENCE`; empty before that."""
         if self._kill_at is None or time.monotonic() < self._kill_at + PATIENCE:
             return ()
-        return tuple(sorted(_members(self.pid)))
+        return tuple(sorted({*_members(self.pid), *self._strays()}))
+
+    def _strays(self) -> set[int]:
+        """The processes that left the session (setsid(2)) and still have the mark; never this process itself."""
+        return _marked(self._mark) - _members(self.pid).keys() - {os.getpid()} if self._mark else set()
 
     def _signal(self, number: signal.Signals) -> None:
-        """To the group, and to members of the session that made a group of their own.
+        """To the group, to members of the session that made a group of their own, and to each stray alone.
 
         A group or session id is not given to a new process while a member lives (setsid(2)), so after the
         command's end only groups that `_members` saw are addressed.
@@ -92,6 +103,22 @@ class SuiteProcess:
         for group in groups:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, number)
+        for stray in self._strays():  # its group and session may hold processes that are none of the suite's
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(stray, number)
+
+
+def _marked(mark: bytes) -> set[int]:
+    """The processes of this user that were started with a variable, from proc(5)."""
+    found: set[int] = set()
+    with contextlib.suppress(OSError), os.scandir("/proc") as entries:
+        for entry in entries:
+            if not entry.name.isdigit():
+                continue
+            with contextlib.suppress(OSError):  # it is gone, or another user's
+                if entry.stat().st_uid == os.getuid() and mark in Path(entry.path, "environ").read_bytes().split(b"\0"):
+                    found.add(int(entry.name))
+    return found
 
 
 def _members(session: int) -> dict[int, int]:

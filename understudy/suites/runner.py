@@ -17,7 +17,7 @@ from understudy.stacks.topology import Suite
 from understudy.suites.contract import Contract
 from understudy.suites.interpreter import PreparedSuite, check_suites
 from understudy.suites.junit import render_junit
-from understudy.suites.results import SuiteResult, SuitesResult, SuiteStatus
+from understudy.suites.results import SuitesResult, SuiteStatus
 from understudy.suites.running import Private, RunningSuite
 from understudy.suites.verdict import Cause
 
@@ -53,7 +53,7 @@ def run_suites(
         workers: processes for all suites together; None: each suite's own number, or the processors shared out.
         fail_fast: the first failure anywhere stops everything.
         stop: when set, everything is stopped and the suites' status is `interrupted`.
-        listener: told of starts, failures, counts and ends.
+        listener: told of starts, failures, counts and ends; an error that it raises is named in `failures`.
         redactor: takes secrets out of all that is written; default: the contract's secrets.
         origin: the user's own project folder, for interpreters; default `project`.
         tree: the commit's tree, which no suite may leave; default `project`.
@@ -68,8 +68,11 @@ def run_suites(
         placed = Private.create(Path(private), contract)
         running = [RunningSuite(each, folder, counts[each.suite.name], cleaner) for each in prepared]
         stage = _Stage(running, stop=stop, listener=listener, fail_fast=fail_fast)
-        stage.run(placed)
-    return stage.result(folder)
+        try:
+            stage.run(placed)
+        finally:
+            result = stage.result(folder)  # the evidence is written also when the stage is given up
+    return result
 
 
 def share_workers(prepared: Sequence[PreparedSuite], workers: int | None) -> dict[str, int]:
@@ -97,9 +100,14 @@ class _Stage:
     stopped_by: str = ""
     stopped_since: float = 0.0
     _said: float = 0.0
+    _unheard: str = ""
 
     def say(self, state: State, subject: str, detail: str = "", seconds: float | None = None) -> None:
-        self.listener(Progress(Phase.TEST, state, subject, detail, seconds))
+        """Tell the listener; one that raises is no reason to lose a result, and is named among the failures."""
+        try:
+            self.listener(Progress(Phase.TEST, state, subject, detail, seconds))
+        except Exception as error:  # noqa: BLE001 - whatever a listener does, the stage goes on
+            self._unheard = self._unheard or f"progress could not be shown: {type(error).__name__}: {error}"
 
     def run(self, private: Private) -> None:
         try:
@@ -163,9 +171,9 @@ class _Stage:
     def result(self, folder: Path) -> SuitesResult:
         results, notices = [], []
         for suite in self.suites:
-            result, problem = _result(suite)
+            result, problems = suite.write(suite.result())
             results.append(result)
-            notices += problem
+            notices += problems
             done = result.status is SuiteStatus.PASSED
             counts = ", ".join(f"{number} {name}" for name, number in result.counts().items() if number)
             detail = counts if done else f"{result.reason} ({counts})"
@@ -174,6 +182,7 @@ class _Stage:
             write_file(folder / "junit.xml", render_junit(results))
         except OSError as error:
             notices.append(f"junit.xml could not be written: {error}")
+        notices += [self._unheard] if self._unheard else []
         return SuitesResult(
             suites=tuple(results),
             started=self.started,
@@ -183,12 +192,3 @@ class _Stage:
             files=("junit.xml",) if (folder / "junit.xml").is_file() else (),
             failures=tuple(notices),
         )
-
-
-def _result(suite: RunningSuite) -> tuple[SuiteResult, list[str]]:
-    """A suite's result; evidence that cannot be written is named and takes nothing of the verdict away."""
-    result = suite.result()
-    try:
-        return suite.write(result), []
-    except OSError as error:
-        return result, [f"evidence of suite {suite.name} could not be written: {error}"]

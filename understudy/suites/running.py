@@ -230,17 +230,33 @@ class RunningSuite:
             notices=tuple(map(say, self.notices)),
         )
 
-    def write(self, result: SuiteResult) -> SuiteResult:
-        """Take the secrets out of the suite's files, write its JUnit XML, and name them all.
+    def write(self, result: SuiteResult) -> tuple[SuiteResult, list[str]]:
+        """Take the secrets out of the suite's files, in folders too, write its JUnit XML, and name them all.
 
-        Raises:
-            OSError: a file cannot be read or written.
+        The second value is what could not be done; it takes nothing of the verdict away. A file from which the
+        secrets could not be taken is not named among the suite's.
         """
-        for path in sorted(self.folder.iterdir()):
-            self.redactor.file(path)
-        write_file(self.folder / "junit.xml", render_junit([result]))
-        names = sorted(path.relative_to(self.base).as_posix() for path in self.folder.iterdir() if path.is_file())
-        return replace(result, files=tuple(names))
+        problems: list[str] = []
+        names: list[str] = []
+
+        def note(error: OSError) -> None:
+            problems.append(f"evidence of suite {self.name} could not be written: {error}")
+
+        for parent, _, files in os.walk(self.folder, onerror=note):
+            for path in (Path(parent, file) for file in files):
+                try:
+                    self.redactor.file(path)
+                    if path.is_file():
+                        names.append(path.relative_to(self.base).as_posix())
+                except OSError as error:
+                    note(error)
+        junit = self.folder / "junit.xml"
+        try:
+            write_file(junit, render_junit([result]))
+            names.append(junit.relative_to(self.base).as_posix())
+        except OSError as error:
+            note(error)
+        return replace(result, files=tuple(sorted(set(names)))), problems
 
     def _log_tail(self) -> str:
         """The end of the log. More is read than kept, so that no secret is cut in two before it is known."""

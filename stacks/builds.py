@@ -1,0 +1,104 @@
+"""The steps of a derivation that say which image each service runs: production's, or one built from the commit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from .clone import Change, Clone, Fidelity, recorded
+from .topology import Topology
+
+__all__ = ["build_after_all", "images", "shared_builds", "sharing"]
+
+
+def shared_builds(topology: Topology) -> tuple[Topology, Mapping[str, str]]:
+    """The topology with a build for each service that only names the image that another one builds, as in Compose.
+
+    The second value is that service -> the one whose build it shares.
+    """
+    owners: dict[str, str] = {}
+    for service in topology.services.values():
+        if service.image and service.build is not None:
+            owners.setdefault(_tagged(service.image), service.name)
+    shared = {
+        name: owners[_tagged(service.image)]
+        for name, service in topology.services.items()
+        if service.build is None and service.image and _tagged(service.image) in owners
+    }
+    services = {
+        name: replace(service, build=topology.services[shared[name]].build) if name in shared else service
+        for name, service in topology.services.items()
+    }
+    return replace(topology, services=services), shared
+
+
+def _tagged(image: str) -> str:
+    """A reference with the tag that Docker assumes: `myapp` is `myapp:latest`."""
+    return image if ":" in image.rpartition("/")[2] else f"{image}:latest"
+
+
+def sharing(clone: Clone, shared: Mapping[str, str]) -> Clone:
+    """Record which services run the image that another service builds; production does the same."""
+    changes = [
+        Change(
+            f"services.{name}.build",
+            f"that of {owner}",
+            f"that of {owner}",
+            f"service {owner!r} builds the image that this one names, so one build serves both",
+            Fidelity.FAITHFUL,
+        )
+        for name, owner in shared.items()
+    ]
+    return recorded(clone, *changes)
+
+
+def images(clone: Clone, production: Topology, commit: str, unchanged: Mapping[str, str]) -> Clone:
+    """Say of each built service whether production's image runs or one built from the commit."""
+    reused: dict[str, str] = {}
+    changes: list[Change] = []
+    for name, service in clone.topology.services.items():
+        if service.build is None:
+            continue
+        before = production.services.get(name)
+        if name in unchanged and before is not None and before.build == service.build:
+            reused[name] = unchanged[name]
+            changes.append(
+                Change(
+                    f"services.{name}.image",
+                    unchanged[name],
+                    unchanged[name],
+                    "the build context is the same as in production, so production's image runs",
+                    Fidelity.FAITHFUL,
+                )
+            )
+            continue
+        old = None if before is None else before.image or "built from production's tree"
+        changes.append(
+            Change(
+                f"services.{name}.image",
+                old,
+                f"built from {service.build.context} at {commit[:12]}",
+                "the build context is not known to be the same as in production",
+            )
+        )
+    renamed = {f"services.{name}.image" for name in reused}  # the reference is no matter where production's image runs
+    kept = tuple(change for change in clone.changes if change.path not in renamed)
+    return recorded(replace(clone, changes=kept, unchanged_builds=reused), *changes)
+
+
+def build_after_all(clone: Clone, unobtainable: Mapping[str, str]) -> Clone:
+    """Build the services whose production image cannot be had; `unobtainable` maps such images to the reason."""
+    lost = {f"services.{name}.image": image for name, image in clone.unchanged_builds.items() if image in unobtainable}
+    changes = tuple(
+        replace(
+            change,
+            clone="built from the same context",
+            reason=f"production's image cannot be had here ({unobtainable[lost[change.path]]})",
+            fidelity=Fidelity.CHANGED,
+        )
+        if change.path in lost and change.fidelity is Fidelity.FAITHFUL
+        else change
+        for change in clone.changes
+    )
+    kept = {name: image for name, image in clone.unchanged_builds.items() if image not in unobtainable}
+    return replace(clone, changes=changes, unchanged_builds=kept)
