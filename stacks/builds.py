@@ -60,7 +60,13 @@ def images(clone: Clone, production: Topology, commit: str, unchanged: Mapping[s
         if service.build is None:
             continue
         before = production.services.get(name)
-        if name in unchanged and before is not None and before.build == service.build:
+        same = name in unchanged and before is not None and before.build == service.build
+        if same and not unchanged[name]:
+            tree = "built from production's tree"
+            reason = "the build context is the same as in production"
+            changes.append(Change(f"services.{name}.image", tree, tree, reason, Fidelity.FAITHFUL))
+            continue
+        if same:
             reused[name] = unchanged[name]
             changes.append(
                 Change(

@@ -49,7 +49,8 @@ def derive(
         candidate: the topology at the commit.
         commit: its id.
         profile: `replicas` (the most of any service; absent: production's number), `network` (closed or open).
-        unchanged_builds: service -> production's image, where the build context is the same as in production.
+        unchanged_builds: service -> production's image (`""`: it names none), where the build context is the same as
+            in production.
 
     Raises:
         TopologyError: names of the clone collide, a secret stands where none can, or the profile is none.

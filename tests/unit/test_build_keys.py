@@ -139,5 +139,5 @@ def test_production_s_image_runs_where_the_build_is_the_same(shop: Shop) -> None
     assert unchanged_builds(production, first, candidate, same) == {"web": "registry.example/web:1"}
     assert unchanged_builds(production, first, candidate, changed) == {}
     assert unchanged_builds(production, first, topology(replace(WEB, target="x")), same) == {}
-    assert unchanged_builds(candidate, first, candidate, same) == {}
+    assert unchanged_builds(candidate, first, candidate, same) == {"web": ""}
     assert unchanged_builds(topology(Build("nope"), "x"), first, topology(Build("nope")), same) == {}

@@ -380,3 +380,10 @@ def test_a_production_image_that_cannot_be_had_is_built_after_all_on_the_record(
     assert "no registry answers" in change.reason
     assert change.fidelity is Fidelity.CHANGED
     assert at(built, "services.b.image") == at(clone, "services.b.image")
+
+
+def test_a_build_of_the_same_context_is_faithful_without_an_image_of_production() -> None:
+    clone = clone_of("services: {a: {build: ./a}, b: {build: ./b}}\n" + QUIET, a="")
+    assert clone.unchanged_builds == {}
+    assert one(clone, "services.a.image")[2] is Fidelity.FAITHFUL
+    assert one(clone, "services.b.image")[2] is Fidelity.CHANGED

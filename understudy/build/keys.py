@@ -105,14 +105,14 @@ def _component(name: str) -> str:
 def unchanged_builds(
     production: Topology, production_origin: Origin, candidate: Topology, origin: Origin
 ) -> Mapping[str, str]:
-    """Service -> production's image, where production names one and would build the same at both commits.
+    """Service -> production's image (`""`: it names none), where the same would be built at both commits.
 
     A service that has only a build has no image of production to run; one whose build differs has to be built.
     """
     unchanged: dict[str, str] = {}
     for name, service in production.services.items():
         other = candidate.services.get(name)
-        if not service.image or service.build is None or other is None or other.build is None:
+        if service.build is None or other is None or other.build is None:
             continue
         try:
             before = _key(service, service.build, production_origin, "")
@@ -120,5 +120,5 @@ def unchanged_builds(
         except ProvisionError:
             continue  # what is missing in production is no ground to run its image; the build names what is missing
         if before == after:
-            unchanged[name] = service.image
+            unchanged[name] = service.image or ""
     return unchanged
