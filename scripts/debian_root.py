@@ -85,18 +85,27 @@ def _trim(root: Path) -> None:
 def _import(root: Path, tag: str, labels: Mapping[str, str]) -> None:
     changes = [f"ENV PATH={SEARCH_PATH}", 'CMD ["bash"]', *(f"LABEL {name}={value}" for name, value in labels.items())]
     flags = [part for change in changes for part in ("-c", change)]
-    _pipe(("tar", "-C", str(root), "--numeric-owner", "-c", "."), ("docker", "import", *flags, "-", tag))
+    made, problem = _pipe(("tar", "-C", str(root), "--numeric-owner", "-c", "."), ("docker", "import", *flags, "-"))
+    if problem:  # half of a root file system must not get the name
+        if made:
+            run(("docker", "rmi", "--", made), limit=60)
+        raise Problem(problem)
+    run(("docker", "tag", "--", made, tag), limit=60)
 
 
-def _pipe(first: Sequence[str], second: Sequence[str]) -> None:
+def _pipe(first: Sequence[str], second: Sequence[str]) -> tuple[str, str]:
+    """What the second says of what the first gives it, and what went wrong with either; "": nothing."""
     with (
         subprocess.Popen(first, stdout=subprocess.PIPE) as source,
-        subprocess.Popen(second, stdin=source.stdout, stdout=subprocess.DEVNULL) as sink,
+        subprocess.Popen(second, stdin=source.stdout, stdout=subprocess.PIPE, text=True) as sink,
     ):
         if source.stdout is not None:
             source.stdout.close()  # so that the first one ends when the second does
+        said, _ = sink.communicate()
     if source.returncode or sink.returncode:
-        raise Problem(f"`{first[0]} | {' '.join(second[:2])}` failed with {source.returncode} and {sink.returncode}")
+        codes = f"{source.returncode} and {sink.returncode}"
+        return said.strip(), f"`{first[0]} | {' '.join(second[:2])}` failed with {codes}"
+    return said.strip(), ""
 
 
 def _remove(root: Path) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import shlex
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -71,29 +72,42 @@ def run(
         log.write(f"\n$ {shlex.join(command)}\n")
         log.flush()
         try:
-            done = subprocess.run(
+            process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
                 errors="replace",
-                check=False,
-                timeout=limit,
                 env={**os.environ, **(environment or {})},
                 cwd=folder or ROOT,
+                start_new_session=True,
             )
-        except subprocess.TimeoutExpired:
-            raise Problem(f"`{command[0]} {command[1]}` took longer than {limit:g} s") from None
         except OSError as error:
             raise Problem(f"`{command[0]}` could not be started: {error}") from error
+        try:
+            output, _ = process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            raise Problem(f"`{command[0]} {command[1]}` took longer than {limit:g} s") from None
+        finally:
+            _end(process)
         errors.seek(0)
         said = errors.read()
-        log.write(done.stdout + said)
-    if done.returncode != 0:
-        lines = (said.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()
+        log.write(output + said)
+    if process.returncode != 0:
+        lines = (said.strip() or output.strip() or f"exit code {process.returncode}").splitlines()
         raise Problem(f"`{' '.join(command[:3])}` failed: {lines[-1].strip()} (log: {log_file()})")
-    return done.stdout
+    return output
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End a command that still runs, with all that it started: its children would go on otherwise."""
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
 
 
 def can_install() -> bool:

@@ -5,7 +5,7 @@ UnderstudyError                      exit
 |   `-- NotFoundError                7    no such environment
 |-- ToolError                        2    Docker, git or Pulumi is missing or does not answer
 |-- ProvisionError                   3    build, engine, readiness
-|   `-- EngineError                  3    see understudy.engine.errors for its own tree
+|   `-- EngineError                  3    see understudy.engine.errors for its own tree; 130 when interrupted
 |-- TestsFailedError                 1    a test failed
 |-- LeftoversError                   4    something remained, or nobody could look
 |-- ExportError                      6    evidence could not be written

@@ -82,8 +82,7 @@ def open_session(
     settings = read_settings(listener)
     store = lease_store(options, settings)
     target = DockerTarget(stop=stop)
-    target.identity()
-    with ProviderServer() as provider:
+    with ProviderServer(identity=target.identity()) as provider:
         attach = {"docker": provider.port} if options.docker_provider == "embedded" else {}
         engine = make_engine(settings, attach)
         yield Session(options, folder, listener, stop, settings, engine, target, store)

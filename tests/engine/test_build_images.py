@@ -22,7 +22,7 @@ from understudy.build.keys import Origin, image_tags
 from understudy.build.tree import CommitTree
 from understudy.errors import InterruptedRunError, ProvisionError, ToolError
 from understudy.progress import Progress, State
-from understudy.stacks.identity import cache_label
+from understudy.stacks.identity import CACHE_LABEL
 from understudy.stacks.topology import Build, Service, Topology
 from understudy.targets.docker_client import client
 
@@ -118,7 +118,7 @@ def test_an_image_is_built_from_the_commit_once_and_found_again(shop: Shop) -> N
     assert first.tag == image_tags(shop.topology(web=build), origin, daemon_platform(client()))["web"]
     assert run_in(first, "sh", "-c", "cat /app/app; ls /app; echo $WHO") == ("the commit'sDockerfile\napp\na b; $(c)\n")
     labels = client().images.get(first.reference).labels
-    assert (labels[cache_label], labels[KEY_LABEL]) == ("image", first.key)
+    assert (labels[CACHE_LABEL], labels[KEY_LABEL]) == ("image", first.key)
     assert [event.state for event in shop.events] == [State.STARTED, State.DONE] * 2
     assert MARK in (shop.logs / "web.log").read_text(encoding="utf-8")
 

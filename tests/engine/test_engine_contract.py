@@ -24,6 +24,7 @@ from understudy.engine.interface import Engine, StackRef
 from understudy.engine.pulumi_cli import find
 from understudy.engine.pulumi_engine import PulumiEngine
 from understudy.engine.settings import EngineSettings
+from understudy.errors import UsageError
 
 REF = StackRef("contract", "one")
 STACK = "pulumi:pulumi:Stack"
@@ -217,6 +218,21 @@ def test_a_program_that_raises_is_named_and_leaves_a_stack_to_destroy(engine: En
     assert [summary.ref for summary in engine.list()] == [REF]
     engine.destroy(REF)
     assert engine.list() == ()
+
+
+def test_our_own_error_in_a_program_is_its_message(engine: Engine) -> None:
+    def fail(_: object = None) -> None:
+        raise UsageError("The topology is missing.", hint="Name one with -f.")
+
+    shown: list[EngineEvent] = []
+    with pytest.raises(ProgramError) as caught:
+        engine.preview(REF, fail, listener=shown.append)
+    assert str(caught.value) == "The topology is missing.\nName one with -f."
+    if isinstance(engine, PulumiEngine):
+        assert not [e for e in shown if isinstance(e, Diagnostic) and "Traceback" in e.message]
+        with pytest.raises(ProgramError) as caught:
+            engine.preview(REF, lambda: pulumi.export("x", pulumi.Output.from_input(1).apply(fail)))
+        assert str(caught.value) == "The topology is missing.\nName one with -f."
 
 
 def test_what_is_stopped_before_it_begins_does_not_begin(engine: Engine) -> None:

@@ -64,7 +64,7 @@ def test_a_wrong_passphrase_and_a_missing_one(engine: PulumiEngine) -> None:
         pulumi.export("key", pulumi.Output.secret("hush"))
 
     engine.up(REF, program)
-    wrong = PulumiEngine(replace(engine.settings, passphrase="wrong", passphrase_file=None))  # noqa: S106 - wrong
+    wrong = PulumiEngine(replace(engine.settings, passphrase="wrong", passphrase_file=None))
     missing = PulumiEngine(replace(engine.settings, passphrase_file=None))
     nowhere = PulumiEngine(replace(engine.settings, passphrase_file=Path("/nowhere/passphrase")))
     for other in (wrong, missing, nowhere):
@@ -109,7 +109,7 @@ def test_a_missing_plugin_and_one_that_does_not_answer(engine: PulumiEngine) -> 
     def program() -> None:
         pulumi.CustomResource("nosuch:index:Thing", "thing", {})
 
-    with pytest.raises(errors.PluginMissingError, match="pulumi-resource-nosuch"):
+    with pytest.raises(errors.PluginMissingError, match="nosuch"):
         engine.up(REF, program)
     engine.destroy(REF)
 

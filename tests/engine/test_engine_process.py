@@ -133,3 +133,19 @@ def test_the_last_events_are_seen_after_the_end(tmp_path: Path) -> None:
         watch=lambda: bool(seen.append(written.exists())),
     )
     assert seen[-1]
+
+
+def test_a_limit_ends_it_and_is_told(tmp_path: Path) -> None:
+    done = start(tmp_path, "-c", "import time; time.sleep(60)", limit=0.3)
+    assert done.overran == 0.3
+    assert done.code == -signal.SIGTERM
+    assert not done.stopped
+    assert start(tmp_path, "-c", "", limit=20).overran == 0
+
+
+def test_without_a_process_handle_it_is_asked_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: int) -> int:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(os, "pidfd_open", refuse)
+    assert start(tmp_path, "-c", "print(1)").stdout == "1\n"

@@ -204,6 +204,12 @@ def test_a_container_that_does_not_get_ready_is_in_the_state_and_destroyed(attac
     assert container(attached) is None
 
 
+def test_a_container_that_is_still_not_ready_fails_the_next_up_too(attached: Project) -> None:
+    attached.give(command=["sleep", "300"], timeout=1)
+    for _ in range(2):
+        assert "was not within 1 s" in attached.run("up", "--yes", "--skip-preview", fails=True)
+
+
 def test_wrong_inputs_are_told_with_their_property(attached: Project) -> None:
     attached.give(restart="sometimes")
     said = attached.run("up", "--yes", "--skip-preview", fails=True)

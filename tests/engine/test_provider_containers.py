@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -328,6 +330,114 @@ def test_another_daemons_object_is_never_called_gone(driver: Any) -> None:
     inputs["labels"] = [
         {**label, "value": "docker:OTHER"} if label["label"].endswith("target") else label for label in inputs["labels"]
     ]
-    for act in (lambda: driver.create(CONTAINER, inputs), lambda: driver.delete(CONTAINER, "0" * 64, inputs)):
+    for act in (
+        lambda: driver.create(CONTAINER, inputs),
+        lambda: driver.delete(CONTAINER, "0" * 64, inputs),
+        *(lambda token=token: driver.read(token, "0" * 64, inputs) for token in (NETWORK, VOLUME, CONTAINER)),
+    ):
         with pytest.raises(grpc.RpcError, match="docker:OTHER"):
             act()
+
+
+def test_an_object_whose_labels_are_not_ours_is_not_taken_for_ours(driver: Any) -> None:
+    inputs = driver.container("web", SLEEP)
+    made, _ = driver.create(CONTAINER, inputs)
+    joined, _ = network(driver)
+    other = [{**each, "value": "x"} if each["label"].endswith("project") else each for each in inputs["labels"]]
+    assert driver.read(CONTAINER, made, {**inputs, "labels": other}) is None
+    assert driver.read(NETWORK, joined, {"name": driver.name("net"), "labels": other}) is None
+
+
+def test_the_update_after_a_failed_wait_waits_again(driver: Any) -> None:
+    script = "while [ ! -f /go ]; do sleep 0.05; done; exec httpd -f -p 80"
+    inputs = driver.container("web", ["sh", "-c", script], {"ports": "80"}, wait=True, waitTimeout=1)
+    with pytest.raises(grpc.RpcError) as raised:
+        driver.create(CONTAINER, inputs)
+    made = _recorded(raised.value)
+    with pytest.raises(grpc.RpcError, match="port 80 to accept") as raised:
+        driver.update(CONTAINER, made, inputs, inputs)
+    assert _recorded(raised.value) == made
+    driver.client.containers.get(made).exec_run(["touch", "/go"])
+    driver.update(CONTAINER, made, inputs, {**inputs, "waitTimeout": 30})
+
+
+def test_a_job_that_failed_is_run_again_by_the_next_update_and_then_no_more(driver: Any) -> None:
+    script = "[ -f /seen ] || { touch /seen; exit 4; }; echo done"
+    inputs = driver.container("job", ["sh", "-c", script], {"kind": "job"}, attach=True, logs=True, mustRun=False)
+    with pytest.raises(grpc.RpcError) as raised:
+        driver.create(CONTAINER, inputs)
+    made = _recorded(raised.value)
+    outputs = driver.update(CONTAINER, made, inputs, inputs)
+    assert (outputs["exitCode"], outputs["containerLogs"]) == (0, "done\n")
+    started = driver.client.api.inspect_container(made)["State"]["StartedAt"]
+    driver.update(CONTAINER, made, inputs, inputs)
+    assert driver.client.api.inspect_container(made)["State"]["StartedAt"] == started
+
+
+def test_a_log_that_cannot_be_read_is_no_failure(driver: Any) -> None:
+    inputs = driver.container("job", ["true"], attach=True, logs=True, mustRun=False, logDriver="none")
+    assert driver.create(CONTAINER, inputs)[1]["containerLogs"].startswith("(not readable:")
+
+
+class Faulty:
+    """The daemon's API with some calls replaced."""
+
+    def __init__(self, genuine: Any, **replaced: Any) -> None:
+        self.api, self._genuine, self._replaced = self, genuine.api, replaced
+
+    def __getattr__(self, attribute: str) -> Any:
+        return self._replaced.get(attribute) or getattr(self._genuine, attribute)
+
+
+def call(client: Any, **more: Any) -> Any:
+    from understudy.provider.instance import Instance
+    from understudy.provider.room import Call, Room
+    from understudy.provider.settings import ProviderSettings
+
+    return Call(Room(ProviderSettings(), client), Instance("x"), "urn", threading.Event(), **more)
+
+
+def test_a_container_that_cannot_be_looked_at_after_its_start_is_recorded(driver: Any) -> None:
+    from requests.exceptions import ReadTimeout
+
+    from understudy.provider.container import Containers
+    from understudy.provider.room import NotReadyError
+
+    def hiccup(_: str) -> None:
+        raise ReadTimeout("read timed out")
+
+    with pytest.raises(NotReadyError, match="read timed out") as raised:
+        Containers().create(call(Faulty(driver.client, inspect_container=hiccup)), driver.container("web", SLEEP))
+    assert driver.client.api.inspect_container(raised.value.object_id)["State"]["Running"]
+
+
+def test_nothing_is_asked_about_a_container_before_it_is_made(driver: Any) -> None:
+    from understudy.provider.container import Containers
+
+    asked: list[str] = []
+
+    def inspect(name: str) -> Any:
+        asked.append(name)
+        return driver.client.api.inspect_container(name)
+
+    made, _ = Containers().create(
+        call(Faulty(driver.client, inspect_container=inspect)), driver.container("web", SLEEP)
+    )
+    assert set(asked) == {made}
+
+
+def test_an_abandoned_update_leaves_the_container_that_the_state_has(driver: Any) -> None:
+    from understudy.errors import ProvisionError
+    from understudy.provider.container import Containers
+
+    inputs = driver.container("web", SLEEP)
+    made, _ = driver.create(CONTAINER, inputs)
+    waiting = driver.container("web", SLEEP, {"ports": "1"}, wait=True, waitTimeout=300)
+    alone = call(driver.client, abandoned=lambda: True)
+    alone.stop.set()
+    labels = driver.client.api.inspect_container(made)
+    labels["Config"]["Labels"]["dev.understudy.ports"] = "1"
+    given = Faulty(driver.client, inspect_container=lambda _: labels)
+    with pytest.raises(ProvisionError):
+        Containers().update(replace(alone, room=call(given).room), made, inputs, waiting)
+    assert driver.exists("web")

@@ -6,6 +6,7 @@ import ipaddress
 import secrets
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,6 +14,13 @@ from typing import Any
 import grpc
 import pytest
 from docker.errors import NotFound
+from requests.exceptions import ReadTimeout
+
+from understudy.errors import ProvisionError
+from understudy.provider.image import Images
+from understudy.provider.network import Networks
+from understudy.provider.room import NotReadyError
+from understudy.provider.volume import Volumes
 
 pytestmark = pytest.mark.docker
 
@@ -132,11 +140,7 @@ def test_a_network_of_an_interrupted_operation_is_replaced_a_foreign_one_not(dri
 
 
 def test_a_full_pool_says_so(connect: Any) -> None:
-    import threading
-
-    from understudy.errors import ProvisionError
     from understudy.provider.instance import Instance
-    from understudy.provider.network import Networks
     from understudy.provider.room import Call, Room
     from understudy.provider.settings import ProviderSettings
 
@@ -193,3 +197,62 @@ def test_an_image_that_cannot_be_pulled_says_so(driver: Any) -> None:
     with pytest.raises(grpc.RpcError) as raised:
         driver.create(IMAGE, {"name": "127.0.0.1:1/no-such:1"})
     assert "127.0.0.1:1/no-such:1 is not on this daemon, and pulling it failed" in raised.value.details()
+
+
+def call(client: Any) -> Any:
+    from understudy.provider.instance import Instance
+    from understudy.provider.room import Call, Room
+    from understudy.provider.settings import ProviderSettings
+
+    return Call(Room(ProviderSettings(), client), Instance("x"), "urn", threading.Event())
+
+
+class Faulty:
+    """The daemon with some calls of its API replaced."""
+
+    def __init__(self, genuine: Any, **replaced: Any) -> None:
+        self.api, self._genuine, self._replaced = self, genuine.api, replaced
+
+    def __getattr__(self, attribute: str) -> Any:
+        return self._replaced.get(attribute) or getattr(self._genuine, attribute)
+
+
+def unanswered(*_: Any, **__: Any) -> None:
+    raise ReadTimeout("read timed out")
+
+
+def test_a_network_that_cannot_be_looked_at_after_it_was_made_is_recorded(driver: Any) -> None:
+    with pytest.raises(NotReadyError, match="read timed out") as raised:
+        Networks().create(call(Faulty(driver.client, inspect_network=unanswered)), inputs(driver))
+    assert driver.client.api.inspect_network(raised.value.object_id)["Name"] == driver.name("net")
+
+
+def test_a_daemon_that_does_not_answer_is_told_with_what_to_do(driver: Any) -> None:
+    network, _ = driver.create(NETWORK, inputs(driver))
+    volume, _ = driver.create(VOLUME, {"name": driver.name("data"), "labels": driver.labels()})
+    state = inputs(driver)
+    silent = Faulty(driver.client, remove_network=unanswered, remove_volume=unanswered, remove_image=unanswered)
+    for act in (
+        lambda: Networks().delete(call(silent), network, state),
+        lambda: Volumes().delete(call(silent), volume, {**state, "name": volume}),
+        lambda: Images().delete(call(silent), "pulled:x", {"name": "no-such-image:1"}),
+    ):
+        with pytest.raises(ProvisionError, match="read timed out") as raised:
+            act()
+        assert raised.value.hint
+
+
+def test_a_cancelled_removal_still_waits_between_its_tries(driver: Any) -> None:
+    volume, outputs = driver.create(VOLUME, {"name": driver.name("data"), "labels": driver.labels()})
+    user = driver.client.containers.create("busybox:1.35", volumes={volume: {"bind": "/d", "mode": "rw"}})
+    cancelled = call(driver.client)
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            cancelled.stop.set()
+            removal = pool.submit(Volumes().delete, cancelled, volume, outputs)
+            time.sleep(0.3)  # lets tries without a wait between them run out; the outcome does not depend on it
+        finally:
+            user.remove()
+        removal.result(timeout=30)
+    with pytest.raises(NotFound):
+        driver.client.volumes.get(volume)

@@ -61,6 +61,18 @@ def test_without_ports_and_check_running_is_ready(client: Any, run: Run) -> None
     assert ready(client, run("sleep 300")) < 30
 
 
+def test_without_ports_and_check_an_early_end_is_fatal(client: Any, run: Run) -> None:
+    with pytest.raises(ProvisionError, match="exited with code 3"):
+        ready(client, run("sleep 0.3; exit 3"))
+
+
+def test_without_ports_and_check_the_last_start_counts(client: Any, run: Run) -> None:
+    script = "[ -f /seen ] || { touch /seen; sleep 0.3; exit 1; }; sleep 300"
+    container = run(script, restart_policy={"Name": "on-failure"})
+    ready(client, container)
+    assert client.api.inspect_container(container.id)["RestartCount"] == 1
+
+
 def test_all_declared_ports_have_to_accept(client: Any, run: Run) -> None:
     container = run("httpd -p 81; sleep 0.8; httpd -f -p 82", ports="81,82")
     assert ready(client, container) >= 0.5
@@ -156,9 +168,10 @@ def test_a_kill_for_lack_of_memory_is_named(client: Any, run: Run) -> None:
 
 
 def test_a_check_that_never_passes_shows_its_last_output(client: Any, run: Run) -> None:
-    container = run("sleep 300", healthcheck={"test": ["CMD-SHELL", "echo not yet; exit 2"]})
-    with pytest.raises(ProvisionError, match="exit code 2 not yet"):
+    container = run("sleep 300", healthcheck={"test": ["CMD-SHELL", ": canary; echo not yet; exit 2"]})
+    with pytest.raises(ProvisionError, match=r"`/bin/sh \.\.\.`: exit code 2 not yet") as raised:
         ready(client, container, 2.0)
+    assert "canary" not in str(raised.value)
 
 
 def test_stop_ends_the_wait(client: Any, run: Run) -> None:

@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from understudy.progress import Progress, State, silent
+from understudy.redact import Redactor
 from understudy.stacks.topology import Suite
 from understudy.suites.contract import Contract, EndpointAddress
 from understudy.suites.results import Outcome, SuiteResult, SuitesResult, SuiteStatus
@@ -314,6 +315,21 @@ FORKS = """
             fork(name, own_group, ignore)
             wait_for(name)
 """
+LEAVES = """
+    import subprocess, sys
+    def test_leaves_its_session():
+        code = (
+            "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); os.fork() or os.setsid();"
+            "open(f'left.{os.getpid()}', 'w').close(); time.sleep(60)"
+        )
+        subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+        wait_for_two()
+    def wait_for_two():
+        deadline = time.monotonic() + 20
+        while len(list(pathlib.Path().glob("left.*"))) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+"""
 
 
 def test_nothing_that_a_suite_started_survives_it(stage: Stage) -> None:
@@ -322,6 +338,15 @@ def test_nothing_that_a_suite_started_survives_it(stage: Stage) -> None:
     assert result.status is SuiteStatus.PASSED
     for name in "abc":
         assert not running(int((stage.project / "forks" / name).read_text())), name
+
+
+def test_what_left_its_session_does_not_survive_either(stage: Stage) -> None:
+    result = stage.one(stage.suite("leaves", textwrap.dedent(WAIT) + textwrap.dedent(LEAVES)))
+
+    assert result.status is SuiteStatus.PASSED
+    left = [int(path.suffix[1:]) for path in (stage.project / "leaves").glob("left.*")]
+    assert len(left) == 2
+    assert not [pid for pid in left if running(pid)]
 
 
 def test_the_time_limit_of_a_suite_ends_it(stage: Stage) -> None:
@@ -361,19 +386,61 @@ def test_a_stop_from_outside_ends_everything(stage: Stage) -> None:
     assert not running(int((stage.project / "slow" / "pid").read_text()))
 
 
-def test_a_listener_that_raises_leaves_no_process(stage: Stage) -> None:
+def test_an_interrupt_in_the_listener_leaves_no_process_and_the_evidence(stage: Stage) -> None:
     suite = stage.suite("slow", SLOW)
 
     def listener(event: Progress) -> None:
         if event.state is State.INFO:
-            raise RuntimeError("the console is gone")
+            raise KeyboardInterrupt
 
-    with pytest.raises(RuntimeError, match="console"):
+    with pytest.raises(KeyboardInterrupt):
         stage.run(suite, listener=listener)
 
     pid = stage.project / "slow" / "pid"
     assert not pid.exists() or not running(int(pid.read_text()))
     assert not (stage.project / "slow" / "ended").exists()
+    assert junit(stage.folder / "junit.xml").find(".//testcase") is not None
+
+
+def test_a_listener_that_fails_loses_nothing(stage: Stage) -> None:
+    def listener(_event: Progress) -> None:
+        raise RuntimeError("the console is gone")
+
+    result = stage.run(stage.suite("good", "def test_a(): pass\n"), listener=listener)
+
+    assert [suite.status for suite in result.suites] == [SuiteStatus.PASSED]
+    assert result.failures == ("progress could not be shown: RuntimeError: the console is gone",)
+    assert junit(stage.folder / "junit.xml").find(".//testcase") is not None
+
+
+def test_secrets_are_taken_out_of_files_in_folders_and_one_bad_file_ends_nothing(stage: Stage) -> None:
+    code = f"""
+        import os, pathlib
+        base = pathlib.Path(os.environ["UNDERSTUDY_JUNIT"]).parent
+        (base / "a" / "b").mkdir(parents=True)
+        (base / "a" / "b" / "dump.txt").write_text("it is {VALUE}")
+        (base / "z.txt").write_text("it is {VALUE}")
+        (base / "broken.txt").write_text("it is {VALUE}")
+    """
+    cleaner = Breaking([VALUE])
+
+    result = stage.run(stage.command("dumps", code), redactor=cleaner)
+
+    (suite,) = result.suites
+    assert suite.files == tuple(f"suites/dumps/{name}" for name in ("a/b/dump.txt", "junit.xml", "output.log", "z.txt"))
+    for name in ("a/b/dump.txt", "z.txt"):
+        assert (stage.folder / "suites" / "dumps" / name).read_text() == "it is [secret]"
+    (failure,) = result.failures
+    assert "suite dumps could not be written" in failure
+
+
+class Breaking(Redactor):
+    """A redactor that cannot read one file, as it is with a file of another user's."""
+
+    def file(self, path: Path) -> None:
+        if path.name == "broken.txt":
+            raise PermissionError(13, "Permission denied", str(path))
+        super().file(path)
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -160,13 +160,25 @@ def test_the_inventory_of_all_environments_has_this_one_in_it(stage: Stage) -> N
     assert stage.kinds() == ["volume"]
 
 
-def test_a_network_with_a_stranger_in_it_is_freed(stage: Stage) -> None:
+def test_a_network_with_a_stranger_on_it_is_kept_and_says_whose(stage: Stage) -> None:
     network = stage.network("net")
     mark = {"test.understudy": stage.test}
     stranger = stage.container("web", labels=mark, network=name(stage.id, "net"), name=f"stranger-{stage.id}")
-    assert stage.target.sweep(stage.id).failed == ()
-    assert gone(stage.docker.api.inspect_network, network)
-    assert stage.docker.api.inspect_container(stranger)["State"]["Running"]
+    swept = sweep(stage.docker, stage.id, stage.identity, patience=0.2)
+    assert [
+        (item.id, f"container stranger-{stage.id} of somebody else is on it; kept" in reason)
+        for item, reason in swept.failed
+    ] == [(network, True)]
+    assert stranger in stage.docker.api.inspect_network(network)["Containers"]
+
+
+def test_our_own_container_on_a_network_is_taken_off_it(stage: Stage) -> None:
+    network = stage.network("net")
+    running = stage.container("web", network=name(stage.id, "net"))
+    target = DockerTarget(Faulty(remove_container=fail))  # type: ignore[arg-type] # the daemon, with one call broken
+    swept = target.sweep(stage.id)
+    assert [item.id for item in swept.removed] == [network]
+    assert [item.id for item, _ in swept.failed] == [running]
 
 
 def test_a_volume_that_a_stranger_uses_is_reported(stage: Stage) -> None:
@@ -387,6 +399,12 @@ def test_one_log_that_fails_does_not_lose_the_others(stage: Stage, tmp_path: Pat
     with pytest.raises(ExportError, match="bad: the disk is on fire"):
         DockerTarget(Faulty(logs=logs)).logs(stage.id, tmp_path)  # type: ignore[arg-type] # the daemon, one call broken
     assert "fine" in (tmp_path / "good.log").read_text(encoding="utf-8")
+
+
+def test_only_containers_are_listed_where_only_they_count(stage: Stage) -> None:
+    stage.container("web", cpu_period=100_000, cpu_quota=50_000)
+    target = DockerTarget(Faulty(networks=fail, volumes=fail))  # type: ignore[arg-type] # the daemon, two calls broken
+    assert [item.facts["cpu_limit"] for item in target.containers(stage.id)] == [0.5]
 
 
 def test_two_containers_of_one_name_have_two_files(stage: Stage, tmp_path: Path) -> None:

@@ -100,7 +100,9 @@ class AutomationEngine(Verbs):
                 on_output: object = None,  # noqa: ARG002 - nobody of ours listens
                 on_error: object = None,  # noqa: ARG002 - as above
             ) -> CommandResult:
-                done = engine.call(Path(cwd), *args, stop=operation.stop, watch=watch, extra=additional_env)
+                done = engine.call(
+                    Path(cwd), *args, stop=operation.stop, watch=watch, extra=additional_env, limit=operation.limit
+                )
                 if done.code != 0:
                     raise _CommandFailedError(done)
                 return CommandResult(done.stdout, done.stderr, done.code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +22,9 @@ from understudy.engine.settings import EngineSettings, file_backend
 from understudy.engine.workdir import work_folder
 
 __all__ = ["Commands", "interrupted"]
+
+LIMIT = 120.0
+"""Seconds for a command that neither runs a program nor touches a resource; it takes one, and backends may be far."""
 
 _STACK_COUNTED = 3
 """Parts of a qualified stack name."""
@@ -51,6 +55,7 @@ class Commands:
         stop: threading.Event | None = None,
         watch: Callable[[], bool] = lambda: False,
         extra: Mapping[str, str] | None = None,
+        limit: float = math.inf,
     ) -> Finished:
         """Run one CLI command in a work folder and say how it ended; it never raises for its exit code."""
         return run(
@@ -61,6 +66,7 @@ class Commands:
             stop=stop,
             watch=watch,
             grace=self.grace,
+            limit=limit,
         )
 
     def init(
@@ -78,7 +84,8 @@ class Commands:
         """
         provider = self.settings.secrets_provider if extra is None else ""
         more = [f"--secrets-provider={provider}"] if provider else []
-        done = self.call(folder, "stack", "init", ref.qualified, "--no-select", *more, stop=stop, extra=extra)
+        verb = ("stack", "init", ref.qualified, "--no-select", *more)
+        done = self.call(folder, *verb, stop=stop, extra=extra, limit=LIMIT)
         if done.code != 0 and "already exists" not in done.stderr:
             raise self.failure(done, "pulumi stack init", ref)
 
@@ -89,6 +96,14 @@ class Commands:
             self.files.unlock(ref, pid=done.pid)
         if done.stopped:
             return interrupted(verb, stack, killed=done.killed)
+        if done.overran:
+            where = f" on {stack}" if stack else ""
+            return EngineError(
+                f"Ran `{verb}`{where}, and it did not end within {done.overran:g} s.",
+                hint="Check that PULUMI_BACKEND_URL can be reached, then try again.",
+                verb=verb,
+                stack=stack,
+            )
         text = said or done.stderr or done.stdout
         return classify(text, verb=verb, stack=stack, code=done.code)
 
@@ -167,7 +182,7 @@ class Commands:
 
     def _checked(self, verb: str, ref: StackRef | None, *args: str) -> str:
         with work_folder(ref) as folder:
-            done = self.call(folder, *args)
+            done = self.call(folder, *args, limit=LIMIT)
         if done.code != 0:
             raise self.failure(done, verb, ref)
         return done.stdout

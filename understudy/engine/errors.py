@@ -21,6 +21,7 @@ import re
 from dataclasses import dataclass
 
 from understudy.errors import ProvisionError
+from understudy.provider.complaint import ours
 
 __all__ = [
     "RULES",
@@ -39,6 +40,7 @@ __all__ = [
     "StackNotEmptyError",
     "StackNotFoundError",
     "classify",
+    "program_failed",
 ]
 
 _LONGEST = 2000
@@ -110,6 +112,7 @@ class ResourceFailedError(EngineError):
 class InterruptedOperationError(EngineError):
     """It was told to end before it was done. `killed`: not in time, so what was in flight is not recorded."""
 
+    exit_code = 130
     killed = False
 
 
@@ -145,7 +148,7 @@ RULES: tuple[Rule, ...] = (
     _rule(r"still has resources; removal rejected", StackNotEmptyError, "Destroy the stack first."),
     _rule(
         r"no (?:resource|language|analyzer) plugin '[^']*' found|did not begin responding to RPC connections"
-        r"|could not (?:load|find) (?:\w+ )?plugin",
+        r"|could not (?:load|find) (?:\w+ )?plugin|could not find latest version for provider",
         PluginMissingError,
         "The provider has to be attached to the engine, or installed with `pulumi plugin install`.",
     ),
@@ -162,8 +165,8 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(r"unknown (?:shorthand )?flag|unknown command", CliUnsupportedError, "Pulumi 3.200 or newer is needed."),
     _rule(
-        r"python inline source runtime error|an unhandled error occurred|failed with an unhandled exception"
-        r"|Program failed with",
+        r"python inline source runtime error|(?m:^The program failed:)|an unhandled error occurred"
+        r"|failed with an unhandled exception|Program failed with",
         ProgramError,
     ),
     _rule(r"(?:update|refresh|destroy|preview|operation) canceled", InterruptedOperationError),
@@ -193,6 +196,15 @@ def classify(text: str, *, verb: str, stack: str, code: int | None = None) -> En
         return EngineCrashedError(_message(verb, stack, said), verb=verb, stack=stack)
     said = said or f"it exited with {code} and said nothing"
     return EngineError(_message(verb, stack, said), verb=verb, stack=stack)
+
+
+def program_failed(raised: BaseException, *, verb: str, stack: str) -> ProgramError:
+    """The error for a program that raised; one of our own errors says all that is needed by itself."""
+    said = ours(raised)
+    if said is not None:
+        return ProgramError(str(said.args[0]), hint=said.hint, verb=verb, stack=stack)
+    what = f"the program raised {type(raised).__name__}: {raised}"
+    return ProgramError(f"Ran `{verb}` on {stack}, and {what}", verb=verb, stack=stack)
 
 
 def _message(verb: str, stack: str, said: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -138,10 +139,14 @@ class Record:
 
 
 class EventLog:
-    """Follows an event log while the CLI writes it, in the thread of the caller; nothing in a line can stop it."""
+    """Follows an event log while the CLI writes it, in the thread of the caller; nothing in a line can stop it.
 
-    def __init__(self, path: Path, listener: Listener) -> None:
+    Resources that fail once `stop` is set were cancelled: the listener hears of them, the record does not count them.
+    """
+
+    def __init__(self, path: Path, listener: Listener, stop: threading.Event | None = None) -> None:
         self.record = Record()
+        self._stop = stop or threading.Event()
         self._path = path
         self._listener = listener
         self._offset = 0
@@ -186,7 +191,8 @@ class EventLog:
         self._hand_on(Diagnostic(time.time(), "warning", message))
 
     def _hand_on(self, event: EngineEvent) -> None:
-        self.record.add(event)
+        if not (isinstance(event, ResourceFailed) and self._stop.is_set()):
+            self.record.add(event)
         self._listener(event)
 
     def _lines(self) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from understudy.engine.commands import interrupted
-from understudy.engine.errors import ProgramError, StackNotEmptyError, StackNotFoundError
+from understudy.engine.errors import StackNotEmptyError, StackNotFoundError, program_failed
 from understudy.engine.event_log import ROOT
 from understudy.engine.events import Diagnostic, Listener, Op, ResourceDone, ResourceStarted, Summary
 from understudy.engine.fake_program import Declaration, Declared, declare
@@ -197,10 +197,7 @@ class FakeEngine:
         try:
             return declare(program, ref, config or {}, preview=preview)
         except Exception as error:
-            what = f"the program raised {type(error).__name__}: {error}"
-            raise ProgramError(
-                f"Ran `{verb}` on {ref.qualified}, and {what}", verb=verb, stack=ref.qualified
-            ) from error
+            raise program_failed(error, verb=verb, stack=ref.qualified) from error
 
     def _stack(self, verb: str, ref: StackRef) -> _Stack:
         with self._lock:

@@ -6,13 +6,13 @@ import asyncio
 import contextvars
 import functools
 import threading
-import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from understudy.engine.interface import Program
+from understudy.provider.complaint import complaint, ours
 
 if TYPE_CHECKING:
     from pulumi.runtime.proto.language_pb2 import RunRequest, RunResponse
@@ -29,7 +29,7 @@ _THREADS_A_STEP = 4
 
 
 class Served:
-    """A program that is being served: where, and what it raised."""
+    """A program that is being served: where, and what it raised, itself or in an apply."""
 
     def __init__(self, program: Program) -> None:
         self._program = program
@@ -72,7 +72,7 @@ def serve(program: Program) -> Iterator[Served]:
         threads.settle(_SETTLE)
 
 
-def _run(program: Program, request: RunRequest) -> RunResponse:
+def _run(program: Served, request: RunRequest) -> RunResponse:
     """Run a program for the engine that asks for it.
 
     The SDK's own version of this stops its event loop once the CLI is gone, then fails to say so to that very CLI,
@@ -102,10 +102,10 @@ def _loop(parallel: int) -> asyncio.AbstractEventLoop:
     return loop
 
 
-async def _outcome(program: Program) -> str:
+async def _outcome(program: Served) -> str:
     """What there is to complain about after the program ran; "": nothing, or nobody is left to hear it."""
     import grpc
-    from pulumi import RunError, log
+    from pulumi import log
     from pulumi.runtime.stack import run_in_stack
 
     work = asyncio.ensure_future(run_in_stack(program))
@@ -119,18 +119,14 @@ async def _outcome(program: Program) -> str:
         await work
     except asyncio.CancelledError:
         return ""
-    except RunError as error:
-        said = str(error)
-    except grpc.RpcError as error:
-        if error.code() is grpc.StatusCode.UNAVAILABLE:
-            return ""
-        said = f"RPC error: {error.details()}"
     except BaseException as error:  # noqa: BLE001 - also a program's sys.exit is its failure, not ours
-        said = f"python inline source runtime error: {error}\n{traceback.format_exc()}"
+        said = complaint(error)
+        program.raised = program.raised or (error if ours(error) else None)
     else:
         return ""
-    with suppress(grpc.RpcError):
-        log.error(said)
+    if said:
+        with suppress(grpc.RpcError):
+            log.error(said)
     return said
 
 

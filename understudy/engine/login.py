@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from understudy.engine.settings import absolute_backend
 from understudy.errors import UsageError
 
 __all__ = ["current_backend"]
@@ -13,6 +14,8 @@ __all__ = ["current_backend"]
 
 def current_backend(environ: Mapping[str, str], project: Path) -> str:
     """The backend's URL, found in the order that the CLI takes (pulumi.com/docs, 'State and backends').
+
+    A relative folder that the project names is taken from the project's own.
 
     Raises:
         UsageError: none is named anywhere.
@@ -36,7 +39,7 @@ def _project_backend(project: Path) -> str:
     except (OSError, UnicodeDecodeError, YAMLError):
         return ""
     backend = data.get("backend") if isinstance(data, dict) else None
-    return str(backend.get("url") or "") if isinstance(backend, dict) else ""
+    return absolute_backend(str(backend.get("url") or ""), project) if isinstance(backend, dict) else ""
 
 
 def _logged_in(credentials: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import select
 import signal
@@ -35,6 +36,7 @@ class Finished:
         pid: Its process id.
         stopped: The `stop` event told it to end.
         killed: It did not end in time after it was told, by whatever, and its group was killed.
+        overran: The limit in seconds that it was told to end at; 0: it ended within it.
     """
 
     code: int
@@ -43,6 +45,7 @@ class Finished:
     pid: int
     stopped: bool = False
     killed: bool = False
+    overran: float = 0.0
 
 
 def run(
@@ -54,6 +57,7 @@ def run(
     stop: threading.Event | None = None,
     watch: Callable[[], bool] = lambda: False,
     grace: float = GRACE,
+    limit: float = math.inf,
 ) -> Finished:
     """Run one process to its end.
 
@@ -68,18 +72,23 @@ def run(
         stop: Once set, the process gets one SIGTERM.
         watch: Called about every 50 ms and once after the end; once it returns True, the process gets one SIGTERM.
         grace: Seconds from the SIGTERM to the SIGKILL of the process group.
+        limit: Seconds after which the process gets one SIGTERM.
 
     Raises:
         ToolError: it could not be started.
     """
     out, err = folder / "stdout", folder / "stderr"
     child = _Child(_start(argv, env, cwd, out, err), grace)
+    until, overran = time.monotonic() + limit, 0.0
     try:
         while not child.ended(_TICK):
             if watch():
                 child.tell()
             elif stop is not None and stop.is_set():
                 child.stopped = child.stopped or not child.told
+                child.tell()
+            elif time.monotonic() >= until:
+                overran = overran if child.told else limit
                 child.tell()
             child.kill_when_due()
         watch()
@@ -88,7 +97,7 @@ def run(
         texts = [path.read_text(encoding="utf-8", errors="replace") for path in (out, err)]
         out.unlink()
         err.unlink()
-    return Finished(child.code, texts[0], texts[1], child.pid, child.stopped, child.killed)
+    return Finished(child.code, texts[0], texts[1], child.pid, child.stopped, child.killed, overran)
 
 
 def _start(argv: Sequence[str], env: Mapping[str, str], cwd: Path, out: Path, err: Path) -> subprocess.Popen[bytes]:
@@ -110,6 +119,14 @@ def _start(argv: Sequence[str], env: Mapping[str, str], cwd: Path, out: Path, er
             ) from error
 
 
+def _handle(pid: int) -> int | None:
+    """A descriptor that says when a process has ended; None where the system gives none, and it has to be asked."""
+    try:
+        return os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
+    except OSError:
+        return None
+
+
 class _Child:
     """A running process and what was done to it; only this thread reaps it, so a signal never hits another."""
 
@@ -117,7 +134,7 @@ class _Child:
         self._process = process
         self._grace = grace
         self._due = 0.0
-        self._fd = os.pidfd_open(process.pid) if hasattr(os, "pidfd_open") else None
+        self._fd = _handle(process.pid)
         self.pid = process.pid
         self.told = False
         self.stopped = False

@@ -46,5 +46,6 @@ class PulumiEngine(Verbs):
                 stop=operation.stop,
                 watch=lambda: log.pump() and early,
                 extra=operation.extra,
+                limit=operation.limit,
             )
         return done, served.raised if served is not None else None

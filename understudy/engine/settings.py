@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from understudy.errors import ToolError, UsageError
 
-__all__ = ["EngineSettings", "file_backend", "state_folder"]
+__all__ = ["EngineSettings", "absolute_backend", "file_backend", "state_folder"]
 
 _KEPT = frozenset({"PULUMI_ACCESS_TOKEN", "PULUMI_DEBUG_GRPC"})
 """Variables of the caller's Pulumi that reach our CLI processes; any other could change what a verb does."""
@@ -43,6 +43,18 @@ def file_backend(url: str) -> Path | None:
     return Path(unquote(parts.netloc + parts.path)).expanduser() if parts.scheme == "file" else None
 
 
+def absolute_backend(url: str, base: Path) -> str:
+    """The URL with the relative folder of a `file://` backend taken from `base`; any other as it is.
+
+    CLI processes run in a work folder that is removed, and would take it from there.
+    """
+    folder = file_backend(url)
+    if folder is None or folder.is_absolute():
+        return url
+    query = urlsplit(url).query
+    return Path(os.path.normpath(base.absolute() / folder)).as_uri() + (f"?{query}" if query else "")
+
+
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
     """What every CLI process is given.
@@ -70,7 +82,7 @@ class EngineSettings:
         """The settings that the environment names, and our own where it names none.
 
         Honoured: PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE, PULUMI_CONFIG_PASSPHRASE_FILE,
-        UNDERSTUDY_SECRETS_PROVIDER, XDG_STATE_HOME.
+        UNDERSTUDY_SECRETS_PROVIDER, XDG_STATE_HOME. Relative paths are those of the current folder.
 
         Raises:
             UsageError: another backend is named, and neither a passphrase nor a secrets provider.
@@ -78,11 +90,11 @@ class EngineSettings:
         given = os.environ if environ is None else environ
         state = state_folder(given)
         own = (state / "backend").as_uri()
-        backend = given.get("PULUMI_BACKEND_URL") or own
+        backend = absolute_backend(given.get("PULUMI_BACKEND_URL") or own, Path.cwd())
         provider = secrets_provider or given.get("UNDERSTUDY_SECRETS_PROVIDER", "")
         passphrase = given.get("PULUMI_CONFIG_PASSPHRASE")
         named = given.get("PULUMI_CONFIG_PASSPHRASE_FILE")
-        file = Path(named).expanduser() if named and passphrase is None else None
+        file = Path(named).expanduser().absolute() if named and passphrase is None else None
         if backend != own and passphrase is None and file is None and not provider:
             raise UsageError(
                 f"The backend {_without_credentials(backend)} was named, and no passphrase for its secrets.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -14,9 +15,9 @@ from understudy.engine.errors import (
     EngineError,
     InterruptedOperationError,
     PluginMissingError,
-    ProgramError,
     ResourceFailedError,
     StackNotFoundError,
+    program_failed,
 )
 from understudy.engine.event_log import EventLog, Record
 from understudy.engine.events import Listener
@@ -25,6 +26,9 @@ from understudy.engine.process import Finished
 from understudy.engine.workdir import work_folder
 
 __all__ = ["PARALLEL", "Operation", "Verbs", "outcome"]
+
+LIMIT = 900.0
+"""Seconds for a preview or a refresh, which cannot be stopped otherwise; both only look, but at every resource."""
 
 PARALLEL = 64
 """Steps at once; the provider bounds what its platform can bear."""
@@ -42,6 +46,7 @@ class Operation:
         stop: Once set, it is told to end.
         remove: After a destroy, the stack goes too.
         extra: Environment variables that go before those of the settings.
+        limit: Seconds after which it is told to end.
     """
 
     kind: str
@@ -51,6 +56,7 @@ class Operation:
     stop: threading.Event | None = None
     remove: bool = False
     extra: Mapping[str, str] | None = None
+    limit: float = math.inf
 
     @property
     def verb(self) -> str:
@@ -114,7 +120,7 @@ class Verbs(Commands, ABC):
         if not self.absent(ref):
             try:
                 with work_folder(ref, config) as folder:
-                    record = self._run(Operation("preview", ref, folder), listener, program)
+                    record = self._run(Operation("preview", ref, folder, limit=LIMIT), listener, program)
                 return PreviewResult(tuple(record.steps), record.changes)
             except StackNotFoundError:
                 pass
@@ -123,7 +129,7 @@ class Verbs(Commands, ABC):
             backend.mkdir()
             extra = {"PULUMI_BACKEND_URL": backend.as_uri(), "PULUMI_CONFIG_PASSPHRASE": "preview"}
             self.init(ref, folder, extra=extra)
-            record = self._run(Operation("preview", ref, folder, extra=extra), listener, program)
+            record = self._run(Operation("preview", ref, folder, extra=extra, limit=LIMIT), listener, program)
         return PreviewResult(tuple(record.steps), record.changes)
 
     def destroy(
@@ -162,10 +168,10 @@ class Verbs(Commands, ABC):
             EngineError: anything else.
         """
         with work_folder(ref) as folder:
-            return self._run(Operation("refresh", ref, folder), listener, None).changes
+            return self._run(Operation("refresh", ref, folder, limit=LIMIT), listener, None).changes
 
     def _run(self, operation: Operation, listener: Listener, program: Program | None) -> Record:
-        log = EventLog(operation.folder / "events", listener)
+        log = EventLog(operation.folder / "events", listener, operation.stop)
         done, raised = self.operate(operation, log, program)
         log.finish()
         if done.code != 0:
@@ -185,10 +191,7 @@ def outcome(failure: EngineError, record: Record, raised: BaseException | None) 
     verb, stack, urn = failure.verb, failure.stack, record.blamed
     if urn:
         return ResourceFailedError(urn, record.reason(urn), verb=verb, stack=stack)
-    if raised is not None:
-        what = f"the program raised {type(raised).__name__}: {raised}"
-        return ProgramError(f"Ran `{verb}` on {stack}, and {what}", verb=verb, stack=stack)
-    return failure
+    return failure if raised is None else program_failed(raised, verb=verb, stack=stack)
 
 
 def _refuse_if_stopped(operation: Operation) -> None:

@@ -73,7 +73,7 @@ def _fields(properties: Mapping[str, Property], values: Mapping[str, Any], at: s
         found = [*_typed(declared.type, value, f"{at}{name}")]
         yield from found
         if not found and declared.rule and not isinstance(value, Unknown) and not declared.rule.allows(value):
-            yield Failure(f"{at}{name}", f"is {_shown(value)}; allowed: {declared.rule.words}")
+            yield Failure(f"{at}{name}", f"is {_shown(value, f'{at}{name}')}; allowed: {declared.rule.words}")
 
 
 def _typed(kind: Type, value: Any, at: str) -> Iterator[Failure]:  # noqa: ANN401 - JSON
@@ -81,7 +81,7 @@ def _typed(kind: Type, value: Any, at: str) -> Iterator[Failure]:  # noqa: ANN40
         return
     if not _has_type(kind, value):
         words = kind.value if isinstance(kind, Scalar) else _WORDS[type(kind)]
-        yield Failure(at, f"is {_shown(value)}; allowed: {words}")
+        yield Failure(at, f"is {_shown(value, at)}; allowed: {words}")
     elif isinstance(kind, ListOf):
         for index, entry in enumerate(value):
             yield from _typed(kind.item, entry, f"{at}[{index}]")
@@ -91,6 +91,9 @@ def _typed(kind: Type, value: Any, at: str) -> Iterator[Failure]:  # noqa: ANN40
     elif isinstance(kind, Obj):
         yield from _fields(kind.fields, value, f"{at}.")
 
+
+_SECRETIVE = re.compile(r"(?:^|\.)(?:envs(?:\[\d+\])?|content|contentBase64)$")
+"""The paths of properties in which secrets may stand."""
 
 _WORDS: Mapping[type, str] = {ListOf: "a list", MapOf: "a map", Obj: "an object"}
 
@@ -109,10 +112,12 @@ def _is_scalar(kind: Scalar, value: object) -> bool:
     return isinstance(value, str)
 
 
-def _shown(value: object) -> str:
-    """The value for a message, cut: it may be large, and a kind is enough where it is no scalar."""
+def _shown(value: object, at: str) -> str:
+    """The value for a message, cut as it may be large; its type only where it is no scalar or may hold a secret."""
     if isinstance(value, (list, dict)):
         return "a list" if isinstance(value, list) else "an object"
+    if _SECRETIVE.search(at):
+        return {str: "a string", bool: "true or false"}.get(type(value), "a number")
     text = repr(value) if isinstance(value, str) else str(value).lower()
     return text if len(text) <= 80 else text[:77] + "..."  # noqa: PLR2004 - one line
 

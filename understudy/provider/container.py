@@ -10,6 +10,7 @@ from docker.errors import APIError, NotFound
 
 from understudy.errors import ProvisionError
 from understudy.stacks.identity import LABEL
+from understudy.targets.docker_endpoints import leave_networks
 from understudy.targets.readiness import StoppedWaitingError, wait_ready
 
 from .check import labels_of
@@ -18,16 +19,13 @@ from .container_spec import body, endpoint, networks, uploads_tar
 from .container_table import CONTAINER
 from .container_update import update_limits
 from .container_wait import after, ended, saved_logs
-from .docker_errors import GoneError, docker, reason
-from .network import detach
+from .docker_errors import ConflictError, GoneError, docker, reason
 from .room import Call, CancelledError, NotReadyError
 
 __all__ = ["Containers"]
 
 WAIT_TIMEOUT = 60.0
 """Seconds of `waitTimeout` where none are given: the published schema's default."""
-
-_PLAIN_NETWORKS = frozenset({"bridge", "host", "none"})
 
 
 class Containers:
@@ -46,8 +44,11 @@ class Containers:
         try:
             call.refuse_foreign_target(inputs, "creating container")
             with call.room.slot(call.stop):
-                _clear_leftover(call, inputs)
-                made = _make(call, inputs)
+                try:
+                    made = _make(call, inputs)
+                except ConflictError:
+                    _clear_leftover(call, inputs)
+                    made = _make(call, inputs)
                 _furnish(call, made, inputs)
             if not inputs.get("start", True):
                 return made, outputs(_inspect(call, made), inputs)
@@ -61,58 +62,81 @@ class Containers:
             _discard(call, made, error)
             raise
         call.instance.board.started(name)
-        return made, self._settle(call, made, inputs)
+        try:
+            return made, _settle(call, made, inputs)
+        except NotReadyError as error:
+            if call.abandoned():  # nobody records it
+                _discard(call, made, error)
+            raise
 
     def read(
         self, call: Call, object_id: str, inputs: Mapping[str, Any]
     ) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """Inputs and outputs as they are now; None when the container is gone."""
+        """Inputs and outputs as they are now; None when the container is gone, or not ours."""
         try:
             facts = _inspect(call, object_id)
         except GoneError:
+            return None
+        if not call.is_ours((facts.get("Config") or {}).get("Labels"), inputs):
             return None
         now = drifted(facts, inputs)
         return now, outputs(facts, now)
 
     def update(self, call: Call, object_id: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-        """Change what Docker changes on a live container, and start one that has stopped although it must run."""
+        """Change what Docker changes on a live container, start it again where it has to run, and wait as at first.
+
+        After a creation that was recorded as failed the engine asks for an update without a change, "to continue
+        awaiting initialization" (pulumi sdk v3.200.0, proto/pulumi/provider.proto, ErrorResourceInitFailed).
+
+        Raises:
+            ProvisionError: Docker refuses a change.
+            NotReadyError: it did not get ready, or failed again.
+        """
         call.refuse_foreign_target(new, "updating container")
         facts = _inspect(call, object_id)
         call.refuse_unowned((facts.get("Config") or {}).get("Labels"), new, f"Container {new['name']}")
         with call.room.slot(call.stop):
             update_limits(call, object_id, old, new)
-            start = new.get("mustRun", True) and new.get("start", True) and not runs(facts)
-            if start:
+            if _has_to_start(facts, new):
                 with docker(f"Starting container {new['name']}"):
                     call.room.docker.api.start(object_id)
-        return self._settle(call, object_id, new) if start else outputs(_inspect(call, object_id), new)
+        return _settle(call, object_id, new) if new.get("start", True) else outputs(_inspect(call, object_id), new)
 
     def delete(self, call: Call, object_id: str, state: Mapping[str, Any]) -> None:
         """Remove a container that is ours, with its anonymous volumes; gone is fine."""
-        call.refuse_foreign_target(state, "removing container")
+        call.refuse_foreign_target(state, "removing container", afresh=True)
         with call.room.slot(call.stop):
             _remove(call, object_id, state)
 
-    def _settle(self, call: Call, made: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """Wait for a started container as asked, and say how it stands."""
-        extra: dict[str, Any] = {}
-        try:
-            if inputs.get("attach"):
-                ended(call, made, _wait_timeout(call, inputs) if "waitTimeout" in inputs else None)
-            elif inputs.get("wait"):
-                wait_ready(call.room.docker, made, _wait_timeout(call, inputs), call.stop, warn=call.warn)
-        except ProvisionError as error:
-            if call.abandoned():
-                _discard(call, made, error)
-                raise
-            why = (
-                "cancelled while it was waited for" if isinstance(error, (CancelledError, StoppedWaitingError)) else ""
-            )
-            message = f"Container {inputs['name']} was started and then {why}." if why else str(error)
-            raise NotReadyError(message, made, _last_outputs(call, made, inputs)) from error
+
+def _settle(call: Call, made: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Wait for a started container as asked, and say how it stands.
+
+    Raises:
+        NotReadyError: it did not get ready, failed, or nobody can say.
+    """
+    extra: dict[str, Any] = {}
+    try:
+        if inputs.get("attach"):
+            ended(call, made, _wait_timeout(call, inputs) if "waitTimeout" in inputs else None)
+        elif inputs.get("wait"):
+            wait_ready(call.room.docker, made, _wait_timeout(call, inputs), call.stop, warn=call.warn)
         if inputs.get("logs"):
             extra["containerLogs"] = saved_logs(call, made)
         return {**outputs(_inspect(call, made), inputs), **extra}
+    except ProvisionError as error:
+        cancelled = isinstance(error, (CancelledError, StoppedWaitingError))
+        message = f"Container {inputs['name']} was started and then cancelled while it was waited for."
+        raise NotReadyError(message if cancelled else str(error), made, _last_outputs(call, made, inputs)) from error
+
+
+def _has_to_start(facts: Mapping[str, Any], inputs: Mapping[str, Any]) -> bool:
+    """Whether a container that does not run has to: always, for the first time, or as a job that has failed."""
+    if runs(facts) or not inputs.get("start", True):
+        return False
+    job = inputs.get("attach") or labels_of(inputs).get(LABEL + "kind") == "job"
+    failed = job and facts["State"].get("ExitCode", 0) != 0
+    return bool(inputs.get("mustRun", True) or facts["State"].get("Status") == "created" or failed)
 
 
 def _inspect(call: Call, object_id: str) -> dict[str, Any]:
@@ -205,11 +229,9 @@ def _remove(call: Call, object_id: str, state: Mapping[str, Any]) -> None:
     call.refuse_unowned((facts.get("Config") or {}).get("Labels"), state, f"Container {name}")
     grace = state.get("destroyGraceSeconds") or 0
     with docker(f"Removing container {name}"):
-        if runs(facts):
-            # Before the end of its process, which would take its endpoints away outside of the networks' locks.
-            _leave_networks(call, facts)
-            if grace:
-                api.stop(object_id, timeout=grace)
+        leave_networks(call.room.docker, facts)
+        if grace and runs(facts):
+            api.stop(object_id, timeout=grace)
         try:
             api.remove_container(object_id, v=state.get("removeVolumes", True), force=True)
         except NotFound:
@@ -218,14 +240,6 @@ def _remove(call: Call, object_id: str, state: Mapping[str, Any]) -> None:
             if "already in progress" not in reason(error):
                 raise
             _await_gone(call, object_id)
-
-
-def _leave_networks(call: Call, facts: Mapping[str, Any]) -> None:
-    for name, network in ((facts.get("NetworkSettings") or {}).get("Networks") or {}).items():
-        network_id = network.get("NetworkID")
-        if name not in _PLAIN_NETWORKS and network_id:
-            with call.room.network_lock(network_id):
-                detach(call, network_id, facts["Id"])
 
 
 def _await_gone(call: Call, object_id: str, limit: float = 30.0) -> None:

@@ -10,7 +10,7 @@ from understudy.errors import ProvisionError
 from understudy.targets.readiness import last_lines
 from understudy.targets.readiness_plan import fatal
 
-from .docker_errors import GoneError, docker
+from .docker_errors import GoneError, docker, reason
 from .room import Call
 
 __all__ = ["after", "ended", "saved_logs"]
@@ -90,11 +90,16 @@ def ended(call: Call, object_id: str, limit: float | None) -> None:
 
 
 def saved_logs(call: Call, object_id: str) -> str:
-    """A container's log, both streams, its last `LOG_LIMIT` bytes.
+    """A container's log, both streams, its last `LOG_LIMIT` bytes; a note in brackets where its driver keeps none.
 
     Raises:
         ProvisionError: it cannot be read.
     """
-    with docker(f"Reading the log of container {object_id[:12]}"):
-        raw = bytes(call.room.docker.api.logs(object_id, stdout=True, stderr=True))
+    try:
+        with docker(f"Reading the log of container {object_id[:12]}"):
+            raw = bytes(call.room.docker.api.logs(object_id, stdout=True, stderr=True))
+    except ProvisionError as error:
+        if "does not support reading" not in str(error):
+            raise
+        return f"(not readable: {reason(error.__cause__)})"
     return raw[-LOG_LIMIT:].decode("utf-8", "replace")

@@ -11,11 +11,18 @@ from urllib3.exceptions import HTTPError
 
 from understudy.errors import ProvisionError
 
-__all__ = ["GoneError", "docker", "reason"]
+__all__ = ["ConflictError", "GoneError", "docker", "reason"]
+
+_CONFLICT = 409
+"""The status with which Docker says that something of that name is there, or that an object is used."""
 
 
 class GoneError(ProvisionError):
     """The object that was asked for is not there."""
+
+
+class ConflictError(ProvisionError):
+    """Docker refuses because of what is there: an object of that name, or one that uses it."""
 
 
 @contextmanager
@@ -24,17 +31,24 @@ def docker(tried: str) -> Iterator[None]:
 
     Raises:
         GoneError: Docker says that the object is not there.
+        ConflictError: Docker says that another one is in the way.
         ProvisionError: anything else failed.
     """
     try:
         yield
     except NotFound as error:
         raise GoneError(f"{tried} failed: {reason(error)}.") from error
-    except (DockerException, RequestException, HTTPError, OSError) as error:
-        raise ProvisionError(f"{tried} failed: {reason(error)}.") from error
+    except DockerException as error:
+        kind = ConflictError if isinstance(error, APIError) and error.status_code == _CONFLICT else ProvisionError
+        raise kind(f"{tried} failed: {reason(error)}.") from error
+    except (RequestException, HTTPError, OSError) as error:
+        raise ProvisionError(
+            f"{tried} failed: {reason(error)}.",
+            hint="The Docker daemon did not answer in time: `docker info` says whether it does. Then try again.",
+        ) from error
 
 
-def reason(error: Exception) -> str:
+def reason(error: BaseException | None) -> str:
     """The daemon's own words, or the error's, without a full stop at the end."""
     text = error.explanation if isinstance(error, APIError) and error.explanation else str(error)
     if isinstance(text, bytes):

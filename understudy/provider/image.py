@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from docker.errors import APIError, NotFound
 from docker.utils import parse_repository_tag
 
 from understudy.errors import ProvisionError
 
-from .docker_errors import GoneError, docker, reason
+from .docker_errors import ConflictError, GoneError, docker, reason
 from .room import Call
 from .tables import IMAGE
 
@@ -31,7 +30,7 @@ class Images:
         try:
             facts = self._inspect(call, name)
         except GoneError:
-            with call.room.slot(call.stop):
+            with call.room.pulling(call.stop):
                 self._pull(call, inputs)
             facts, mark = self._inspect(call, name), _PULLED
         return f"{mark}{facts['Id']}{name}", _outputs(facts, inputs)
@@ -56,13 +55,12 @@ class Images:
             return
         name = state["name"]
         try:
-            call.room.docker.api.remove_image(name, force=state.get("forceRemove", False))
-        except NotFound:
+            with docker(f"Removing image {name}"):
+                call.room.docker.api.remove_image(name, force=state.get("forceRemove", False))
+        except GoneError:
             return
-        except APIError as error:
-            if error.status_code != 409:  # noqa: PLR2004 - conflict: a container uses it
-                raise ProvisionError(f"Removing image {name} failed: {reason(error)}.") from error
-            call.warn(f"Image {name} is still used and was kept: {reason(error)}.")
+        except ConflictError as error:
+            call.warn(f"Image {name} is still used and was kept: {reason(error.__cause__)}.")
 
     def _inspect(self, call: Call, name: str) -> dict[str, Any]:
         with docker(f"Reading image {name}"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import grpc
@@ -69,6 +69,8 @@ class Instance:
         self.board = Board()
         self.engine_address = ""
         self._lock = threading.Lock()
+        self._asking = threading.Lock()
+        self._daemon = ""
         self._calls: set[threading.Event] = set()
         self._cancelled = False
         self._waiting = 0
@@ -100,6 +102,12 @@ class Instance:
         finally:
             with self._lock:
                 self._waiting -= 1
+
+    def daemon(self, ask: Callable[[], str]) -> str:
+        """The daemon's identity as `ask` gives it, asked once for this connection."""
+        with self._asking:
+            self._daemon = self._daemon or ask()
+            return self._daemon
 
     def failed(self, why: str) -> None:
         """Remember that something of this operation failed."""

@@ -12,19 +12,17 @@ import runpy
 import signal
 import sys
 import threading
-import traceback
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
 from pulumi import log
-from pulumi.errors import RunError
 from pulumi.runtime import reset_options, run_in_stack, set_all_config
 from pulumi.runtime.proto import LanguageRuntimeServicer, language_pb2, language_pb2_grpc, plugin_pb2
 
-from understudy.errors import UnderstudyError
-
+from .complaint import complaint
+from .parent import wait_beside
 from .peer import OwnUserOnly
 
 __all__ = ["LanguageHost", "main", "program_of"]
@@ -99,41 +97,13 @@ def program_of(request: language_pb2.RunRequest) -> tuple[Path, Path]:
 
 
 def _result(error: BaseException) -> language_pb2.RunResponse:
-    """What the user is shown: our own errors and Pulumi's as their message, others with where they happened.
-
-    `bail` says that the reason was shown already, so that the engine adds none of its own.
-    """
-    if isinstance(error, SystemExit) and error.code in (None, 0):
+    """Show what there is to complain about; `bail` tells the engine that it was shown, so that it adds nothing."""
+    if isinstance(error, SystemExit) and not error.code:
         return language_pb2.RunResponse()
-    if isinstance(error, grpc.RpcError):
-        if error.code() is not grpc.StatusCode.UNAVAILABLE:  # that one says that the engine is on its way out
-            log.error(f"The engine refused a call: {error.details()}")
-        return language_pb2.RunResponse(bail=True)
-    ours = _ours(error)
-    if ours is not None or isinstance(error, RunError):
-        log.error(str(ours or error))
-    elif isinstance(error, SystemExit):
-        log.error(f"The program ended itself with exit code {error.code}.")
-    else:
-        log.error("The program failed:\n" + "".join(traceback.format_exception(error)))
+    said = complaint(error)
+    if said:
+        log.error(said)
     return language_pb2.RunResponse(bail=True)
-
-
-def _ours(error: BaseException | None) -> UnderstudyError | None:
-    """The first of our own errors that an error is, groups, or came from."""
-    seen: set[int] = set()
-    queue = [error]
-    while queue:
-        found = queue.pop(0)
-        if found is None or id(found) in seen:
-            continue
-        if isinstance(found, UnderstudyError):
-            return found
-        seen.add(id(found))
-        if isinstance(found, BaseExceptionGroup):
-            queue.extend(found.exceptions)
-        queue.extend((found.__cause__, found.__context__))
-    return None
 
 
 def _finish(loop: asyncio.AbstractEventLoop) -> None:
@@ -147,13 +117,13 @@ def _finish(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve the language host until SIGINT or SIGTERM; the engine's address is the last argument.
+    """Serve the language host until SIGINT, SIGTERM or the parent's end; the engine's address is the last argument.
 
     The launcher has chosen the interpreter by `-root` and `-virtualenv`, so that options are not needed here.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     addresses = [argument for argument in given if not argument.startswith("-")]
-    done = threading.Event()
+    parent, done = os.getppid(), threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())
     guard = OwnUserOnly()
@@ -163,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     server.start()
     sys.stdout.write(f"{guard.port}\n")
     sys.stdout.flush()
-    done.wait()
+    wait_beside(parent, done)
     server.stop(grace=None)
     return 0
 

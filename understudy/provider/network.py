@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import ipaddress
 import random
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from docker.errors import APIError, NotFound
 from docker.types import IPAMConfig, IPAMPool
 
 from understudy.errors import ProvisionError
 from understudy.stacks.identity import LABEL
+from understudy.targets.docker_endpoints import clear_network, network_lock
 
 from .check import labels_of
-from .docker_errors import GoneError, docker, reason
-from .room import Call
+from .docker_errors import ConflictError, GoneError, docker, reason
+from .room import Call, NotReadyError
 from .subnets import choose, prefix_for, routed
 from .tables import NETWORK
 
-__all__ = ["Networks", "detach"]
+__all__ = ["Networks"]
 
 ATTEMPTS = 24
 """Subnets tried before giving up; each loss means that another process took the same one first."""
@@ -37,22 +38,33 @@ class Networks:
     table = NETWORK
 
     def create(self, call: Call, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-        """Create a network; with no `ipamConfigs` its subnet comes from the pool of the settings."""
+        """Create a network; with no `ipamConfigs` its subnet comes from the pool of the settings.
+
+        Raises:
+            ProvisionError: it was not created.
+            NotReadyError: it was, and Docker does not say how it stands.
+        """
         call.refuse_foreign_target(inputs, "creating network")
         with call.room.slot(call.stop):
-            self._clear_leftover(call, inputs)
-            made = self._make(call, inputs)
-        return made, self._outputs(self._inspect(call, made), inputs)
+            try:
+                made = self._make(call, inputs)
+            except ConflictError:
+                self._clear_leftover(call, inputs)
+                made = self._make(call, inputs)
+        try:
+            return made, self._outputs(self._inspect(call, made), inputs)
+        except ProvisionError as error:
+            raise NotReadyError(str(error), made, dict(inputs)) from error
 
     def read(
         self, call: Call, object_id: str, inputs: Mapping[str, Any]
     ) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """Inputs and outputs as they are now; None when the network is gone."""
+        """Inputs and outputs as they are now; None when the network is gone, or not ours."""
         try:
             facts = self._inspect(call, object_id)
         except GoneError:
             return None
-        return dict(inputs), self._outputs(facts, inputs)
+        return (dict(inputs), self._outputs(facts, inputs)) if call.is_ours(facts.get("Labels"), inputs) else None
 
     def update(self, call: Call, object_id: str, _old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
         """Nothing of a network changes in place."""
@@ -60,7 +72,7 @@ class Networks:
 
     def delete(self, call: Call, object_id: str, state: Mapping[str, Any]) -> None:
         """Remove a network that is ours, taking our own containers off it; gone is fine."""
-        call.refuse_foreign_target(state, "removing network")
+        call.refuse_foreign_target(state, "removing network", afresh=True)
         with call.room.slot(call.stop):
             _remove(call, object_id, state)
 
@@ -87,16 +99,15 @@ class Networks:
                 IPAMPool(subnet=c.get("subnet"), gateway=c.get("gateway"), iprange=c.get("ipRange"))
                 for c in inputs.get("ipamConfigs") or ()
             ]
-            with docker(f"Creating network {inputs['name']}"):
-                return _post(call, inputs, pools)
+            return _post(call, inputs, pools)
         for _ in range(ATTEMPTS):
             call.check_stop()
             with self._subnet(call, inputs) as subnet:
                 try:
                     return _post(call, inputs, [IPAMPool(subnet=str(subnet))])
-                except APIError as error:
-                    if "overlap" not in reason(error).lower():
-                        raise ProvisionError(f"Creating network {inputs['name']} failed: {reason(error)}.") from error
+                except ProvisionError as error:
+                    if "overlap" not in reason(error.__cause__).lower():
+                        raise
         raise ProvisionError(
             f"Creating network {inputs['name']} failed: {ATTEMPTS} free subnets of {call.room.settings.subnet_pool} "
             "were tried, and other processes took each of them first.",
@@ -146,16 +157,17 @@ class Networks:
 
 
 def _post(call: Call, inputs: Mapping[str, Any], pools: list[IPAMPool]) -> str:
-    made = call.room.docker.api.create_network(
-        inputs["name"],
-        driver=inputs.get("driver", "bridge"),
-        options=dict(inputs.get("options") or {}),
-        ipam=IPAMConfig(pool_configs=pools) if pools else None,
-        check_duplicate=True,
-        internal=inputs.get("internal", False),
-        labels=labels_of(inputs),
-        attachable=inputs.get("attachable", False),
-    )
+    with docker(f"Creating network {inputs['name']}"):
+        made = call.room.docker.api.create_network(
+            inputs["name"],
+            driver=inputs.get("driver", "bridge"),
+            options=dict(inputs.get("options") or {}),
+            ipam=IPAMConfig(pool_configs=pools) if pools else None,
+            check_duplicate=True,
+            internal=inputs.get("internal", False),
+            labels=labels_of(inputs),
+            attachable=inputs.get("attachable", False),
+        )
     return str(made["Id"])
 
 
@@ -178,23 +190,20 @@ def _host_subnets() -> tuple[ipaddress.IPv4Network, ...]:
 
 
 def _remove(call: Call, object_id: str, state: Mapping[str, Any]) -> None:
-    api, name, last = call.room.docker.api, state.get("name", object_id), ""
+    name, last = state.get("name", object_id), ""
     for attempt in range(REMOVALS):
         try:
-            facts = api.inspect_network(object_id)
-            call.refuse_unowned(facts.get("Labels"), state, f"Network {name}")
-            with call.room.network_lock(facts["Id"]):
-                _clear_endpoints(call, facts, state)
-                api.remove_network(facts["Id"])
-        except NotFound:
+            with docker(f"Removing network {name}"):
+                _remove_once(call, object_id, state)
+        except GoneError:
             return
-        except APIError as error:
-            last = reason(error)
+        except ProvisionError as error:
+            last = reason(error.__cause__)
             if "active endpoints" not in last:
-                raise ProvisionError(f"Removing network {name} failed: {last}.") from error
+                raise
         else:
             return
-        call.stop.wait(FIRST_PAUSE * (attempt + 1))
+        time.sleep(FIRST_PAUSE * (attempt + 1))  # also when cancelled: what is left behind costs more
     raise ProvisionError(
         f"Removing network {name} was tried {REMOVALS} times, and Docker says: {last}.",
         hint="If `docker network inspect` shows no container on it, the daemon has lost count of its endpoints "
@@ -202,28 +211,16 @@ def _remove(call: Call, object_id: str, state: Mapping[str, Any]) -> None:
     )
 
 
-def _clear_endpoints(call: Call, facts: Mapping[str, Any], state: Mapping[str, Any]) -> None:
-    """Take what is left of this environment off a network; a container of somebody else stays and is named."""
-    for container_id, endpoint in (facts.get("Containers") or {}).items():
-        try:
-            labels = call.room.docker.api.inspect_container(container_id)["Config"].get("Labels")
-        except NotFound:
-            continue
-        if not call.is_ours(labels, state):
+def _remove_once(call: Call, object_id: str, state: Mapping[str, Any]) -> None:
+    """Take what is left of this environment off a network, and remove it; somebody else's container stays."""
+    name, client = state.get("name", object_id), call.room.docker
+    facts = client.api.inspect_network(object_id)
+    call.refuse_unowned(facts.get("Labels"), state, f"Network {name}")
+    with network_lock(facts["Id"]):
+        stranger = clear_network(client, facts, lambda labels: call.is_ours(labels, state))
+        if stranger:
             raise ProvisionError(
-                f"Removing network {state.get('name')} failed: container {endpoint.get('Name')} is on it and is not of "
-                "this environment.",
-                hint=f"`docker network disconnect {state.get('name')} {endpoint.get('Name')}`, then try again.",
+                f"Removing network {name} failed: container {stranger} is on it and is not of this environment.",
+                hint=f"`docker network disconnect {name} {stranger}`, then try again.",
             )
-        detach(call, facts["Id"], container_id)
-
-
-def detach(call: Call, network_id: str, container_id: str) -> None:
-    """Take a container off a network; one that is not on it, or gone, is fine. The caller holds the network's lock."""
-    try:
-        call.room.docker.api.disconnect_container_from_network(container_id, network_id, force=True)
-    except NotFound:
-        return
-    except APIError as error:
-        if "is not connected" not in reason(error):
-            raise
+        client.api.remove_network(facts["Id"])

@@ -5,9 +5,8 @@ from __future__ import annotations
 import functools
 import ipaddress
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,9 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 __all__ = ["Call", "CancelledError", "NotReadyError", "Room"]
+
+PULLS = 4
+"""Images pulled at once; a pull waits for a registry and not for the daemon, so it takes no place of an operation."""
 
 TARGET = LABEL + "target"
 NOT_AFTER = LABEL + "not-after"
@@ -41,15 +43,28 @@ class NotReadyError(ProvisionError):
         self.outputs = outputs
 
 
+@contextmanager
+def _place(places: threading.Semaphore, stop: threading.Event) -> Iterator[None]:
+    while not places.acquire(timeout=0.1):
+        if stop.is_set():
+            raise CancelledError("Cancelled before it began.")
+    try:
+        yield
+    finally:
+        places.release()
+
+
 class Room:
     """What all calls of one server share. Docker is asked for only when the first call needs it."""
 
-    def __init__(self, settings: ProviderSettings, docker_client: DockerClient | None = None) -> None:
+    def __init__(
+        self, settings: ProviderSettings, docker_client: DockerClient | None = None, identity: str | None = None
+    ) -> None:
         self.settings = settings
         self._given = docker_client
+        self._known = identity
         self._slots = threading.BoundedSemaphore(settings.concurrency)
-        self._lock = threading.Lock()
-        self._network_locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._pulls = threading.BoundedSemaphore(PULLS)
         self.reserved: set[ipaddress.IPv4Network] = set()
         self.reserving = threading.Lock()
 
@@ -64,36 +79,36 @@ class Room:
 
     @functools.cached_property
     def identity(self) -> str:
-        """The daemon's own identity; one process speaks to one daemon.
+        """The daemon's own identity, as it was given or else asked for once; one process speaks to one daemon.
+
+        Raises:
+            ToolError: the daemon does not say.
+        """
+        return self._known or self.ask_identity()
+
+    def ask_identity(self) -> str:
+        """The daemon's own identity, asked for now.
 
         Raises:
             ToolError: the daemon does not say.
         """
         return daemon_identity(self.docker)
 
-    @contextmanager
-    def slot(self, stop: threading.Event) -> Iterator[None]:
+    def slot(self, stop: threading.Event) -> AbstractContextManager[None]:
         """A place among the Docker operations that run at once.
 
         Raises:
             CancelledError: `stop` was set before one was free.
         """
-        while not self._slots.acquire(timeout=0.1):
-            if stop.is_set():
-                raise CancelledError("Cancelled before it began.")
-        try:
-            yield
-        finally:
-            self._slots.release()
+        return _place(self._slots, stop)
 
-    def network_lock(self, network_id: str) -> threading.Lock:
-        """The lock under which endpoints of a network are taken away.
+    def pulling(self, stop: threading.Event) -> AbstractContextManager[None]:
+        """A place among the images that are pulled at once.
 
-        In parallel this daemon can lose an update of its endpoint counter, and the network then refuses its own
-        removal until the daemon restarts (moby#42119).
+        Raises:
+            CancelledError: `stop` was set before one was free.
         """
-        with self._lock:
-            return self._network_locks[network_id]
+        return _place(self._pulls, stop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,17 +132,21 @@ class Call:
         """Show a warning to the user."""
         self.instance.log(self.urn, message)
 
-    def refuse_foreign_target(self, values: Mapping[str, Any], verb: str) -> None:
+    def refuse_foreign_target(self, values: Mapping[str, Any], verb: str, *, afresh: bool = False) -> None:
         """Hold that the object of these inputs or outputs belongs to the daemon that we speak to.
+
+        `afresh`: the daemon is asked again, once for each connection of the engine. What is not found on another
+        daemon would count as gone.
 
         Raises:
             ProvisionError: it belongs to another one; nothing is touched then.
         """
         target = labels_of(values).get(TARGET)
-        if target != self.room.identity:
+        here = self.instance.daemon(self.room.ask_identity) if afresh else self.room.identity
+        if target != here:
             raise ProvisionError(
                 f"{verb.capitalize()} {values.get('name')!r} was not tried: its label {TARGET} is {target!r}, and this "
-                f"daemon is {self.room.identity!r}.",
+                f"daemon is {here!r}.",
                 hint="Set DOCKER_HOST (or the docker context) to the daemon that the environment belongs to.",
             )
 

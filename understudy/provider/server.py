@@ -29,11 +29,21 @@ class ProviderServer:
     """Serves the embedded Docker provider while the context is open.
 
     Give the engine `PULUMI_DEBUG_PROVIDERS=docker:<port>`. Stacks share the server without seeing each other.
+
+    Args:
+        settings: how it works; those of the environment when none are given.
+        docker_client: of the daemon; the process's own when none is given.
+        identity: the daemon's identity, where it is known already; reading and removing ask for it again.
     """
 
-    def __init__(self, settings: ProviderSettings | None = None, docker_client: DockerClient | None = None) -> None:
+    def __init__(
+        self,
+        settings: ProviderSettings | None = None,
+        docker_client: DockerClient | None = None,
+        identity: str | None = None,
+    ) -> None:
         self._settings = settings or ProviderSettings.from_environment()
-        self._servicer = Servicer(Room(self._settings, docker_client))
+        self._servicer = Servicer(Room(self._settings, docker_client, identity))
         self._server: grpc.Server | None = None
         self._pool: ThreadPoolExecutor | None = None
         self.port = 0

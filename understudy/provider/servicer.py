@@ -152,6 +152,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             name: value for name, value in from_struct(request.properties).items() if name in kind.table.inputs
         }
         with self._call(request.urn, 0.0, context, inputs) as call:
+            if kind.table.owned:
+                call.refuse_foreign_target(inputs, f"reading {_noun(kind.table)}", afresh=True)
             found = kind.read(call, request.id, inputs)
         if found is None:
             return provider_pb2.ReadResponse()
@@ -204,8 +206,12 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
                 context.abort(grpc.StatusCode.ABORTED, _told(error))
             except Exception as error:  # noqa: BLE001 - the engine must get a status for every fault of ours
                 instance.failed(str(error))
-                _LOG.exception("A call for %s failed unexpectedly", urn)
+                _LOG.debug("A call for %s failed unexpectedly", urn, exc_info=True)  # the user is told by the engine
                 context.abort(grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}")
+
+
+def _noun(table: Table) -> str:
+    return table.token.rsplit(":", 1)[-1].lower()
 
 
 def _told(error: BaseException) -> str:

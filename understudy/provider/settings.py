@@ -28,7 +28,7 @@ class ProviderSettings:
     pids_limit: int = 4096
     subnet_pool: str = "10.213.0.0/16"
     concurrency: int = 16
-    threads: int = 512
+    threads: int = 4096
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> ProviderSettings:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
-
-from docker.errors import APIError, NotFound
 
 from understudy.errors import ProvisionError
 
 from .check import labels_of
-from .docker_errors import GoneError, docker, reason
+from .docker_errors import ConflictError, GoneError, docker, reason
 from .room import Call
 from .tables import VOLUME
 
@@ -58,7 +57,7 @@ class Volumes:
 
     def delete(self, call: Call, object_id: str, state: Mapping[str, Any]) -> None:
         """Remove a volume that is ours; gone is fine, `in use` is tried again for a few seconds."""
-        call.refuse_foreign_target(state, "removing volume")
+        call.refuse_foreign_target(state, "removing volume", afresh=True)
         with call.room.slot(call.stop):
             self._remove(call, object_id, state)
 
@@ -82,17 +81,18 @@ class Volumes:
         api, last = call.room.docker.api, ""
         for attempt in range(REMOVALS):
             try:
-                call.refuse_unowned(api.inspect_volume(name).get("Labels"), state, f"Volume {name}")
-                api.remove_volume(name)
-            except NotFound:
+                with docker(f"Removing volume {name}"):
+                    call.refuse_unowned(api.inspect_volume(name).get("Labels"), state, f"Volume {name}")
+                    api.remove_volume(name)
+            except GoneError:
                 return
-            except APIError as error:
-                last = reason(error)
+            except ConflictError as error:
+                last = reason(error.__cause__)
                 if "in use" not in last:
-                    raise ProvisionError(f"Removing volume {name} failed: {last}.") from error
+                    raise
             else:
                 return
-            call.stop.wait(FIRST_PAUSE * (attempt + 1))
+            time.sleep(FIRST_PAUSE * (attempt + 1))  # also when cancelled: what is left behind costs more
         raise ProvisionError(f"Removing volume {name} was tried {REMOVALS} times, and Docker says: {last}.")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from urllib.parse import urlsplit
 from understudy.errors import NotFoundError, ProvisionError, ToolError
 from understudy.stacks.identity import LABEL, format_time
 from understudy.targets.docker_client import client as shared_client
-from understudy.targets.docker_client import daemon_identity
+from understudy.targets.docker_client import daemon_host, daemon_identity
 from understudy.targets.docker_evidence import container_facts, log_lines, service_of, write_logs
 from understudy.targets.docker_inventory import KINDS, list_all, list_kind
 from understudy.targets.docker_sweep import sweep
@@ -107,7 +106,7 @@ class DockerTarget:
         return Receipt(environment, here or expected, outcome, taken, tuple(left), reason, looked)
 
     def _of(self, environment: str) -> list[Owned]:
-        return [item for item in list_all(self.client, environment) if item.kind == "container"]
+        return list(list_all(self.client, environment, ("container",)))
 
     def wait_ready(self, environment: str, timeout: float) -> Mapping[str, float]:
         """Wait until every container is ready and every job has exited with 0; service -> seconds waited.
@@ -201,5 +200,5 @@ def _reachable(bound: str) -> str:
     """The address to dial for a port bound at `bound`; a wildcard on a remote daemon is that daemon's host."""
     if bound not in {"", "0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
         return bound
-    remote = urlsplit(os.environ.get("DOCKER_HOST", ""))
+    remote = urlsplit(daemon_host())
     return remote.hostname or "127.0.0.1" if remote.scheme in {"tcp", "ssh", "http", "https"} else "127.0.0.1"

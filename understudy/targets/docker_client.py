@@ -10,14 +10,55 @@ from understudy.errors import ToolError
 
 if TYPE_CHECKING:
     from docker import DockerClient
+    from docker.context import Context
 
-__all__ = ["POOL", "client", "daemon_identity"]
+__all__ = ["POOL", "client", "daemon_host", "daemon_identity"]
 
 POOL = 64
 """Connections kept to the daemon: as many as operations run at once over all stacks of a process."""
 
 TIMEOUT = 120
 """Seconds for one API call; long waits (readiness, attach) poll instead."""
+
+DEFAULT_HOST = "unix:///var/run/docker.sock"
+"""Where Docker Engine listens unless it is told otherwise (dockerd, --host)."""
+
+
+def daemon_host() -> str:
+    """The URL of the daemon: DOCKER_HOST, else that of the docker CLI's context, else the default socket.
+
+    Raises:
+        ToolError: the context is not there.
+    """
+    context = _context()
+    return os.environ.get("DOCKER_HOST") or (str(context.Host) if context else DEFAULT_HOST)
+
+
+def _context() -> Context | None:
+    """The context that the docker CLI takes, in its order; None: DOCKER_HOST overrules it, or it is the default one.
+
+    docker-py takes the default socket where a context is missing, and so another daemon than the docker CLI.
+
+    Raises:
+        ToolError: there is no such context, or it cannot be read.
+    """
+    from docker.context import ContextAPI
+    from docker.context.config import get_current_context_name
+
+    name = os.environ.get("DOCKER_CONTEXT") or get_current_context_name() or "default"
+    if os.environ.get("DOCKER_HOST") or name == "default":
+        return None
+    why = "it is not there, or names no host"
+    try:
+        context = ContextAPI.get_context(name)
+    except Exception as error:  # noqa: BLE001 - docker-py raises plain Exception for a file that it cannot read
+        context, why = None, str(error)
+    if context is None or not context.Host:
+        raise ToolError(
+            f"Looked for the docker context {name!r}, and {why}.",
+            hint="`docker context ls` shows them; DOCKER_CONTEXT, `docker context use` or DOCKER_HOST name the daemon.",
+        )
+    return context
 
 
 @functools.lru_cache(maxsize=1)
@@ -30,11 +71,17 @@ def client() -> DockerClient:
     import docker
     from docker.errors import DockerException
 
-    where = os.environ.get("DOCKER_HOST") or "the default socket"
+    context = _context()
+    where = daemon_host() + (f" (docker context {context.Name!r})" if context else "")
     try:
-        made = docker.from_env(timeout=TIMEOUT, max_pool_size=POOL)
+        if context is None:
+            made = docker.from_env(timeout=TIMEOUT, max_pool_size=POOL)
+        else:
+            made = docker.DockerClient(
+                base_url=context.Host, tls=context.tls_cfg.get("docker", False), timeout=TIMEOUT, max_pool_size=POOL
+            )
         made.ping()
-    except DockerException as error:
+    except (DockerException, OSError) as error:
         raise ToolError(
             f"Asked Docker at {where} for an answer, and got none: {error}.",
             hint="Start or install Docker Engine, or set DOCKER_HOST to one that runs; `understudy doctor` checks.",

@@ -23,6 +23,9 @@ __all__ = ["container_facts", "log_lines", "service_of", "write_logs"]
 _HEALTH_OUTPUT = 2000
 """Characters of a health check's last output that are kept."""
 
+_CPU_PERIOD = 100_000
+"""Microseconds of a period that is not declared (docker run, --cpu-period)."""
+
 _PARALLEL = 8
 
 
@@ -61,9 +64,15 @@ def container_facts(client: DockerClient, item: Owned) -> ContainerFacts | None:
         "started": state["StartedAt"],
         "finished": state["FinishedAt"],
         "memory_limit": host.get("Memory") or None,
-        "cpu_limit": (host.get("NanoCpus") or 0) / 1e9 or None,
+        "cpu_limit": _cpus(host),
     }
     return ContainerFacts(item.name, service_of(item), facts)
+
+
+def _cpus(host: Mapping[str, Any]) -> float | None:
+    """Processors that the container may use, declared as a number or as a quota for each period; None: all."""
+    quota, period = host.get("CpuQuota") or 0, host.get("CpuPeriod") or _CPU_PERIOD
+    return (host.get("NanoCpus") or 0) / 1e9 or (quota / period if quota > 0 else None)
 
 
 def _health(health: Mapping[str, Any] | None) -> dict[str, object] | None:

@@ -13,7 +13,7 @@ from understudy.targets.ownership import ENVIRONMENT, is_owned
 if TYPE_CHECKING:
     from docker import DockerClient
 
-__all__ = ["KINDS", "labels_of", "list_all", "list_kind"]
+__all__ = ["KINDS", "inspect", "list_all", "list_kind"]
 
 KINDS = ("container", "network", "volume")
 """In the order of removal: a network or volume in use cannot be removed."""
@@ -43,32 +43,27 @@ def list_kind(client: DockerClient, kind: str, filters: Mapping[str, list[str]] 
     return [Owned(kind, row["Name"], row["Name"], row.get("Labels") or {}) for row in answer["Volumes"] or ()]
 
 
-def list_all(client: DockerClient, environment: str | None) -> tuple[Owned, ...]:
-    """All objects with all ownership labels, of one environment or of all, sorted by kind and id.
+def list_all(client: DockerClient, environment: str | None, kinds: tuple[str, ...] = KINDS) -> tuple[Owned, ...]:
+    """All objects of these kinds with all ownership labels, of one environment or of all, sorted by kind and id.
 
     Raises:
         ToolError: a listing failed.
     """
     labels = [*OWNERSHIP, *([f"{ENVIRONMENT}={environment}"] if environment else [])]
-    found = [item for kind in KINDS for item in list_kind(client, kind, {"label": labels})]
+    found = [item for kind in kinds for item in list_kind(client, kind, {"label": labels})]
     return tuple(sorted(item for item in found if is_owned(item.labels, environment)))
 
 
-def labels_of(client: DockerClient, item: Owned) -> dict[str, str]:
-    """The object's labels as they are now.
+def inspect(client: DockerClient, item: Owned) -> dict[str, Any]:
+    """The object as it is now.
 
     Raises:
         docker.errors.NotFound: it is gone.
         docker.errors.DockerException: the daemon does not say.
     """
-    facts: dict[str, Any]
     if item.kind == "container":
-        facts = client.api.inspect_container(item.id)["Config"]
-    elif item.kind == "network":
-        facts = client.api.inspect_network(item.id)
-    else:
-        facts = client.api.inspect_volume(item.name)
-    return dict(facts.get("Labels") or {})
+        return dict(client.api.inspect_container(item.id))
+    return dict(client.api.inspect_network(item.id) if item.kind == "network" else client.api.inspect_volume(item.name))
 
 
 def _container_name(row: Mapping[str, Any]) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from understudy.errors import ToolError
 from understudy.stacks.identity import OWNERSHIP
-from understudy.targets.docker_inventory import KINDS, labels_of, list_kind
+from understudy.targets.docker_endpoints import clear_network, leave_networks, network_lock
+from understudy.targets.docker_inventory import KINDS, inspect, list_kind
 from understudy.targets.interface import Owned, Swept
 from understudy.targets.ownership import ENVIRONMENT, is_owned, refusal
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["PARALLEL", "sweep"]
 
 PARALLEL = 8
-"""Removals at once: the daemon is the limit, and parallel endpoint changes can lose its counter (moby issue 42119)."""
+"""Removals at once: the daemon is the limit."""
 
 PATIENCE = 10.0
 """Seconds for what passes by itself: a removal in progress, an endpoint that is being released."""
@@ -66,10 +67,9 @@ def _remove(client: DockerClient, item: Owned, environment: str, identity: str, 
     pause = 0.1
     while True:
         try:
-            kept = refusal(labels_of(client, item), environment, identity)
-            if kept:
-                return kept
-            _REMOVERS[item.kind](client, item)
+            facts = inspect(client, item)
+            labels = (facts["Config"] if item.kind == "container" else facts).get("Labels")
+            return refusal(labels, environment, identity) or _REMOVERS[item.kind](client, facts, environment)
         except NotFound:
             return ""
         except APIError as error:
@@ -81,38 +81,34 @@ def _remove(client: DockerClient, item: Owned, environment: str, identity: str, 
             pause = min(2 * pause, 1.0)
         except (DockerException, OSError) as error:
             return str(error)
-        else:
-            return ""
 
 
-def _remove_container(client: DockerClient, item: Owned) -> None:
-    client.api.remove_container(item.id, v=True, force=True)
+def _remove_container(client: DockerClient, facts: Mapping[str, Any], _environment: str) -> str:
+    leave_networks(client, facts)
+    client.api.remove_container(facts["Id"], v=True, force=True)
+    return ""
 
 
-def _remove_network(client: DockerClient, item: Owned) -> None:
-    """Disconnect what is still joined (its containers are gone or strangers'), then remove."""
-    from docker.errors import APIError, NotFound
-
-    joined = client.api.inspect_network(item.id).get("Containers") or {}
-    for container in joined:
-        try:
-            client.api.disconnect_container_from_network(container, item.id, force=True)
-        except NotFound:
-            continue
-        except APIError:
-            continue  # the removal below says what is still in the way
-    client.api.remove_network(item.id)
+def _remove_network(client: DockerClient, facts: Mapping[str, Any], environment: str) -> str:
+    with network_lock(facts["Id"]):
+        stranger = clear_network(client, facts, lambda labels: is_owned(labels, environment))
+        if stranger:
+            return f"container {stranger} of somebody else is on it; kept"
+        client.api.remove_network(facts["Id"])
+    return ""
 
 
-def _remove_volume(client: DockerClient, item: Owned) -> None:
-    client.api.remove_volume(item.name)
+def _remove_volume(client: DockerClient, facts: Mapping[str, Any], _environment: str) -> str:
+    client.api.remove_volume(facts["Name"])
+    return ""
 
 
-_REMOVERS: dict[str, Callable[[DockerClient, Owned], None]] = {
+_REMOVERS: dict[str, Callable[[DockerClient, Mapping[str, Any], str], str]] = {
     "container": _remove_container,
     "network": _remove_network,
     "volume": _remove_volume,
 }
+"""Each removes an object of its kind, just looked at, and returns why it was kept, or nothing."""
 
 
 def _explained(item: Owned, reason: str) -> str:

@@ -6,11 +6,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from understudy.errors import ProvisionError
 
-from .readiness_plan import GIVE_UP, HealthProbe, Plan, ReadySpec, Step, fatal
+from .readiness_plan import GIVE_UP, STEADY, HealthProbe, Plan, ReadySpec, Step, fatal
 from .readiness_probes import Prober
 
 if TYPE_CHECKING:
@@ -20,10 +23,24 @@ __all__ = ["ReadySpec", "StoppedWaitingError", "last_lines", "wait_ready"]
 
 _LOG = logging.getLogger(__name__)
 
-FIRST_PAUSE = 0.1
-LONGEST_PAUSE = 1.0
-GROWTH = 1.25
-"""A pause is a quarter longer than the one before, so that it stays at a fifth of the time waited."""
+LOOK_EVERY = 0.2
+"""Seconds for which what Docker said of a container is taken as true while its ports are tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pace:
+    """Pauses between probes: the first and the longest in seconds, and by how much one is longer than the last."""
+
+    first: float
+    growth: float
+    longest: float
+
+
+_BY_EXEC = _Pace(0.1, 1.25, 1.0)
+"""A pause stays at a fifth of the time waited, as each exec takes processor time from the container."""
+
+_BY_CONNECTION = _Pace(0.02, 1.5, 0.25)
+"""A refused connection costs next to nothing."""
 
 
 class StoppedWaitingError(ProvisionError):
@@ -41,18 +58,18 @@ def wait_ready(
     """Wait until a container is ready, and return the seconds that took.
 
     Ready means that its ports accept a connection from the network and that after that its health check passes;
-    with neither, that it runs; for a job, that it has ended with 0. `warn` is told of ports taken as unused.
+    with neither, that it runs for a second; for a job, that it has ended with 0. `warn` is told of unused ports.
 
     Raises:
         ProvisionError: it is dead for good, or not ready within `timeout` seconds; with its last log lines.
         StoppedWaitingError: `stop` was set.
     """
     from docker.errors import DockerException
-    from requests.exceptions import RequestException
+    from urllib3.exceptions import HTTPError
 
     try:
         return _Wait(client, container_id, timeout, stop or threading.Event(), warn).until_ready()
-    except (DockerException, RequestException) as error:
+    except (DockerException, HTTPError, OSError) as error:  # OSError: also all of requests
         raise ProvisionError(
             f"Waited for container {container_id} to be ready, and Docker did not answer: {error}."
         ) from error
@@ -73,26 +90,32 @@ class _Wait:
         self._stop, self._warn = stop, warn
         self._began = time.monotonic()
         self._prober = Prober(client, container, deadline=self._began + timeout, stop=stop, warn=warn)
-        self._facts = self._inspect()
+        self._facts, self._looked_at = self._inspect(), time.monotonic()
         self._restarts_before = self._restarts()
         self._plan = Plan(ReadySpec.of(self._facts))
-        self._started_at = ""
+        self._started_at, self._seen_since = "", 0.0
         self._last_probe = "none yet"
 
     def until_ready(self) -> float:
-        pause = FIRST_PAUSE
+        pause = 0.0
         self._refuse_dead()
         while not self._settled():
             if self._advance():
-                pause = FIRST_PAUSE
-            if self._plan.next() is not Step.DONE or not self._probed():
+                pause = 0.0
+            if not self._complete():
                 self._refuse_late()
+                pace = _BY_CONNECTION if self._connects() else _BY_EXEC
+                pause = min(pause * pace.growth or pace.first, pace.longest)
                 self._stop.wait(min(pause, max(self._left(), 0.01)))
-                pause = min(pause * GROWTH, LONGEST_PAUSE)
-            self._facts = self._inspect()
+            self._look()
             self._refuse_dead()
         self._name_unused()
         return time.monotonic() - self._began
+
+    def _look(self) -> None:
+        """See how the container stands, before the last word on it in any case."""
+        if self._complete() or not self._connects() or time.monotonic() - self._looked_at >= LOOK_EVERY:
+            self._facts, self._looked_at = self._inspect(), time.monotonic()
 
     def _inspect(self) -> dict[str, Any]:
         from docker.errors import NotFound
@@ -126,28 +149,44 @@ class _Wait:
         state = self._facts["State"]
         return bool(self._plan.spec.job and state.get("Status") == "exited" and state.get("ExitCode") == 0)
 
+    def _complete(self) -> bool:
+        """Whether nothing is left to probe, and without anything to probe it has run long enough."""
+        return self._probed() and self._plan.next() is Step.DONE and (self._plan.spec.probes or self._age() >= STEADY)
+
+    def _age(self) -> float:
+        """Seconds since the last start: as this machine's clock and the daemon's say, or as we have seen it run."""
+        started = datetime.fromisoformat(self._started_at)
+        return max(time.time() - started.timestamp(), time.monotonic() - self._seen_since)
+
     def _settled(self) -> bool:
-        return self._ended_well() or (self._probed() and self._plan.next() is Step.DONE)
+        return self._ended_well() or self._complete()
+
+    def _connects(self) -> bool:
+        """Whether ports are waited for that can be tried from here."""
+        waits = self._runs() and self._plan.next() is Step.PORTS
+        return waits and bool(self._prober.addresses(self._facts))
 
     def _advance(self) -> bool:
         """Probe once what the plan asks for; whether that brought the plan on."""
         if self._plan.spec.job or not self._runs():
             return False
         if self._facts["State"]["StartedAt"] != self._started_at:
-            self._started_at = self._facts["State"]["StartedAt"]
+            self._started_at, self._seen_since = self._facts["State"]["StartedAt"], time.monotonic()
             self._plan.restarted()
-        before = self._plan.next(), self._plan.pending
-        if before[0] is not Step.DONE:
-            with self._prober.slot() as granted:
+        step, pending = self._plan.next(), self._plan.pending
+        if step is not Step.DONE:
+            with nullcontext(enter_result=True) if self._connects() else self._prober.slot() as granted:
                 if granted:
-                    self._probe(before[0])
-        return (self._plan.next(), self._plan.pending) != before
+                    self._probe(step)
+        return self._plan.pending != pending
 
     def _probe(self, step: Step) -> None:
         plan, check = self._plan, self._plan.spec.check
         if step is Step.PORTS:
-            accepting = self._prober.accepting(plan.pending, self._facts)
-            plan.saw_ports(accepting, time.monotonic())
+            accepting, now = self._prober.accepting(plan.pending, self._facts), time.monotonic()
+            if plan.open and plan.completes(accepting, now):
+                plan.recheck(self._prober.accepting(tuple(sorted(plan.open)), self._facts))
+            plan.saw_ports(accepting, now)
             self._last_probe = f"ports that accept: {', '.join(map(str, sorted(plan.open))) or 'none'}"
         elif check is not None:
             code, output = self._prober.run(check.argv, check.timeout)
@@ -156,7 +195,7 @@ class _Wait:
 
     def _told(self, check: HealthProbe, code: int | None, output: str) -> str:
         """What a run of the health check came to; one that only the end of the wait cut off says nothing new."""
-        command = f"health check `{' '.join(check.argv)}`"
+        command = f"health check `{check.argv[0]} ...`"  # secrets may stand among its arguments
         if code is not None:
             return f"{command}: exit code {code} {output.strip()[-500:]}".rstrip()
         if not self._prober.over():

@@ -9,13 +9,16 @@ from typing import Any
 
 from understudy.stacks.identity import LABEL
 
-__all__ = ["GIVE_UP", "MAX_RESTARTS", "HealthProbe", "Plan", "ReadySpec", "Step", "fatal"]
+__all__ = ["GIVE_UP", "MAX_RESTARTS", "STEADY", "HealthProbe", "Plan", "ReadySpec", "Step", "fatal"]
 
 MAX_RESTARTS = 5
 """Restarts within one wait after which a container counts as dead."""
 
 GIVE_UP = 5.0
 """Seconds after which an exposed port that nobody declared, and that still refuses, is taken as unused."""
+
+STEADY = 1.0
+"""Seconds that a container with nothing to probe has to run: one that cannot work mostly ends within them."""
 
 DEFAULT_TIMEOUT = 30.0
 """Seconds that Docker gives a health check that names no timeout (moby 20.10, daemon/health.go)."""
@@ -85,6 +88,11 @@ class ReadySpec:
         """The ports that are probed."""
         return self.declared or self.exposed
 
+    @property
+    def probes(self) -> bool:
+        """Whether there is anything to probe."""
+        return bool(self.ports or self.check)
+
 
 class Step(Enum):
     """What to do next."""
@@ -121,21 +129,32 @@ class Plan:
             return Step.CHECK if self._check_next else Step.PORTS
         return Step.CHECK if self.spec.check and not self._passed else Step.DONE
 
+    def completes(self, accepting: frozenset[int], now: float) -> bool:
+        """Whether a pass over the pending ports that found these would be the last: then `recheck` comes first."""
+        return accepting >= frozenset(self.pending) or self._has_waited(now)
+
+    def recheck(self, accepting: frozenset[int]) -> None:
+        """Forget the ports that were open and are not among those that accept now."""
+        self.open &= accepting
+
     def saw_ports(self, accepting: frozenset[int], now: float) -> None:
-        """Take in the ports that accepted a connection at `now` (seconds of any steady clock)."""
+        """Take in the pending ports that accepted a connection at `now` (seconds of any steady clock)."""
         self.open |= accepting & frozenset(self.spec.ports)
         if len(self.open) == len(self.spec.ports):
             self._ports_done = True
         elif self.spec.exposed:
             self._weigh(now)
 
+    def _has_waited(self, now: float) -> bool:
+        return self._evidence_at is not None and now - self._evidence_at >= GIVE_UP
+
     def _weigh(self, now: float) -> None:
         """Ports that only the image names: give up on silent ones 5 s after the container showed that it works."""
-        if self.spec.check is None and self.open and self._evidence_at is None:
-            self._evidence_at = now
+        if self.spec.check is None:
+            self._evidence_at = (now if self._evidence_at is None else self._evidence_at) if self.open else None
         if self._evidence_at is None:
             self._check_next = self.spec.check is not None
-        elif now - self._evidence_at >= GIVE_UP:
+        elif self._has_waited(now):
             self.unused = self.pending
             self._ports_done = True
 
@@ -156,7 +175,7 @@ class Plan:
             return f"port{'s' if len(self.pending) > 1 else ''} {ports} to accept a connection"
         if self.next() is Step.CHECK:
             return "its health check to pass"
-        return "it to run"
+        return f"it to run for {STEADY:g} s"
 
 
 def fatal(facts: Mapping[str, Any], restarts: int) -> str | None:

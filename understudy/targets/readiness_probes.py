@@ -22,7 +22,7 @@ HUNG_PROBES = 3
 """Probes of one container that may hang; Docker's API cannot end an exec, so no more are started beside them."""
 
 _PROBES = threading.BoundedSemaphore(2 * (os.cpu_count() or 1))
-"""Probes in flight in this process: an exec costs 50 ms of processor time, which the containers need."""
+"""Execs in flight in this process: one costs 50 ms of processor time, which the containers need."""
 
 _LISTEN = "0A"
 _NO_COMMAND = 126
@@ -48,6 +48,7 @@ class Prober:
         self._stop = stop
         self._warn = warn
         self._interfaces = host_interfaces
+        self._visible: dict[str, bool] = {}
         self._hung: list[threading.Thread] = []
 
     def over(self) -> bool:
@@ -56,7 +57,7 @@ class Prober:
 
     @contextmanager
     def slot(self) -> Iterator[bool]:
-        """A place among the probes of this process; False where none came free, or too many of ours hang."""
+        """A place for an exec among those of this process; False where none came free, or too many of ours hang."""
         self._hung = [thread for thread in self._hung if thread.is_alive()]
         if len(self._hung) >= HUNG_PROBES:
             yield False
@@ -72,7 +73,7 @@ class Prober:
 
     def accepting(self, ports: tuple[int, ...], facts: Mapping[str, Any]) -> frozenset[int]:
         """Those of the ports where the container accepts a connection from its network."""
-        addresses = self._visible_addresses(facts)
+        addresses = self.addresses(facts)
         if addresses:
             return frozenset(port for port in ports if any(_connects(address, port) for address in addresses))
         code, output = self.run(("cat", "/proc/net/tcp", "/proc/net/tcp6"), 10.0)
@@ -84,7 +85,7 @@ class Prober:
             return frozenset(ports)
         return listening(output) & frozenset(ports)
 
-    def _visible_addresses(self, facts: Mapping[str, Any]) -> tuple[str, ...]:
+    def addresses(self, facts: Mapping[str, Any]) -> tuple[str, ...]:
         """The container's addresses on networks whose bridge is an interface of this very machine."""
         networks = (facts.get("NetworkSettings") or {}).get("Networks") or {}
         return tuple(
@@ -94,6 +95,11 @@ class Prober:
         )
 
     def _is_visible(self, name: str, network_id: str) -> bool:
+        if network_id not in self._visible:
+            self._visible[network_id] = self._look_for_bridge(name, network_id)
+        return self._visible[network_id]
+
+    def _look_for_bridge(self, name: str, network_id: str) -> bool:
         """Docker names a network's bridge `br-` and 12 digits of its id unless an option names it otherwise."""
         if not self._interfaces.is_dir():
             return False
