@@ -28,6 +28,13 @@ def inventory() -> dict[str, frozenset[str]]:
     }
 
 
+def labelled(key: str, value: str) -> list[str]:
+    """Everything of the daemon that carries this label of ours."""
+    label = f"label=dev.understudy.{key}={value}"
+    listings = (("ps", "-aq"), ("network", "ls", "-q"), ("volume", "ls", "-q"))
+    return [name for listing in listings for name in docker(*listing, "--filter", label).split()]
+
+
 @dataclass
 class Done:
     code: int

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from support import Project
 
-pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.images, pytest.mark.usefixtures("same_inventory")]
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.images]
 
 GOOD = """\
 services:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support import Project, docker, make_project, wait_for
 
-pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.images, pytest.mark.usefixtures("same_inventory")]
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.images]
 
 SLOW = """\
 services:
@@ -38,15 +38,17 @@ x-understudy:
 """
 
 
-def started(name: str) -> bool:
-    return bool(docker("ps", "-q", "--filter", f"label=dev.understudy.service={name}").strip())
+def started(project: Project, name: str) -> bool:
+    """Whether the project's container of that name has been started."""
+    labels = (f"label=dev.understudy.project={project.root.name}", f"label=dev.understudy.service={name}")
+    return bool(docker("ps", "-q", "--filter", labels[0], "--filter", labels[1]).strip())
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_while_provisioning_leaves_nothing(small: Callable[[str], Project], number: signal.Signals) -> None:
     project = small(SLOW)
     process = project.start("run", "--progress", "plain")
-    wait_for(lambda: started("late"), what="the container that never gets ready")
+    wait_for(lambda: started(project, "late"), what="the container that never gets ready")
     process.send_signal(number)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 130, out
@@ -73,7 +75,7 @@ def test_a_signal_while_testing_stops_the_tests_and_exports(small: Callable[[str
 def test_a_killed_run_is_removed_by_down(small: Callable[[str], Project]) -> None:
     project = small(TESTING)
     process = project.start("run", "--progress", "plain")
-    wait_for(lambda: started("relay"), what="the relay")
+    wait_for(lambda: started(project, "relay"), what="the relay")
     process.kill()
     process.communicate(timeout=60)
     (lease,) = project.leases()
@@ -85,7 +87,7 @@ def test_a_killed_run_is_removed_by_down(small: Callable[[str], Project]) -> Non
 def test_an_interrupted_first_up_is_removed_and_says_so(small: Callable[[str], Project]) -> None:
     project = small(SLOW)
     process = project.start("up", "--progress", "plain")
-    wait_for(lambda: started("late"), what="the container that never gets ready")
+    wait_for(lambda: started(project, "late"), what="the container that never gets ready")
     process.send_signal(signal.SIGTERM)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 130, out
@@ -95,7 +97,7 @@ def test_an_interrupted_first_up_is_removed_and_says_so(small: Callable[[str], P
 def test_a_second_signal_says_what_remains_and_the_command_removes_it(small: Callable[[str], Project]) -> None:
     project = small(SLOW)
     process = project.start("run", "--progress", "plain")
-    wait_for(lambda: started("late"), what="the container that never gets ready")
+    wait_for(lambda: started(project, "late"), what="the container that never gets ready")
     process.send_signal(signal.SIGINT)
     assert process.stdout is not None
     seen = ""
@@ -127,7 +129,7 @@ def test_a_reader_that_goes_away_does_not_end_the_clean_up(small: Callable[[str]
 def test_two_at_once_and_down_elsewhere(small: Callable[[str], Project], tmp_path: Path) -> None:
     project = small(SLOW)
     process = project.start("up", "--progress", "plain")
-    wait_for(lambda: started("late"), what="the container that never gets ready")
+    wait_for(lambda: started(project, "late"), what="the container that never gets ready")
     (lease,) = project.leases()
     for verb in ("up", "down", "test"):
         done = project.understudy(verb, *([str(lease["id"])] if verb != "up" else []))

@@ -12,7 +12,7 @@ from support import Project
 
 ROOT = Path(__file__).resolve().parents[2]
 PATCHES = ROOT / "tests" / "e2e" / "patches"
-pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.images, pytest.mark.usefixtures("same_inventory")]
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.images]
 
 
 def counts(junit: Path) -> dict[str, int]:
