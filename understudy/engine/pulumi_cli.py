@@ -12,15 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from understudy.engine.versions import MINIMUM, PINNED
 from understudy.errors import ToolError
 
 __all__ = ["MINIMUM", "PINNED", "VARIABLE", "PulumiCli", "cache_folder", "ensure", "find"]
 
-PINNED = "3.200.0"
-"""The version that is installed or built when none is at hand, and that the tests run with."""
-
-MINIMUM = "3.200.0"
-"""The oldest version that is taken from PATH: the engine's flags and events were checked from here on."""
 
 VARIABLE = "UNDERSTUDY_PULUMI"
 """The environment variable that names a CLI and overrules the search."""

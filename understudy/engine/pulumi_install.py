@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from understudy.engine.pulumi_cli import MINIMUM, PINNED
+from understudy.engine.versions import MINIMUM, PINNED
 from understudy.errors import ToolError
 
 __all__ = ["LANGUAGE_HOST", "build", "make", "put_language_host", "run_limited"]
