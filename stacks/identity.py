@@ -6,7 +6,6 @@ import base64
 import hashlib
 import hmac
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +21,6 @@ __all__ = [
     "environment_id",
     "environment_key",
     "format_time",
-    "label_value",
     "name",
     "ownership_labels",
     "parse_time",
@@ -44,8 +42,6 @@ CACHE_LABEL = LABEL + "cache"
 _SAFE = re.compile(r"[^a-z0-9]+")
 _MARK_LENGTH = 10
 _LIKE_A_MARK = re.compile(r"(?:^|-)0[a-z2-7]{9}$|(?:^|-)s3alias$")
-_LABEL_LIMIT = 256
-_INVISIBLE = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,18 +137,6 @@ def _key(kind: str, *parts: str) -> str:
     if not all(parts) or any("/" in part for part in parts[:-1]):
         raise ValueError(f"the key of an environment by {kind} cannot be made of {parts}")
     return f"{kind}:{'/'.join(parts)}"
-
-
-def label_value(text: str) -> str:
-    """A text such as a branch's name as the value of a label or tag: at most 256 characters, none of them invisible.
-
-    256 is the limit of an AWS tag's value. Control, format (direction marks), surrogate, private and unassigned
-    characters and line separators become U+FFFD, so that nothing printed from a label moves a cursor.
-    """
-    return "".join(
-        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(character) in _INVISIBLE else character
-        for character in text[:_LABEL_LIMIT]
-    )
 
 
 def ownership_labels(environment: Environment) -> dict[str, str]:

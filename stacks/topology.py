@@ -282,7 +282,3 @@ class Topology:
             raise TopologyError(
                 f"dependencies turn in a circle: {' -> '.join(circle)}", self.services[circle[0]].where
             ) from error
-
-    def dependents(self, name: str) -> tuple[str, ...]:
-        """The services that depend on `name` directly."""
-        return tuple(s.name for s in self.services.values() if any(d.service == name for d in s.depends_on))

@@ -173,7 +173,7 @@ def _command(options: Options) -> Iterator[tuple[Console, Interrupts]]:
         try:
             yield console, interrupts
         except UnderstudyError as error:
-            if interrupts.stop.is_set() and error.exit_code != InterruptedRunError.exit_code:
+            if interrupts.interrupted and error.exit_code != InterruptedRunError.exit_code:
                 raise InterruptedRunError(f"Interrupted: {error}") from error
             raise
 

@@ -13,7 +13,6 @@ from understudy.stacks.identity import (
     environment_id,
     environment_key,
     format_time,
-    label_value,
     name,
     ownership_labels,
     parse_time,
@@ -180,18 +179,3 @@ def test_the_other_verbs_need_their_facts() -> None:
         environment_key("up")
     with pytest.raises(ValueError, match="by pulumi"):
         environment_key("pulumi", project="a/b", stack="c")
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.text(max_size=400))
-def test_label_values_are_short_and_show_all_they_hold(text: str) -> None:
-    value = label_value(text)
-    assert len(value) == min(len(text), 256)
-    assert all(not character.isspace() or character in " \u00a0\u3000" or ord(character) > 127 for character in value)
-    assert not re.search(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028\u2029\u202a-\u202e]", value)
-    value.encode()
-
-
-def test_a_plain_branch_is_its_own_label() -> None:
-    assert label_value("feature/a$(touch${IFS}x)") == "feature/a$(touch${IFS}x)"
-    assert label_value("a\x1b[2J\n") == "a\ufffd[2J\ufffd"

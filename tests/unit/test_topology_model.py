@@ -60,11 +60,6 @@ def test_a_long_chain_needs_no_recursion() -> None:
     assert len(topology(*chain).services) == 3000
 
 
-def test_dependents_are_direct_ones() -> None:
-    found = topology(service("a"), service("b", "a"), service("c", "b"))
-    assert found.dependents("a") == ("b",)
-
-
 def test_container_ports_are_those_of_the_container_once_each() -> None:
     web = service("web", ports=(Port(80, "8080"), Port(80, "8081")), expose=(Port(80), Port(53, protocol="udp")))
     assert web.container_ports == (Port(80), Port(53, protocol="udp"))
