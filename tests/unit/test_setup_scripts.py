@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -68,9 +69,20 @@ def test_a_command_that_fails_is_one_sentence(command: tuple[str, ...], told: st
 def test_a_command_that_takes_too_long_ends_with_what_it_started(folders: Path) -> None:
     script = f"sleep 60 & echo $! > {folders}/part; mv {folders}/part {folders}/pid; wait"
     with pytest.raises(machine.Problem, match="took longer"):
-        machine.run(("sh", "-c", script), limit=1)
-    stat = Path(f"/proc/{int((folders / 'pid').read_text())}/stat")
-    assert not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"
+        machine.run(("sh", "-c", script), limit=3)
+    child = Path(f"/proc/{int((folders / 'pid').read_text())}/stat")
+    end = time.monotonic() + 20
+    while alive(child):
+        assert time.monotonic() < end, "what the command started still runs"
+        time.sleep(0.05)
+
+
+def alive(stat: Path) -> bool:
+    """Whether a process is there and no zombie, by its line in /proc."""
+    try:
+        return stat.read_text(encoding="utf-8").rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def test_an_image_of_half_a_file_system_gets_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
