@@ -102,8 +102,9 @@ def mismatches(value: Any, expected: Any, path: str) -> list[str]:
 
 def object_mismatches(value: Mapping[str, Any], expected: type, path: str) -> list[str]:
     names = {wire: name for name, wire in input_type_py_to_pulumi_names(expected).items()}
+    scope = {**vars(typing), **vars(pulumi_docker._inputs), "pulumi": pulumi, "Output": pulumi.Output}
     hints = {
-        name: typing.get_type_hints(getter.fget, vars(pulumi_docker._inputs) | {"pulumi": pulumi})["return"]
+        name: typing.get_type_hints(getter.fget, scope)["return"]
         for name, getter in vars(expected).items()
         if isinstance(getter, property) and getter.fget is not None
     }
