@@ -25,6 +25,10 @@ def inside(tree: str, relative: str, what: str) -> Path:
         raise UsageError(
             f"{what} is {relative!r}, which could not be followed: {error}.", hint="Name a path inside the project."
         ) from error
+    if path.is_symlink():  # from Python 3.13 on, links in a circle are no error of resolve()
+        raise UsageError(
+            f"{what} is {relative!r}, which could not be followed.", hint="Name a path inside the project."
+        )
     if Path(relative).is_absolute() or not path.is_relative_to(root):
         raise UsageError(
             f"{what} is {relative!r}, which leaves the project's folder.",
