@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 from collections.abc import Mapping
@@ -37,6 +38,12 @@ def environment_seed(settings: EngineSettings, environment: str, variables: Mapp
             "Secrets are made anew from a seed, and there is neither a passphrase nor a seed.",
             hint=f"Set {SEED_VARIABLE} to a secret text that stays the same for this project.",
         )
+    return _derive(secret, environment)
+
+
+@functools.cache
+def _derive(secret: str, environment: str) -> bytes:
+    """Once for a command: a run asks three times, and each costs 50 ms."""
     return hashlib.scrypt(secret.encode(), salt=f"understudy:{environment}".encode(), **_COST)
 
 
