@@ -37,13 +37,17 @@ def worst(found: Iterable[Fidelity]) -> Fidelity:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One difference from production: where, both values as text (None: absent; secrets never), and why."""
+    """One difference from production: where, both values as text (None: absent; secrets never), and why.
+
+    `rule` is the place in a document (`file:line:column`) of what asked for it; empty: a rule of every clone.
+    """
 
     path: str
     production: str | None
     clone: str | None
     reason: str
     fidelity: Fidelity = Fidelity.CHANGED
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)

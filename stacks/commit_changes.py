@@ -9,7 +9,20 @@ from typing import Any
 
 from .clone import Change
 from .secret_values import Literals, shown, token_free, tokens
-from .topology import Dependency, External, Mount, Network, NetworkLink, Port, Service, Topology, Volume
+from .topology import (
+    Dependency,
+    Device,
+    External,
+    FileMount,
+    Mount,
+    Network,
+    NetworkLink,
+    Port,
+    Service,
+    Topology,
+    Ulimit,
+    Volume,
+)
 
 __all__ = ["as_text", "commit_changes", "port_text", "summary"]
 
@@ -27,7 +40,13 @@ def port_text(port: Port) -> str:
 
 
 def _mount_text(mount: Mount) -> str:
-    return f"{mount.kind} {mount.source or '(anonymous)'} at {mount.target}" + " (ro)" * mount.read_only
+    options = "".join(f" {key}={value}" for key, value in mount.options)
+    return f"{mount.kind} {mount.source or '(anonymous)'} at {mount.target}{options}" + " (ro)" * mount.read_only
+
+
+def _file_text(file: FileMount) -> str:
+    origin = file.source or ("its own content" if file.content is not None else "elsewhere")
+    return f"{file.kind} {file.name} from {origin} at {file.target}"
 
 
 def _link_text(link: NetworkLink) -> str:
@@ -43,6 +62,9 @@ _TEXTS: Mapping[type, Callable[[Any], str]] = {
     Mount: _mount_text,
     NetworkLink: _link_text,
     Dependency: _dependency_text,
+    FileMount: _file_text,
+    Ulimit: lambda limit: f"{limit.name}={limit.soft}:{limit.hard}",
+    Device: lambda device: f"{device.source}:{device.target}:{device.permissions}",
     bool: lambda value: str(value).lower(),
     float: lambda value: f"{value:g}",
 }
@@ -81,7 +103,11 @@ def _flat(thing: object, path: str) -> Iterator[tuple[str, str | None]]:
     if isinstance(thing, Mapping):
         pairs = ((str(key), value) for key, value in thing.items())
     elif is_dataclass(thing) and not isinstance(thing, type | Port | Mount | NetworkLink | Dependency):
-        pairs = ((item.name, getattr(thing, item.name)) for item in fields(thing) if item.name not in _SKIPPED)
+        pairs = (
+            (item.name, value)
+            for item in fields(thing)
+            if item.name not in _SKIPPED and ((value := getattr(thing, item.name)) != () or item.default != ())
+        )
     else:
         yield path, as_text(thing)
         return

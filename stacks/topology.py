@@ -12,9 +12,12 @@ __all__ = [
     "Build",
     "Condition",
     "Dependency",
+    "Device",
     "External",
+    "FileMount",
     "HealthCheck",
     "Kind",
+    "Logging",
     "Mount",
     "Network",
     "NetworkLink",
@@ -25,6 +28,7 @@ __all__ = [
     "Suite",
     "Topology",
     "TopologyError",
+    "Ulimit",
     "Volume",
     "Where",
 ]
@@ -89,12 +93,61 @@ class Dependency:
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A volume (source None: anonymous), a bind of a path relative to the project's folder, or a tmpfs."""
+    """A volume (source None: anonymous), a bind of a path relative to the project's folder, or a tmpfs.
+
+    An absolute `source` of a bind is a path of the host, which is in a topology only where it was allowed by name.
+    `options` are those that Docker takes for the kind, sorted, as texts: `nocopy`, `subpath` of a volume; `size`
+    (bytes), `mode` (octal) of a tmpfs; `propagation` of a bind.
+    """
 
     kind: Literal["volume", "bind", "tmpfs"]
     target: str
     source: str | None = None
     read_only: bool = False
+    options: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FileMount:
+    """A config or a secret of Compose as one file in a container: from `source` (relative) or of this `content`.
+
+    `name` is its key in the document; `mode` is octal permissions as a number; user and group are ids as texts.
+    """
+
+    kind: Literal["config", "secret"]
+    name: str
+    target: str
+    source: str | None = None
+    content: str | None = None
+    mode: int | None = None
+    uid: str | None = None
+    gid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ulimit:
+    """A limit of processes, as `setrlimit` takes it; -1 is unlimited."""
+
+    name: str
+    soft: int
+    hard: int
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device of the host; in a topology only where it was allowed by name."""
+
+    source: str
+    target: str
+    permissions: str = "rwm"
+
+
+@dataclass(frozen=True, slots=True)
+class Logging:
+    """Docker's log driver and its options."""
+
+    driver: str | None = None
+    options: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,21 +160,40 @@ class NetworkLink:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """How an image is made: `context` is a folder relative to the project's, `dockerfile` relative to the context."""
+    """How an image is made: `context` is a folder relative to the project's, `dockerfile` relative to the context.
+
+    `inline` is the text of a Dockerfile that stands in the document itself. `contexts` are further contexts by name
+    (a folder relative to the project's, `docker-image://REF` or `service:NAME`), `secrets` the files that the build
+    may read, by id, relative to the project's folder.
+    """
 
     context: str
     dockerfile: str = "Dockerfile"
     target: str | None = None
     args: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    inline: str | None = None
+    contexts: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    secrets: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    labels: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    platforms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Limits of one container: processors, bytes of memory, number of processes. None: unlimited."""
+    """Limits of one container: processors, bytes of memory, number of processes. None: unlimited.
+
+    `memory_swap` is memory and swap together in bytes (-1: no limit), `cpu_shares` a weight, `cpuset` the
+    processors by number (`0-2,4`), `shm` the size of /dev/shm in bytes.
+    """
 
     cpus: float | None = None
     memory: int | None = None
     pids: int | None = None
+    memory_reservation: int | None = None
+    memory_swap: int | None = None
+    cpu_shares: int | None = None
+    cpuset: str | None = None
+    shm: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +206,12 @@ class Restart:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service of production, of any kind. Command and entrypoint are argument vectors; None: the image's."""
+    """One service of production, of any kind. Command and entrypoint are argument vectors; None: the image's.
+
+    `extra_hosts` are pairs of host name and address. `network_of` names the service whose network this one shares
+    (`network_mode: service:NAME`); it then joins none itself. `ipc` and `pid` are `service:NAME`, `shareable`,
+    `private`, or, where it was allowed by name, `host`. `privileged` and `devices` likewise need to be allowed.
+    """
 
     name: str
     kind: Kind = "service"
@@ -161,6 +238,28 @@ class Service:
     stop_grace_period: float | None = None
     read_only: bool = False
     container_name: str | None = None
+    domainname: str | None = None
+    platform: str | None = None
+    runtime: str | None = None
+    tty: bool = False
+    stdin_open: bool = False
+    privileged: bool = False
+    cap_add: tuple[str, ...] = ()
+    cap_drop: tuple[str, ...] = ()
+    security_opt: tuple[str, ...] = ()
+    sysctls: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    ulimits: tuple[Ulimit, ...] = ()
+    devices: tuple[Device, ...] = ()
+    group_add: tuple[str, ...] = ()
+    extra_hosts: tuple[tuple[str, str], ...] = ()
+    dns: tuple[str, ...] = ()
+    dns_search: tuple[str, ...] = ()
+    dns_opt: tuple[str, ...] = ()
+    logging: Logging | None = None
+    files: tuple[FileMount, ...] = ()
+    network_of: str | None = None
+    ipc: str | None = None
+    pid: str | None = None
     where: Where = field(default_factory=Where, compare=False)
 
     @property
@@ -172,31 +271,41 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A network of production; `internal` has no way out."""
+    """A network of production; `internal` has no way out, `external` was not made by this topology."""
 
     name: str
     internal: bool = False
     labels: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    external: bool = False
+    ipv6: bool = False
     where: Where = field(default_factory=Where, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """A named volume of production. Its data is never copied."""
+    """A named volume of production. Its data is never copied. `options` are those of the local driver."""
 
     name: str
     labels: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    external: bool = False
+    driver: str | None = None
+    options: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
     where: Where = field(default_factory=Where, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class External:
-    """A third party: its host name and port, and the folder (relative) of the WireMock files that stand in for it."""
+    """A third party: its host name and port, and the folder (relative) of the WireMock files that stand in for it.
+
+    `allow`: a clone reaches the real one, through the egress relay. `scheme` is http or https: what a mock speaks.
+    """
 
     name: str
     host: str
     port: int = 80
     mock: str | None = None
+    allow: bool = False
+    scheme: Literal["http", "https"] = "http"
     where: Where = field(default_factory=Where, compare=False)
 
 

@@ -264,7 +264,7 @@ def _networks(node: Node | None, services: Mapping[str, Service], reading: Readi
         internal = fields.read("internal", flag, default=False)
         marks = fields.read("labels", lambda given: labels(given, reading), {})
         fields.finish(_own("network", "driver driver_opts ipam attachable enable_ipv6 enable_ipv4 external name"))
-        networks[name] = Network(name, internal, marks, child.key_where)
+        networks[name] = Network(name, internal, marks, where=child.key_where)
     return networks
 
 
@@ -280,7 +280,7 @@ def _volumes(node: Node | None, services: Mapping[str, Service], reading: Readin
             fields = Fields(child, reading)
             marks = fields.read("labels", lambda given: labels(given, reading), {})
             fields.finish(_own("volume", "driver driver_opts external name"))
-        volumes[name] = Volume(name, marks, child.key_where)
+        volumes[name] = Volume(name, marks, where=child.key_where)
     return volumes
 
 

@@ -102,7 +102,7 @@ def _external(name: str, node: Node, services: frozenset[str], reading: Reading)
             f"point the services at http://{host}:80",
             node.key_where,
         )
-    return External(name, host.lower(), port, mock, node.key_where)
+    return External(name, host.lower(), port, mock, where=node.key_where)
 
 
 def _port(node: Node) -> int:

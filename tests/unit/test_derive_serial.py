@@ -45,7 +45,8 @@ def test_values_keep_their_names() -> None:
 def test_a_change_is_plain_text() -> None:
     change = Change("a.b", "1", None, "why", Fidelity.SCALED)
     data = change_data(change)
-    assert data == {"path": "a.b", "production": "1", "clone": None, "reason": "why", "fidelity": "scaled"}
+    expected = {"path": "a.b", "production": "1", "clone": None, "reason": "why", "fidelity": "scaled", "rule": ""}
+    assert data == expected
     assert type(data["fidelity"]) is str
 
 

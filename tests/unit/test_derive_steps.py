@@ -78,7 +78,7 @@ services:
         "services.web.environment.C": (None, "4"),
         "services.web.command": ('["a", "b"]', '["a", "c"]'),
         "services.web.ports": ("80", "80, 81/udp"),
-        "services.web.depends_on": ("old started", "[]"),
+        "services.web.depends_on": ("old started", None),
         "services.web.healthcheck.test": (None, '["CMD-SHELL", "t"]'),
         "services.web.healthcheck.interval": (None, "1.5"),
         "services.web.resources.memory": (None, "1024"),

@@ -59,18 +59,19 @@ class EndpointRecord:
 
 @dataclass(frozen=True, slots=True)
 class ChangeRecord:
-    """One difference from production: where, both values (null: absent), and why."""
+    """One difference from production: where, both values (null: absent), why, and the place of the rule if any."""
 
     path: str
     production: str | None
     clone: str | None
     reason: str
     fidelity: str
+    rule: str = ""
 
     @classmethod
     def of(cls, change: Change) -> ChangeRecord:
         """The record of a change."""
-        return cls(change.path, change.production, change.clone, change.reason, change.fidelity.value)
+        return cls(change.path, change.production, change.clone, change.reason, change.fidelity.value, change.rule)
 
 
 @dataclass(frozen=True, slots=True)
