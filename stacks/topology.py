@@ -18,6 +18,7 @@ __all__ = [
     "HealthCheck",
     "Kind",
     "Logging",
+    "Managed",
     "Mount",
     "Network",
     "NetworkLink",
@@ -197,6 +198,27 @@ class Resources:
 
 
 @dataclass(frozen=True, slots=True)
+class Managed:
+    """What a service is in production where a cloud runs it: RDS, ElastiCache, SQS or S3.
+
+    `name` is its name there (a bucket's, a queue's, an instance's identifier); `engine` and `version` are of RDS and
+    ElastiCache, as the cloud says them (`aurora-postgresql`, `8.0.mysql_aurora.3.05.2`). `password` is the name of
+    the topology's secret that holds the password of `user`, where that is known. `options` are its own settings that
+    a program may notice, as texts (`fifo` and `visibility_timeout` of a queue, `versioning` of a bucket). The host
+    names that production calls it by are aliases on the service's networks, its ports the service's `expose`.
+    """
+
+    service: Literal["rds", "elasticache", "sqs", "s3"]
+    name: str
+    engine: str | None = None
+    version: str | None = None
+    database: str | None = None
+    user: str | None = None
+    password: str | None = None
+    options: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+
+
+@dataclass(frozen=True, slots=True)
 class Restart:
     """Docker's restart policy; `max_attempts` counts for on-failure only."""
 
@@ -211,6 +233,7 @@ class Service:
     `extra_hosts` are pairs of host name and address. `network_of` names the service whose network this one shares
     (`network_mode: service:NAME`); it then joins none itself. `ipc` and `pid` are `service:NAME`, `shareable`,
     `private`, or, where it was allowed by name, `host`. `privileged` and `devices` likewise need to be allowed.
+    `managed` says what a cloud runs in production; `image` is then what stands in for it where containers run.
     """
 
     name: str
@@ -260,6 +283,7 @@ class Service:
     network_of: str | None = None
     ipc: str | None = None
     pid: str | None = None
+    managed: Managed | None = None
     where: Where = field(default_factory=Where, compare=False)
 
     @property
