@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from .builds import build_after_all
 from .clone import Change, Clone, Fidelity, Mock, recorded, worst
-from .commit_changes import as_text, port_text
+from .compare import as_text, port_text
 from .endpoints import endpoints_of
 from .identity import RESERVED_LABELS
 from .secret_values import shown, token_free
@@ -249,6 +249,7 @@ def once(clone: Clone) -> Clone:
             same[-1].clone,
             "; ".join(dict.fromkeys(change.reason for change in same)),
             worst(change.fidelity for change in same),
+            "; ".join(dict.fromkeys(change.rule for change in same if change.rule)),
         )
         for path, same in found.items()
     )

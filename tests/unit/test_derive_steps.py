@@ -77,8 +77,8 @@ services:
         "services.web.environment.B": ("2", "3"),
         "services.web.environment.C": (None, "4"),
         "services.web.command": ('["a", "b"]', '["a", "c"]'),
-        "services.web.ports": ("80", "80, 81/udp"),
-        "services.web.depends_on": ("old started", None),
+        "services.web.ports.81/udp": (None, None),  # it is added, and the relay publishes TCP only
+        "services.web.depends_on.old": ("old started", None),
         "services.web.healthcheck.test": (None, '["CMD-SHELL", "t"]'),
         "services.web.healthcheck.interval": (None, "1.5"),
         "services.web.resources.memory": (None, "1024"),
@@ -88,7 +88,9 @@ services:
         "services.old": ("y", None),
         "services.new": (None, "built from new"),
     }
-    assert all(c.fidelity is Fidelity.CHANGED for c in clone.changes if "changed by commit" in c.reason)
+    ways = {c.path: c.fidelity for c in clone.changes if "changed by commit" in c.reason}
+    assert ways.pop("services.web.ports.81/udp") is Fidelity.MISSING
+    assert set(ways.values()) == {Fidelity.CHANGED}
 
 
 def test_networks_volumes_and_third_parties_count_too() -> None:
@@ -101,8 +103,9 @@ x-understudy: {externals: {pay: {host: pay.example}}}
 """
     found = {c.path: (c.production, c.clone) for c in clone_of(before, after).changes if "commit" in c.reason}
     assert found == {
-        "services.web.mounts": ("volume a at /a", "volume b at /a"),
-        "services.web.networks": ("default", "n"),
+        "services.web.mounts./a": ("volume a at /a", "volume b at /a"),
+        "services.web.networks.default": ("default", None),
+        "services.web.networks.n": (None, "n"),
         "networks.default": ("internal network", None),
         "networks.n": (None, "internal network"),
         "volumes.a": ("volume", None),
