@@ -5,8 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
-from types import MappingProxyType
 from typing import Literal
+
+from .parts import (
+    EMPTY,
+    Build,
+    Condition,
+    Dependency,
+    Device,
+    FileMount,
+    HealthCheck,
+    Logging,
+    Managed,
+    Mount,
+    NetworkLink,
+    Port,
+    Resources,
+    Restart,
+    Ulimit,
+)
 
 __all__ = [
     "Build",
@@ -35,9 +52,6 @@ __all__ = [
 ]
 
 Kind = Literal["service", "database", "cache", "queue", "gateway", "job"]
-Condition = Literal["started", "healthy", "completed"]
-
-_EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,170 +77,6 @@ class TopologyError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Port:
-    """A container port, and the host port that production publishes it on (None: chosen by the engine)."""
-
-    target: int
-    published: str | None = None
-    protocol: Literal["tcp", "udp"] = "tcp"
-    host_ip: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class HealthCheck:
-    """A Compose health check. `test` begins with CMD, CMD-SHELL or NONE; durations are seconds; None: the image's."""
-
-    test: tuple[str, ...] | None = None
-    interval: float | None = None
-    timeout: float | None = None
-    start_period: float | None = None
-    retries: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Dependency:
-    """`service` has to be in `condition` before the dependent starts; one that is not required may be missing."""
-
-    service: str
-    condition: Condition = "started"
-    required: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Mount:
-    """A volume (source None: anonymous), a bind of a path relative to the project's folder, or a tmpfs.
-
-    An absolute `source` of a bind is a path of the host, which is in a topology only where it was allowed by name.
-    `options` are those that Docker takes for the kind, sorted, as texts: `nocopy`, `subpath` of a volume; `size`
-    (bytes), `mode` (octal) of a tmpfs; `propagation` of a bind.
-    """
-
-    kind: Literal["volume", "bind", "tmpfs"]
-    target: str
-    source: str | None = None
-    read_only: bool = False
-    options: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class FileMount:
-    """A config or a secret of Compose as one file in a container: from `source` (relative) or of this `content`.
-
-    `name` is its key in the document; `mode` is octal permissions as a number; user and group are ids as texts.
-    """
-
-    kind: Literal["config", "secret"]
-    name: str
-    target: str
-    source: str | None = None
-    content: str | None = None
-    mode: int | None = None
-    uid: str | None = None
-    gid: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Ulimit:
-    """A limit of processes, as `setrlimit` takes it; -1 is unlimited."""
-
-    name: str
-    soft: int
-    hard: int
-
-
-@dataclass(frozen=True, slots=True)
-class Device:
-    """A device of the host; in a topology only where it was allowed by name."""
-
-    source: str
-    target: str
-    permissions: str = "rwm"
-
-
-@dataclass(frozen=True, slots=True)
-class Logging:
-    """Docker's log driver and its options."""
-
-    driver: str | None = None
-    options: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
-
-
-@dataclass(frozen=True, slots=True)
-class NetworkLink:
-    """Membership of a network, with the extra names under which the service answers there."""
-
-    network: str
-    aliases: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Build:
-    """How an image is made: `context` is a folder relative to the project's, `dockerfile` relative to the context.
-
-    `inline` is the text of a Dockerfile that stands in the document itself. `contexts` are further contexts by name
-    (a folder relative to the project's, `docker-image://REF` or `service:NAME`), `secrets` the files that the build
-    may read, by id, relative to the project's folder.
-    """
-
-    context: str
-    dockerfile: str = "Dockerfile"
-    target: str | None = None
-    args: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
-    inline: str | None = None
-    contexts: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
-    secrets: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
-    labels: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
-    platforms: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Resources:
-    """Limits of one container: processors, bytes of memory, number of processes. None: unlimited.
-
-    `memory_swap` is memory and swap together in bytes (-1: no limit), `cpu_shares` a weight, `cpuset` the
-    processors by number (`0-2,4`), `shm` the size of /dev/shm in bytes.
-    """
-
-    cpus: float | None = None
-    memory: int | None = None
-    pids: int | None = None
-    memory_reservation: int | None = None
-    memory_swap: int | None = None
-    cpu_shares: int | None = None
-    cpuset: str | None = None
-    shm: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Managed:
-    """What a service is in production where a cloud runs it: RDS, ElastiCache, SQS or S3.
-
-    `name` is its name there (a bucket's, a queue's, an instance's identifier); `engine` and `version` are of RDS and
-    ElastiCache, as the cloud says them (`aurora-postgresql`, `8.0.mysql_aurora.3.05.2`). `password` is the name of
-    the topology's secret that holds the password of `user`, where that is known. `options` are its own settings that
-    a program may notice, as texts (`fifo` and `visibility_timeout` of a queue, `versioning` of a bucket). The host
-    names that production calls it by are aliases on the service's networks, its ports the service's `expose`.
-    """
-
-    service: Literal["rds", "elasticache", "sqs", "s3"]
-    name: str
-    engine: str | None = None
-    version: str | None = None
-    database: str | None = None
-    user: str | None = None
-    password: str | None = None
-    options: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
-
-
-@dataclass(frozen=True, slots=True)
-class Restart:
-    """Docker's restart policy; `max_attempts` counts for on-failure only."""
-
-    policy: Literal["no", "always", "on-failure", "unless-stopped"] = "no"
-    max_attempts: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Service:
     """One service of production, of any kind. Command and entrypoint are argument vectors; None: the image's.
 
@@ -242,7 +92,7 @@ class Service:
     build: Build | None = None
     command: tuple[str, ...] | None = None
     entrypoint: tuple[str, ...] | None = None
-    environment: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    environment: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     ports: tuple[Port, ...] = ()
     expose: tuple[Port, ...] = ()
     mounts: tuple[Mount, ...] = ()
@@ -253,7 +103,7 @@ class Service:
     replicas: int = 1
     resources: Resources = field(default_factory=Resources)
     restart: Restart = field(default_factory=Restart)
-    labels: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    labels: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     user: str | None = None
     working_dir: str | None = None
     init: bool | None = None
@@ -270,7 +120,7 @@ class Service:
     cap_add: tuple[str, ...] = ()
     cap_drop: tuple[str, ...] = ()
     security_opt: tuple[str, ...] = ()
-    sysctls: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    sysctls: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     ulimits: tuple[Ulimit, ...] = ()
     devices: tuple[Device, ...] = ()
     group_add: tuple[str, ...] = ()
@@ -299,7 +149,7 @@ class Network:
 
     name: str
     internal: bool = False
-    labels: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    labels: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     external: bool = False
     ipv6: bool = False
     where: Where = field(default_factory=Where, compare=False)
@@ -310,10 +160,10 @@ class Volume:
     """A named volume of production. Its data is never copied. `options` are those of the local driver."""
 
     name: str
-    labels: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    labels: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     external: bool = False
     driver: str | None = None
-    options: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    options: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     where: Where = field(default_factory=Where, compare=False)
 
 
@@ -343,7 +193,7 @@ class Suite:
     python: str | None = None
     timeout: float = 600.0
     workers: int | None = None
-    environment: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    environment: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     where: Where = field(default_factory=Where, compare=False)
 
 
