@@ -54,8 +54,13 @@ Variables that are no options:
 
 
 def commands() -> Mapping[str, click.Command]:
-    """Every command by its name, in the order of the help."""
-    return dict(sorted(cli.commands.items()))
+    """Every command by its name, in the order of the help; a group is followed by its own."""
+    found: dict[str, click.Command] = {}
+    for name, command in sorted(cli.commands.items()):
+        found[name] = command
+        if isinstance(command, click.Group):
+            found.update((f"{name} {below}", inner) for below, inner in sorted(command.commands.items()))
+    return found
 
 
 def _cell(text: str) -> str:

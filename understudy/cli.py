@@ -14,6 +14,7 @@ import click
 from understudy import __version__
 from understudy.errors import InterruptedRunError, UnderstudyError, UsageError
 from understudy.options import Options, OptionSpec, find_config, resolve, specs
+from understudy.topology_cli import topology
 
 __all__ = ["cli", "main"]
 
@@ -137,6 +138,9 @@ def env() -> None:
     from understudy.listing import shell_environment
 
     click.echo(shell_environment())
+
+
+cli.add_command(topology)
 
 
 def main() -> None:

@@ -152,7 +152,9 @@ def shell_commands(page: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def known_options(command: click.Command) -> set[str]:
-    options = (item for item in command.params if isinstance(item, click.Option))
+    """The options of a command; of a group, those of its commands."""
+    below = command.commands.values() if isinstance(command, click.Group) else ()
+    options = [item for part in (command, *below) for item in part.params if isinstance(item, click.Option)]
     return {"--help", "-h"}.union(*({*item.opts, *item.secondary_opts} for item in options))
 
 
