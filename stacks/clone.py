@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
+from .change import Change, Fidelity, worst
 from .topology import Topology
 
 __all__ = ["SECRET_TOKEN", "Change", "Clone", "Endpoint", "Fidelity", "Mock", "recorded", "secret_token", "worst"]
@@ -17,37 +17,6 @@ SECRET_TOKEN = r"\{\{understudy\.secret\.([A-Za-z_][A-Za-z0-9_]*)\}\}"  # noqa: 
 def secret_token(rule: str) -> str:
     """The text that stands in a clone's environment where the secret of `rule` goes."""
     return "{{understudy.secret." + rule + "}}"
-
-
-class Fidelity(StrEnum):
-    """How a part of the clone stands to production, from the nearest to the farthest."""
-
-    FAITHFUL = "faithful"
-    SCALED = "scaled"
-    CHANGED = "changed"
-    MOCKED = "mocked"
-    MISSING = "missing"
-
-
-def worst(found: Iterable[Fidelity]) -> Fidelity:
-    """The one that is farthest from production; faithful, if there is none."""
-    order = tuple(Fidelity)
-    return max(found, key=order.index, default=Fidelity.FAITHFUL)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One difference from production: where, both values as text (None: absent; secrets never), and why.
-
-    `rule` is the place in a document (`file:line:column`) of what asked for it; empty: a rule of every clone.
-    """
-
-    path: str
-    production: str | None
-    clone: str | None
-    reason: str
-    fidelity: Fidelity = Fidelity.CHANGED
-    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,15 +38,14 @@ def _with_services(clone: Clone, change: Callable[[Service], Service]) -> Clone:
 
 
 def left_out(clone: Clone, production: Topology, commit: str) -> Clone:
-    """Record what the documents declare and no clone has: first the commit's, then what only production declares."""
-    changes = [Change(path, "declared", None, reason, Fidelity.MISSING) for path, reason in clone.topology.left_out]
-    here = {path for path, _ in clone.topology.left_out}
-    changes += [
-        Change(path, "declared", None, f"changed by commit {commit[:12]}; in production it {reason}", Fidelity.MISSING)
-        for path, reason in production.left_out
-        if path not in here
+    """Record what the sources did to the documents: first to the commit's, then what only production's declares."""
+    here = {change.path for change in clone.topology.changes}
+    only_there = [
+        replace(change, reason=f"changed by commit {commit[:12]}; in production: {change.reason}")
+        for change in production.changes
+        if change.path not in here
     ]
-    return recorded(clone, *changes)
+    return recorded(clone, *clone.topology.changes, *only_there)
 
 
 def jobs(clone: Clone) -> Clone:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Literal
 
+from .change import Change
 from .parts import (
     EMPTY,
     Build,
@@ -204,8 +205,8 @@ class Topology:
     `secrets` are the names of variables whose values an environment makes anew; `secret_aliases` names for some of
     them another secret that has the same value in production, and so has to have it in the environment. `endpoints`
     are the services and ports that tests reach beside those with `ports`. `warnings` name what the source did not
-    know and left out: nothing is dropped in silence; `left_out` are those of them in which a clone differs from
-    production, each as its path in the document and why.
+    know and left out: nothing is dropped in silence; `changes` are what the source itself changed, left out, or took
+    because it was allowed by name, each with its path in the document and why.
     """
 
     name: str
@@ -219,7 +220,7 @@ class Topology:
     profiles: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     endpoints: tuple[tuple[str, int], ...] = ()
     warnings: tuple[str, ...] = ()
-    left_out: tuple[tuple[str, str], ...] = ()
+    changes: tuple[Change, ...] = ()
     where: Where = field(default_factory=Where, compare=False)
 
     def __post_init__(self) -> None:

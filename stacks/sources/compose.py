@@ -87,7 +87,7 @@ def read(
         map_texts(topology, lambda text, key: literals.replace(welcomed(text), key)),
         secret_aliases=literals.aliases,
         warnings=tuple(dict.fromkeys(reading.warnings)),
-        left_out=tuple(dict.fromkeys(reading.left_out)),
+        changes=tuple(dict.fromkeys(reading.changes)),
     )
 
 

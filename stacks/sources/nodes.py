@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from understudy.stacks.change import Change, Fidelity
 from understudy.stacks.clone import SECRET_TOKEN
 from understudy.stacks.topology import TopologyError, Where
 
@@ -45,7 +46,7 @@ class Reading:
     variables: Mapping[str, str]
     read_file: Callable[[str], bytes | None]
     warnings: list[str] = field(default_factory=list)
-    left_out: list[tuple[str, str]] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
 
     def warn(self, where: Where, message: str) -> None:
         """Put a warning with its place on the record."""
@@ -54,7 +55,8 @@ class Reading:
     def leave_out(self, where: Where, message: str) -> None:
         """Warn of something that production has and the topology has not: a clone differs there."""
         self.warn(where, message)
-        self.left_out.append((where.path, message))
+        place = f"{where.file}:{where.line}:{where.column}"
+        self.changes.append(Change(where.path, "declared", None, message, Fidelity.MISSING, place))
 
     def path(self, node: Node, what: str) -> str:
         """A path relative to the document's folder, normalised.

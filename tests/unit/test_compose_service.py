@@ -300,8 +300,8 @@ def test_nothing_is_dropped_in_silence(body: str, message: str) -> None:
 def test_what_a_clone_lacks_is_told_from_what_is_only_warned_about(body: str, path: str | None) -> None:
     found = topology(body)
     assert len(found.warnings) == 1
-    assert [place for place, _ in found.left_out] == ([path] if path else [])
-    assert all(message in found.warnings[0] for _, message in found.left_out)
+    assert [change.path for change in found.changes] == ([path] if path else [])
+    assert all(change.reason in found.warnings[0] for change in found.changes)
     assert found.services["web"].mounts == (Mount("tmpfs", "/run"),) * ("tmpfs" in body)
 
 
