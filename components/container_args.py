@@ -15,6 +15,7 @@ from understudy.components.tree import inside
 from understudy.errors import UsageError
 from understudy.stacks import identity
 from understudy.stacks.identity import LABEL
+from understudy.stacks.secret_rules import Seed
 from understudy.stacks.topology import HealthCheck, Mount, Service
 
 __all__ = ["ServiceArgs", "container_args", "go_duration", "label_args"]
@@ -35,7 +36,7 @@ class ServiceArgs:
         volumes: topology volume -> name of the Docker volume.
         tree: absolute folder of the project at the commit.
         binds: source -> the path where its content lies; a source that is not named is taken from the tree.
-        seed: the environment's seed of secrets.
+        seed: the environment's seed of secrets, with their rules.
         ready_timeout: seconds that a container has to get ready.
         after: names of containers that have to be started before.
         wait_for: resources that have to be there, and ready or completed, before.
@@ -48,7 +49,7 @@ class ServiceArgs:
     networks: Mapping[str, pulumi.Input[str]]
     volumes: Mapping[str, pulumi.Input[str]]
     tree: str
-    seed: bytes
+    seed: Seed
     ready_timeout: int
     after: Sequence[str] = ()
     binds: Mapping[str, str] = field(default_factory=dict)
@@ -101,7 +102,7 @@ def go_duration(seconds: float) -> str:
     return f"{milliseconds}ms" if milliseconds % 1000 else f"{milliseconds // 1000}s"
 
 
-def _fill_all(texts: Sequence[str] | None, seed: bytes) -> list[pulumi.Input[str]] | None:
+def _fill_all(texts: Sequence[str] | None, seed: Seed) -> list[pulumi.Input[str]] | None:
     return None if texts is None else [fill(text, seed) for text in texts]
 
 
@@ -155,7 +156,7 @@ def _bind(args: ServiceArgs, source: str) -> str:
     return path
 
 
-def _healthcheck(check: HealthCheck | None, seed: bytes) -> docker.ContainerHealthcheckArgs | None:
+def _healthcheck(check: HealthCheck | None, seed: Seed) -> docker.ContainerHealthcheckArgs | None:
     if check is None:
         return None
     if check.test is not None and check.test[:1] == ("NONE",):

@@ -22,6 +22,7 @@ from understudy.errors import UsageError
 from understudy.stacks import identity
 from understudy.stacks import topology as production
 from understudy.stacks.clone import Clone
+from understudy.stacks.secret_rules import Seed
 
 __all__ = ["Environment", "EnvironmentArgs"]
 
@@ -157,7 +158,7 @@ class Environment(pulumi.ComponentResource):
                 networks={key: network.docker_name for key, network in self.networks.items()},
                 volumes={key: volume.docker_name for key, volume in self.volumes.items()},
                 tree=args.tree,
-                seed=args.seed,
+                seed=Seed(args.seed, args.clone.topology.secret_rules),
                 ready_timeout=args.ready_timeout,
                 after=plan.after(service),
                 binds=args.binds,

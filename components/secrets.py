@@ -7,14 +7,14 @@ import re
 import pulumi
 
 from understudy.stacks.clone import SECRET_TOKEN
-from understudy.stacks.identity import secret_value
+from understudy.stacks.secret_rules import Seed
 
 __all__ = ["fill"]
 
 _TOKEN = re.compile(SECRET_TOKEN)
 
 
-def fill(text: str, seed: bytes) -> pulumi.Input[str]:
+def fill(text: str, seed: Seed) -> pulumi.Input[str]:
     """The text with every secret token replaced by its value; a Pulumi secret if there was one."""
-    filled, count = _TOKEN.subn(lambda token: secret_value(seed, token[1]), text)
+    filled, count = _TOKEN.subn(lambda token: seed.secret(token[1]), text)
     return pulumi.Output.secret(filled) if count else text

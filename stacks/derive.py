@@ -8,27 +8,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from . import builds, steps
-from .clone import Clone, Fidelity, worst
+from . import builds, scaling, steps
+from .clone import Clone
 from .commit_changes import commit_changes
-from .secret_values import literals_of, refuse_literals
+from .compare import hidden
+from .profile import DEFAULT, Profile
+from .secret_values import refuse_literals
 from .topology import Topology, TopologyError
 
-__all__ = ["DEFAULT_PROFILE", "derive", "fidelity", "profile_named"]
-
-DEFAULT_PROFILE: Mapping[str, object] = {"replicas": 1, "network": "closed"}
-"""What `default` means where the document does not say."""
+__all__ = ["derive", "profile_named"]
 
 Step = Callable[[Clone], Clone]
 
 
-def profile_named(topology: Topology, name: str = "default") -> Mapping[str, object]:
+def profile_named(topology: Topology, name: str = "default") -> Profile:
     """The profile of that name; `default` exists in every topology.
 
     Raises:
         TopologyError: there is no such profile.
     """
-    known = {"default": DEFAULT_PROFILE, **topology.profiles}
+    known = {"default": DEFAULT, **topology.profiles}
     if name not in known:
         raise TopologyError(f"there is no profile {name!r}; profiles are {', '.join(known)}", topology.where)
     return known[name]
@@ -39,7 +38,7 @@ def derive(
     candidate: Topology,
     *,
     commit: str,
-    profile: Mapping[str, object],
+    profile: Profile,
     unchanged_builds: Mapping[str, str],
 ) -> Clone:
     """The clone of one commit.
@@ -48,20 +47,18 @@ def derive(
         production: what stands for production.
         candidate: the topology at the commit.
         commit: its id.
-        profile: `replicas` (the most of any service; absent: production's number), `network` (closed or open).
+        profile: how the clone is scaled.
         unchanged_builds: service -> production's image (`""`: it names none), where the build context is the same as
             in production.
 
     Raises:
-        TopologyError: names of the clone collide, a secret stands where none can, or the profile is none.
+        TopologyError: names of the clone collide, a secret stands where none can, or the profile does not fit.
     """
-    if unknown := set(profile) - {"replicas", "network"}:
-        raise TopologyError(f"a profile has no {sorted(unknown)}; allowed are replicas and network", candidate.where)
-    every = tuple(dict.fromkeys((*production.secrets, *candidate.secrets)))
-    literals = literals_of(candidate, production)
+    hidden_before, hidden_after, literals = hidden(production, candidate)
     refuse_literals(candidate, literals)
-    before, _ = builds.shared_builds(literals.apply(replace(production, secrets=every)))
-    after, shared = builds.shared_builds(literals.apply(candidate))
+    before, _ = builds.shared_builds(hidden_before)
+    after, shared = builds.shared_builds(hidden_after)
+    after = replace(after, secret_rules={**production.secret_rules, **candidate.secret_rules})
     unchanged = dict(unchanged_builds)
     unchanged |= {name: unchanged[owner] for name, owner in shared.items() if owner in unchanged}
     order: tuple[Step, ...] = (
@@ -69,12 +66,13 @@ def derive(
         lambda clone: steps.left_out(clone, before, commit),
         lambda clone: builds.sharing(clone, shared),
         lambda clone: builds.images(clone, before, commit, unchanged),
-        lambda clone: steps.scale(clone, profile.get("replicas")),
+        lambda clone: scaling.without(clone, profile),
+        lambda clone: scaling.scale(clone, profile),
         steps.jobs,
         steps.secrets,
         steps.labels,
         steps.host_sides,
-        lambda clone: steps.networks(clone, str(profile.get("network", "closed"))),
+        lambda clone: steps.networks(clone, profile),
         steps.third_parties,
         steps.volumes,
         steps.endpoints,
@@ -84,20 +82,3 @@ def derive(
     for step in order:
         clone = step(clone)
     return clone
-
-
-def fidelity(clone: Clone) -> Mapping[str, Fidelity]:
-    """How each service and third party of the clone stands to production: the worst of its Changes.
-
-    A volume that starts empty is on the volume's own path and counts for no service.
-    """
-    result = dict.fromkeys(clone.topology.services, Fidelity.FAITHFUL)
-    result |= dict.fromkeys(clone.topology.externals, Fidelity.MISSING)
-    result |= {mock.name: Fidelity.MOCKED for mock in clone.mocks}
-    if clone.open_network:
-        result |= {n: Fidelity.FAITHFUL for n, e in clone.topology.externals.items() if e.mock is None}
-    for name in clone.topology.services:
-        path = f"services.{name}"
-        own = [change.fidelity for change in clone.changes if f"{change.path}.".startswith(f"{path}.")]
-        result[name] = worst([result[name], *own])
-    return result

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +23,6 @@ __all__ = [
     "name",
     "ownership_labels",
     "parse_time",
-    "secret_value",
 ]
 
 LABEL = "dev.understudy."
@@ -147,11 +145,6 @@ def ownership_labels(environment: Environment) -> dict[str, str]:
         LABEL + "project": environment.project,
         LABEL + "not-after": format_time(environment.not_after),
     }
-
-
-def secret_value(seed: bytes, rule: str) -> str:
-    """The value of a secret made anew: HMAC-SHA256 of the rule's path under the environment's seed, 40 hex digits."""
-    return hmac.new(seed, rule.encode(), hashlib.sha256).hexdigest()[:40]
 
 
 def format_time(moment: datetime) -> str:

@@ -12,7 +12,7 @@ from .topology import Topology
 
 __all__ = ["canonical_json", "change_data", "clone_data", "fingerprint", "topology_data"]
 
-_PLACES = frozenset(("where",))
+_PLACES = frozenset(("where", "places"))
 
 
 def _data(value: object) -> object:

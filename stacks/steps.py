@@ -10,7 +10,10 @@ from .clone import Change, Clone, Fidelity, Mock, recorded, worst
 from .compare import as_text, port_text
 from .endpoints import endpoints_of
 from .identity import RESERVED_LABELS
-from .secret_values import shown, token_free
+from .profile import Profile
+from .scaling import rule_of
+from .secret_rules import HEX
+from .secret_values import shown, token_free, tokens
 from .topology import NetworkLink, Port, Restart, Service, Topology, TopologyError
 
 __all__ = [
@@ -22,7 +25,6 @@ __all__ = [
     "left_out",
     "networks",
     "once",
-    "scale",
     "secrets",
     "third_parties",
     "volumes",
@@ -53,37 +55,16 @@ def jobs(clone: Clone) -> Clone:
     endless = {n for n, s in clone.topology.services.items() if s.kind == "job" and s.restart.policy in _ENDLESS}
     changes = [
         Change(
-            f"services.{name}.restart",
+            f"services.{name}.restart.policy",
             clone.topology.services[name].restart.policy,
             "no",
             "a job runs once, and what waits for its completion would wait for ever",
+            rule=clone.topology.services[name].where.place,
         )
         for name in sorted(endless)
     ]
     changed = _with_services(clone, lambda s: replace(s, restart=Restart()) if s.name in endless else s)
     return recorded(changed, *changes)
-
-
-def scale(clone: Clone, most: object) -> Clone:
-    """Run at most so many replicas of each service."""
-    if most is None:
-        most = max((service.replicas for service in clone.topology.services.values()), default=1)
-    if isinstance(most, bool) or not isinstance(most, int) or most < 1:
-        raise TopologyError(f"a profile's replicas are a whole number from 1, not {most!r}", clone.topology.where)
-    changes = [
-        Change(
-            f"services.{name}.replicas",
-            str(service.replicas),
-            str(most),
-            f"the profile runs at most {most} of each service",
-            Fidelity.SCALED,
-        )
-        for name, service in clone.topology.services.items()
-        if service.replicas > most
-    ]
-    limit = most
-    scaled = _with_services(clone, lambda service: replace(service, replicas=min(service.replicas, limit)))
-    return recorded(scaled, *changes)
 
 
 def secrets(clone: Clone) -> Clone:
@@ -100,12 +81,21 @@ def secrets(clone: Clone) -> Clone:
                 f"services.{name}.{place}",
                 shown(value, "secret"),
                 shown(value, "made anew"),
-                "a declared secret: its value is derived from the environment's own seed",
+                f"a declared secret: its value is derived from the environment's own seed ({_forms(clone, value)})",
+                rule="; ".join(filter(None, (rule_of(clone.topology, "secrets", rule) for rule in _rules(value)))),
             )
             for place, value in places.items()
             if value is not None and not token_free(value)
         ]
     return recorded(clone, *changes)
+
+
+def _rules(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(tokens(text)))
+
+
+def _forms(clone: Clone, text: str) -> str:
+    return ", ".join(clone.topology.secret_rules.get(rule, HEX).describe() for rule in _rules(text))
 
 
 def labels(clone: Clone) -> Clone:
@@ -171,15 +161,13 @@ def _without_host_side(service: Service) -> Service:
     return replace(service, ports=ports, container_name=None, networks=links)
 
 
-def networks(clone: Clone, mode: str) -> Clone:
+def networks(clone: Clone, profile: Profile) -> Clone:
     """Close every network to the outside, unless the profile opens them."""
-    if mode == "open":
-        change = Change(
-            "profile.network", None, "open", "the profile opens the networks: the clone reaches the outside"
-        )
+    if profile.network == "open":
+        reason = "the profile opens the networks: the clone reaches the outside"
+        rule = rule_of(clone.topology, "profiles", profile.name, "network")
+        change = Change("profile.network", None, "open", reason, rule=rule)
         return recorded(replace(clone, open_network=True), change)
-    if mode != "closed":
-        raise TopologyError(f"a profile's network is open or closed, not {mode!r}", clone.topology.where)
     changes = [
         Change(f"networks.{name}.internal", "false", "true", "a clone reaches nothing outside by default")
         for name, network in clone.topology.networks.items()
@@ -229,7 +217,13 @@ def endpoints(clone: Clone) -> Clone:
     found = endpoints_of(clone.topology, clone.mocks)
     published = {(name, p.target) for name, s in clone.topology.services.items() for p in s.ports}
     changes = [
-        Change(f"services.{e.service}.ports.{e.port}/tcp", None, f"relay:{e.port}", "published for tests only")
+        Change(
+            f"services.{e.service}.ports.{e.port}/tcp",
+            None,
+            f"relay:{e.port}",
+            "published for tests only",
+            rule=rule_of(clone.topology, "endpoints", f"{e.service}:{e.port}"),
+        )
         for e in found
         if e.service in clone.topology.services and (e.service, e.port) not in published
     ]

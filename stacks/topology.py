@@ -25,6 +25,8 @@ from .parts import (
     Restart,
     Ulimit,
 )
+from .profile import Profile
+from .secret_rules import SecretRule
 
 __all__ = [
     "Build",
@@ -64,9 +66,13 @@ class Where:
     column: int = 0
     path: str = ""
 
+    @property
+    def place(self) -> str:
+        """`file:line:column`; empty where none is known."""
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-        return f"{place}: {self.path}" if self.path else place
+        return f"{self.place}: {self.path}" if self.path else self.place
 
 
 class TopologyError(ValueError):
@@ -206,7 +212,9 @@ class Topology:
     them another secret that has the same value in production, and so has to have it in the environment. `endpoints`
     are the services and ports that tests reach beside those with `ports`. `warnings` name what the source did not
     know and left out: nothing is dropped in silence; `changes` are what the source itself changed, left out, or took
-    because it was allowed by name, each with its path in the document and why.
+    because it was allowed by name, each with its path in the document and why. `secret_rules` say how the value of a
+    secret looks (absent: as `secret_rules.HEX`), `places` where the keys of the extension stand, by their path
+    (`x-understudy.secrets.KEY`).
     """
 
     name: str
@@ -217,10 +225,12 @@ class Topology:
     secrets: tuple[str, ...] = ()
     secret_aliases: Mapping[str, str] = field(default_factory=dict)
     suites: tuple[Suite, ...] = ()
-    profiles: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
+    secret_rules: Mapping[str, SecretRule] = field(default_factory=dict)
     endpoints: tuple[tuple[str, int], ...] = ()
     warnings: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
+    places: Mapping[str, Where] = field(default_factory=dict, compare=False)
     where: Where = field(default_factory=Where, compare=False)
 
     def __post_init__(self) -> None:

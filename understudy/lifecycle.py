@@ -282,8 +282,7 @@ def _origin(blueprint: Blueprint, tree: Path) -> Path:
 
 def _secrets(session: Session, blueprint: Blueprint, lease: Lease) -> Mapping[str, str]:
     topology = blueprint.clone.topology
-    rules = {name: topology.secret_aliases.get(name, name) for name in topology.secrets}
-    return secret_values(seed_for(session.settings, lease.id, topology), rules)
+    return secret_values(seed_for(session.settings, lease.id, topology), topology)
 
 
 def _mocks(session: Session, blueprint: Blueprint, lease: Lease) -> dict[str, tuple[str, int]]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from understudy.engine.settings import EngineSettings
 from understudy.errors import UsageError
-from understudy.stacks.identity import secret_value
+from understudy.stacks.secret_rules import Seed
 from understudy.stacks.topology import Topology
 
 __all__ = ["SEED_VARIABLE", "environment_seed", "secret_values", "seed_for"]
@@ -56,6 +56,7 @@ def seed_for(settings: EngineSettings, environment: str, topology: Topology) -> 
     return environment_seed(settings, environment) if topology.secrets else b""
 
 
-def secret_values(seed: bytes, rules: Mapping[str, str]) -> dict[str, str]:
-    """Secret's name -> the value that this environment has for its rule."""
-    return {name: secret_value(seed, rule) for name, rule in rules.items()}
+def secret_values(seed: bytes, topology: Topology) -> dict[str, str]:
+    """Secret's name -> the value that this environment has for it; secrets of one value in production have one here."""
+    made = Seed(seed, topology.secret_rules)
+    return {name: made.secret(topology.secret_aliases.get(name, name)) for name in topology.secrets}

@@ -20,11 +20,12 @@ from understudy.stacks.topology import Network, NetworkLink, Service, Topology, 
 
 from .compose_extension import NAME, read_extension, secret_names
 from .compose_links import linked
+from .compose_profile import secret_nodes
 from .compose_run import labels
 from .compose_service import left_out, read_service
 from .env_file import variables_for
 from .interpolate import Interpolator
-from .nodes import Fields, Reading, flag, items, mapping, text
+from .nodes import Fields, Reading, flag, mapping, text
 from .yaml_text import Node, Raw, parse, place
 
 __all__ = ["read", "variables_for"]
@@ -176,8 +177,10 @@ def _read_document(root: Node, name: str, secrets: tuple[str, ...], reading: Rea
         externals=extension.externals,
         secrets=secrets,
         suites=extension.suites,
-        profiles=extension.profiles or {},
+        profiles=extension.profiles,
+        secret_rules=extension.secret_rules,
         endpoints=extension.endpoints,
+        places=extension.places,
         where=root.where,
     )
 
@@ -291,10 +294,9 @@ def _own(what: str, keys: str) -> dict[str, str]:
 def _check_secrets(secrets: tuple[str, ...], topology: Topology, named: set[str], plain: Node) -> None:
     """Each declared secret has to be a variable that was interpolated, or a key of an environment."""
     keys = {key for service in topology.services.values() for key in service.environment}
-    for index, name in enumerate(secrets):
+    for name in secrets:
         if name not in named and name not in keys:
-            extension = mapping(mapping(plain)["x-understudy"])
-            where = items(extension["secrets"])[index].where
+            where = secret_nodes(plain)[name].key_where
             raise TopologyError(
                 f"the secret {name!r} is neither a variable that the document interpolates nor a key of a service's "
                 "environment",

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from understudy.stacks.endpoints import scheme_of
-from understudy.stacks.topology import External, Suite, TopologyError
+from understudy.stacks.profile import Profile
+from understudy.stacks.secret_rules import SecretRule
+from understudy.stacks.topology import External, Suite, TopologyError, Where
 
+from .compose_profile import places, read_profile, secret_nodes, secret_rules
 from .compose_run import command, completed
-from .nodes import Fields, Reading, choice, integer, items, mapping, number, pairs, parsed, text
+from .nodes import Fields, Reading, integer, items, mapping, number, pairs, parsed, text
 from .values import duration, host_name
 from .yaml_text import Node
 
@@ -19,7 +22,6 @@ __all__ = ["NAME", "Extension", "read_extension", "secret_names"]
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 """A service's name, as Compose allows it, and an external's; a first letter or digit keeps it from being an option."""
 
-_RULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _ENDPOINT = re.compile(r"(?P<service>[A-Za-z0-9][A-Za-z0-9._-]*):(?P<port>[0-9]{1,5})", re.ASCII)
 _KEYS = ("secrets", "externals", "endpoints", "profiles", "tests")
 _HIGHEST_PORT = 65535
@@ -31,8 +33,10 @@ class Extension:
 
     externals: Mapping[str, External]
     endpoints: tuple[tuple[str, int], ...] = ()
-    profiles: Mapping[str, Mapping[str, object]] | None = None
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
     suites: tuple[Suite, ...] = ()
+    secret_rules: Mapping[str, SecretRule] = field(default_factory=dict)
+    places: Mapping[str, Where] = field(default_factory=dict)
 
 
 def secret_names(root: Node) -> tuple[str, ...]:
@@ -41,19 +45,7 @@ def secret_names(root: Node) -> tuple[str, ...]:
     Raises:
         TopologyError: one is no variable's name.
     """
-    extension = mapping(root).get("x-understudy")
-    if extension is None or extension.value is None:
-        return ()
-    node = mapping(extension).get("secrets")
-    names: dict[str, None] = {}
-    for item in () if node is None or node.value is None else items(node):
-        given = text(item)
-        if not _RULE.fullmatch(given):
-            raise TopologyError(
-                f"{given[:60]!r} is no name of a variable; allowed are letters, digits and underscores", item.where
-            )
-        names[given] = None
-    return tuple(names)
+    return tuple(secret_nodes(root))
 
 
 def read_extension(node: Node | None, services: Iterable[str], reading: Reading) -> Extension:
@@ -76,12 +68,16 @@ def read_extension(node: Node | None, services: Iterable[str], reading: Reading)
                 "give a host one entry",
                 child.key_where,
             )
-    fields.take("secrets")  # read before anything was interpolated
     return Extension(
         externals,
         tuple(_endpoint(item, names) for item in fields.read("endpoints", items, ())),
-        {name: _profile(child, reading) for name, child in fields.read("profiles", mapping, {}).items()},
+        {
+            name: read_profile(name, child, names, reading)
+            for name, child in fields.read("profiles", mapping, {}).items()
+        },
         tuple(_suite(name, child, reading) for name, child in fields.read("tests", mapping, {}).items()),
+        secret_rules(fields.take("secrets"), reading),  # their names were read before anything was interpolated
+        places(node),
     )
 
 
@@ -122,17 +118,6 @@ def _endpoint(node: Node, services: frozenset[str]) -> tuple[str, int]:
             f"{match['service']!r} is no service of the clone; services are {', '.join(sorted(services))}", node.where
         )
     return match["service"], int(match["port"])
-
-
-def _profile(node: Node, reading: Reading) -> Mapping[str, object]:
-    fields = Fields(node, reading, allowed=("replicas", "network"))
-    replicas, network = fields.take("replicas"), fields.take("network")
-    profile: dict[str, object] = {}
-    if replicas:
-        profile["replicas"] = integer(replicas, least=1)
-    if network:
-        profile["network"] = choice(network, {"closed": "closed", "open": "open"})
-    return profile
 
 
 def _suite(name: str, node: Node, reading: Reading) -> Suite:

@@ -10,6 +10,7 @@ import pytest
 from understudy.errors import UsageError
 from understudy.stacks import identity
 from understudy.stacks.clone import Clone, secret_token
+from understudy.stacks.secret_rules import secret_value
 from understudy.stacks.topology import (
     HealthCheck,
     Mount,
@@ -98,9 +99,9 @@ def test_secrets_are_made_anew_and_marked(declare: Declare) -> None:
         )
     )
     container = declare(Clone(found)).container("eabc-web")
-    value = identity.secret_value(b"seed", "DB_PASSWORD")
+    value = secret_value(b"seed", "DB_PASSWORD")
     assert container.inputs["envs"] == [f"URL=pg://u:{value}@db/{value}", "Z=plain"]
-    assert container.inputs["command"] == ["serve", f"--key={identity.secret_value(b'seed', 'KEY')}"]
+    assert container.inputs["command"] == ["serve", f"--key={secret_value(b'seed', 'KEY')}"]
     assert container.inputs["healthcheck"]["tests"][2] == value
     wire = container.wire
     marked = (wire["envs"][0], wire["command"][1], wire["healthcheck"]["tests"][2])

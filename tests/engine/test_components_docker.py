@@ -21,6 +21,7 @@ from understudy.engine.settings import EngineSettings
 from understudy.provider.server import ProviderServer
 from understudy.stacks import identity
 from understudy.stacks.clone import Clone, Endpoint, Mock, secret_token
+from understudy.stacks.secret_rules import secret_value
 from understudy.stacks.topology import (
     Dependency,
     HealthCheck,
@@ -175,8 +176,8 @@ def test_an_environment_works_is_stable_and_goes(world: World) -> None:
     assert [entry["request"]["host"] for entry in asked["requests"]] == ["api.pay.example"]
 
     log = docker("logs", identity.name(world.environment.id, "migrate"))
-    assert log.splitlines() == ["hello", "hello", "charged", f"key=<{identity.secret_value(b's', 'KEY')}>"]
-    assert identity.secret_value(b"s", "KEY") not in json.dumps(world.engine.export_state(world.ref))
+    assert log.splitlines() == ["hello", "hello", "charged", f"key=<{secret_value(b's', 'KEY')}>"]
+    assert secret_value(b"s", "KEY") not in json.dumps(world.engine.export_state(world.ref))
 
     again = world.up(shop())
     assert set(again.changes) == {"same"}, again.changes

@@ -247,9 +247,14 @@ services:
     networks: [front]
     volumes: ["data:/data"]
     deploy: {replicas: 1}
+    environment: {KEY: value}
 networks: {front: {}}
 volumes: {data: {}}
-x-understudy: {externals: {pay: {host: pay.example}}, profiles: {default: {}}, tests: {all: {command: [pytest]}}}
+x-understudy:
+  secrets: {KEY: {length: 8}}
+  externals: {pay: {host: pay.example}}
+  profiles: {default: {}}
+  tests: {all: {command: [pytest]}}
 """
 
 
@@ -280,6 +285,7 @@ def test_the_keys_of_the_top_are_all_there(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(
     ("title", "path"),
     [
+        ("Secrets", "x-understudy.secrets.KEY"),
         ("Third parties", "x-understudy.externals.pay"),
         ("Profiles", "x-understudy.profiles.default"),
         ("Tests", "x-understudy.tests.all"),

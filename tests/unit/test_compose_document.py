@@ -5,6 +5,7 @@ import re
 import pytest
 
 from understudy.stacks.clone import secret_token
+from understudy.stacks.profile import Profile
 from understudy.stacks.serial import canonical_json, topology_data
 from understudy.stacks.sources.compose import read
 from understudy.stacks.topology import External, NetworkLink, Suite, Topology, TopologyError
@@ -138,7 +139,7 @@ tests:
         "mail": External("mail", "smtp.example"),
     }
     assert found.endpoints == (("web", 9000),)
-    assert found.profiles == {"default": {"replicas": 1, "network": "closed"}, "load": {"replicas": 5}}
+    assert found.profiles == {"default": Profile(replicas=1), "load": Profile("load", replicas=5)}
     assert found.suites == (
         Suite("integration", ("pytest", "-q"), "tests", ".venv/bin/python", 300.0, 2, {"A": "1"}),
         Suite("smoke", ("sh", "-c", "echo $X"), timeout=30.0),

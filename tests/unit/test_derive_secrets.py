@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from understudy.stacks.clone import Clone, secret_token
 from understudy.stacks.derive import derive
+from understudy.stacks.profile import Profile
 from understudy.stacks.serial import canonical_json, clone_data
 from understudy.stacks.sources.compose import read
 from understudy.stacks.topology import Topology, TopologyError
@@ -19,7 +20,7 @@ def load(text: str, **variables: str) -> Topology:
 
 def clone(production: str, candidate: str | None = None) -> Clone:
     both = load(production), load(candidate or production)
-    return derive(*both, commit="c" * 40, profile={}, unchanged_builds={})
+    return derive(*both, commit="c" * 40, profile=Profile(), unchanged_builds={})
 
 
 TEXT = """
@@ -129,7 +130,7 @@ def test_a_secret_that_the_commit_declares_first_leaks_no_value_of_production(kn
     candidate = load(text + "x-understudy: {secrets: [DB_PASSWORD]}", **given)
     secrets = candidate.secrets if known else ()
     production = read(text, "c.yaml", variables=given, read_file={}.get, secrets=secrets)
-    found = derive(production, candidate, commit="c" * 40, profile={}, unchanged_builds={})
+    found = derive(production, candidate, commit="c" * 40, profile=Profile(), unchanged_builds={})
     assert "hunter22" not in canonical_json(clone_data(found))
     (change,) = [c for c in found.changes if c.path == "services.db.environment.URL"]
     assert change.clone == "pg://u:(made anew DB_PASSWORD)@db"

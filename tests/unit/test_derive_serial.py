@@ -3,7 +3,8 @@
 import json
 
 from understudy.stacks.clone import Change, Clone, Fidelity
-from understudy.stacks.derive import DEFAULT_PROFILE, derive
+from understudy.stacks.derive import derive
+from understudy.stacks.profile import DEFAULT
 from understudy.stacks.serial import canonical_json, change_data, clone_data, fingerprint, topology_data
 from understudy.stacks.sources.compose import read
 from understudy.stacks.topology import Topology
@@ -22,7 +23,7 @@ def load(text: str) -> Topology:
 
 
 def cloned() -> Clone:
-    return derive(load(TEXT), load(TEXT), commit="c" * 40, profile=DEFAULT_PROFILE, unchanged_builds={})
+    return derive(load(TEXT), load(TEXT), commit="c" * 40, profile=DEFAULT, unchanged_builds={})
 
 
 def test_a_clone_is_json_and_comes_out_the_same_each_time() -> None:

@@ -16,7 +16,6 @@ from understudy.stacks.identity import (
     name,
     ownership_labels,
     parse_time,
-    secret_value,
 )
 
 ID = environment_id("https://host/repo.git", "compose.yaml", "branch:main")
@@ -146,12 +145,6 @@ def test_ownership_is_all_labels() -> None:
     labels = ownership_labels(Environment("e1", "docker:x", "p", datetime(2026, 1, 1, tzinfo=UTC)))
     assert tuple(labels) == OWNERSHIP
     assert labels["dev.understudy.not-after"] == "2026-01-01T00:00:00Z"
-
-
-def test_secret_values_depend_on_seed_and_rule() -> None:
-    values = {secret_value(seed, rule) for seed in (b"a", b"b") for rule in ("X", "Y")}
-    assert len(values) == 4
-    assert all(re.fullmatch(r"[0-9a-f]{40}", value) for value in values)
 
 
 GITHUB = {"GITHUB_RUN_ID": "7", "GITHUB_RUN_ATTEMPT": "2", "GITHUB_JOB": "test"}

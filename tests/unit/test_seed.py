@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from understudy.engine.login import current_backend
 from understudy.engine.settings import EngineSettings
 from understudy.errors import UsageError
 from understudy.seed import environment_seed, secret_values
+from understudy.stacks.secret_rules import SecretRule
+from understudy.stacks.topology import Service, Topology
 
 SETTINGS = EngineSettings(Path("pulumi"), Path("/nowhere"), "file:///x", passphrase="correct horse")
 
@@ -35,9 +38,17 @@ def test_without_either_it_says_what_to_set() -> None:
 
 
 def test_secrets_of_one_rule_are_equal_and_of_two_rules_differ() -> None:
-    values = secret_values(b"seed", {"A": "A", "B": "A", "C": "C"})
+    topology = Topology(
+        "t",
+        {"web": Service("web", image="x")},
+        secrets=("A", "B", "C"),
+        secret_aliases={"B": "A"},
+        secret_rules={"C": SecretRule(6, "01")},
+    )
+    values = secret_values(b"seed", topology)
     assert values["A"] == values["B"] != values["C"]
     assert len(values["A"]) == 40
+    assert re.fullmatch("[01]{6}", values["C"])
 
 
 def test_the_backend_of_plain_pulumi_is_found_where_the_cli_looks(tmp_path: Path) -> None:
