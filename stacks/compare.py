@@ -11,6 +11,7 @@ from .secret_values import Literals, literals_of, shown, token_free, tokens
 from .topology import (
     Dependency,
     Device,
+    DeviceRequest,
     External,
     FileMount,
     Mount,
@@ -73,6 +74,11 @@ def _dependency_text(dependency: Dependency) -> str:
     return f"{dependency.service} {dependency.condition}" + " (optional)" * (not dependency.required)
 
 
+def _request_text(request: DeviceRequest) -> str:
+    which = ", ".join(request.ids) or ("all" if request.count == -1 else str(request.count or 1))
+    return f"{which} with {', '.join(request.capabilities)}" + (f" of {request.driver}" if request.driver else "")
+
+
 _TEXTS: Mapping[type, Callable[[Any], str]] = {
     Port: port_text,
     Mount: _mount_text,
@@ -81,6 +87,7 @@ _TEXTS: Mapping[type, Callable[[Any], str]] = {
     FileMount: _file_text,
     Ulimit: lambda limit: f"{limit.name}={limit.soft}:{limit.hard}",
     Device: lambda device: f"{device.source}:{device.target}:{device.permissions}",
+    DeviceRequest: _request_text,
     bool: lambda value: str(value).lower(),
     float: lambda value: f"{value:g}",
 }
@@ -93,6 +100,7 @@ _KEYS: Mapping[type, Callable[[Any], str]] = {
     FileMount: lambda file: file.target,
     Ulimit: lambda limit: limit.name,
     Device: lambda device: device.target,
+    DeviceRequest: lambda request: ",".join(request.capabilities) or "any",
 }
 """What tells one member of a list from another: the last part of its path."""
 

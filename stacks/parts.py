@@ -13,6 +13,7 @@ __all__ = [
     "Condition",
     "Dependency",
     "Device",
+    "DeviceRequest",
     "FileMount",
     "HealthCheck",
     "Logging",
@@ -67,7 +68,7 @@ class Mount:
 
     An absolute `source` of a bind is a path of the host, which is in a topology only where it was allowed by name.
     `options` are those that Docker takes for the kind, sorted, as texts: `nocopy`, `subpath` of a volume; `size`
-    (bytes), `mode` (octal) of a tmpfs; `propagation` of a bind.
+    (bytes), `mode` (octal) of a tmpfs; `propagation` and `selinux` (`z`, `Z`) of a bind.
     """
 
     kind: Literal["volume", "bind", "tmpfs"]
@@ -113,6 +114,17 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceRequest:
+    """Hardware of the host by what it can (`gpu`), not by path; only where it was allowed by name. `count` -1: all."""
+
+    capabilities: tuple[str, ...] = ()
+    driver: str | None = None
+    count: int | None = None
+    ids: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+
+
+@dataclass(frozen=True, slots=True)
 class Logging:
     """Docker's log driver and its options."""
 
@@ -134,7 +146,8 @@ class Build:
 
     `inline` is the text of a Dockerfile that stands in the document itself. `contexts` are further contexts by name
     (a folder relative to the project's, `docker-image://REF` or `service:NAME`), `secrets` the files that the build
-    may read, by id, relative to the project's folder.
+    may read, by id, relative to the project's folder. `network` and `extra_hosts` are what the build's steps reach,
+    `shm` is in bytes; `entitlements` and `ssh` are there only where they were allowed by name.
     """
 
     context: str
@@ -146,6 +159,12 @@ class Build:
     secrets: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     labels: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     platforms: tuple[str, ...] = ()
+    network: str | None = None
+    extra_hosts: tuple[tuple[str, str], ...] = ()
+    shm: int | None = None
+    ulimits: tuple[Ulimit, ...] = ()
+    entitlements: tuple[str, ...] = ()
+    ssh: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

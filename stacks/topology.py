@@ -14,6 +14,7 @@ from .parts import (
     Condition,
     Dependency,
     Device,
+    DeviceRequest,
     FileMount,
     HealthCheck,
     Logging,
@@ -33,6 +34,7 @@ __all__ = [
     "Condition",
     "Dependency",
     "Device",
+    "DeviceRequest",
     "External",
     "FileMount",
     "HealthCheck",
@@ -88,8 +90,10 @@ class Service:
     """One service of production, of any kind. Command and entrypoint are argument vectors; None: the image's.
 
     `extra_hosts` are pairs of host name and address. `network_of` names the service whose network this one shares
-    (`network_mode: service:NAME`); it then joins none itself. `ipc` and `pid` are `service:NAME`, `shareable`,
-    `private`, or, where it was allowed by name, `host`. `privileged` and `devices` likewise need to be allowed.
+    (`network_mode: service:NAME`); it then joins none itself. `volumes_from` are pairs of a service, whose mounts this
+    one has too, and `ro` or `rw`. `ipc` and `pid` are `service:NAME`, `shareable`, `private`, `none`; `cgroup` is
+    `private`. Only where it was allowed by name, these are `host`, as `uts` and `userns` can be, and there are
+    `privileged`, `host_network`, `devices`, `device_requests` and `device_cgroup_rules`.
     `managed` says what a cloud runs in production; `image` is then what stands in for it where containers run.
     """
 
@@ -140,6 +144,13 @@ class Service:
     network_of: str | None = None
     ipc: str | None = None
     pid: str | None = None
+    cgroup: str | None = None
+    uts: str | None = None
+    userns: str | None = None
+    host_network: bool = False
+    device_requests: tuple[DeviceRequest, ...] = ()
+    device_cgroup_rules: tuple[str, ...] = ()
+    volumes_from: tuple[tuple[str, str], ...] = ()
     managed: Managed | None = None
     where: Where = field(default_factory=Where, compare=False)
 
@@ -148,6 +159,13 @@ class Service:
         """Every declared container port once, published ones first, without the host's side."""
         seen = {(p.target, p.protocol): Port(p.target, protocol=p.protocol) for p in (*self.ports, *self.expose)}
         return tuple(seen.values())
+
+    @property
+    def shares_with(self) -> tuple[str, ...]:
+        """The services whose containers have to be there before this one's, since they share something of them."""
+        spaces = (space.partition(":")[2] for space in (self.ipc, self.pid) if space and space.startswith("service:"))
+        network = () if self.network_of is None else (self.network_of,)
+        return tuple(dict.fromkeys((*network, *spaces, *(name for name, _ in self.volumes_from))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,12 +279,19 @@ class Topology:
                     f"services are {sorted(self.services)}",
                     service.where,
                 )
+        for other in service.shares_with:
+            if other not in self.services or other == service.name:
+                raise TopologyError(
+                    f"service {service.name!r} shares a namespace or mounts of {other!r}, which is no other service; "
+                    f"services are {sorted(self.services)}",
+                    service.where,
+                )
         if service.image is None and service.build is None:
             raise TopologyError(f"service {service.name!r} has neither an image nor a build", service.where)
 
     def _check_order(self) -> None:
         edges = {
-            name: [d.service for d in service.depends_on if d.service in self.services]
+            name: [*service.shares_with, *(d.service for d in service.depends_on if d.service in self.services)]
             for name, service in self.services.items()
         }
         try:
