@@ -19,9 +19,9 @@ from understudy.stacks.identity import parse_time
 from understudy.stacks.sources import compose
 from understudy.stacks.topology import Topology, TopologyError
 
-_NO_DEFAULT = "no default branch is known here, so the commit stands for production: fetch it or use --production-ref"
+_NO_DEFAULT = "no default branch is known here, so the commit stands for production"
 
-__all__ = ["FILES", "Blueprint", "draw", "redraw", "topology_file"]
+__all__ = ["FILES", "Blueprint", "draw", "redraw"]
 
 FILES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 """Where a topology is looked for, in the Compose specification's order of preference."""
@@ -48,23 +48,6 @@ class Blueprint:
     warnings: tuple[str, ...]
 
 
-def topology_file(options: Options, folder: Path) -> Path:
-    """The topology file: the one named, or the first of FILES in the folder.
-
-    Raises:
-        UsageError: there is none.
-    """
-    if options.file:
-        return folder / options.file
-    for name in FILES:
-        if (folder / name).is_file():
-            return folder / name
-    raise UsageError(
-        f"Looked for a topology in {folder}, and there is none of {', '.join(FILES)}.",
-        hint="Change to the folder of your Compose file, or name it with -f FILE.",
-    )
-
-
 def draw(options: Options, folder: Path) -> Blueprint:
     """Read the topology at the commit and at `production_ref`, and derive the clone. Nothing is written.
 
@@ -73,16 +56,13 @@ def draw(options: Options, folder: Path) -> Blueprint:
     """
     if options.dirty and options.origins.get("commit", Origin.DEFAULT) is not Origin.DEFAULT:
         raise UsageError("Both --dirty and a commit were given.", hint="--dirty takes the folder as it lies: drop one.")
-    path = Path(os.path.abspath(topology_file(options, folder)))  # noqa: PTH100 - links inside the tree stay links
-    if not path.parent.is_dir():
-        raise UsageError(f"Looked for the topology {path}, and there is no folder {path.parent}.")
-    repository = Repository.find(path.parent)
-    inside = PurePosixPath(os.path.relpath(path.parent.resolve(), repository.root.resolve())) / path.name
+    repository, place, project = _place(options, folder)
     commit = repository.commit(options.commit)
-    project = "" if str(inside.parent) == "." else str(inside.parent)
     reader = _from_folder(repository.root, project) if options.dirty else _from_commit(repository, commit.sha, project)
     where = "the working folder" if options.dirty else f"commit {commit.short}"
-    candidate = _read(reader, inside, where, path, path.parent.name)
+    inside = PurePosixPath(project, PurePosixPath(options.file).name or _held(reader, place, where))
+    name = place.name.removesuffix(".git") if repository.bare else place.name
+    candidate = _read(reader, inside, where, place / inside.name, name)
     production_ref = options.production_ref or repository.default_ref()
     if production_ref:
         production_sha = repository.commit(production_ref).sha
@@ -91,7 +71,7 @@ def draw(options: Options, folder: Path) -> Blueprint:
         )
     else:
         production_sha, production = commit.sha, candidate
-        notes = (_NO_DEFAULT,)
+        notes = (f"{_NO_DEFAULT}: {repository.no_default_ref()}",)
     before, after = (keys.Origin(repository, sha, project) for sha in (production_sha, commit.sha))
     reused = {} if options.dirty else keys.unchanged_builds(production, before, candidate, after)
     clone = _derive(production, candidate, commit.short, options.profile, reused)
@@ -110,7 +90,43 @@ def draw(options: Options, folder: Path) -> Blueprint:
     )
 
 
+def _place(options: Options, folder: Path) -> tuple[Repository, Path, str]:
+    """The repository, and the project's folder as a path of the machine and of the tree.
+
+    The folder need not be on disk: it may be in the commit only, and of a bare repository nothing is on disk.
+    """
+    path = Path(os.path.abspath(folder / options.file))  # noqa: PTH100 - links inside the tree stay links
+    project = path.parent if options.file else path
+    there = next(each for each in (project, *project.parents) if each.is_dir())
+    try:
+        repository = Repository.find(there)
+    except UsageError as error:
+        if there == project:
+            raise
+        raise UsageError(f"Looked for the topology {path}, and there is no folder {project}.") from error
+    inside = PurePosixPath(os.path.relpath(project.resolve(), repository.root.resolve()))
+    return repository, project, "" if str(inside) == "." else str(inside)
+
+
 Reader = Callable[[str], bytes | None]
+
+
+def _held(reader: Reader, folder: Path, where: str) -> str:
+    """The first of FILES that is there; else the first that lies in the folder, for the message about it.
+
+    Raises:
+        UsageError: there is none.
+    """
+    for name in FILES:
+        if reader(name) is not None:
+            return name
+    for name in FILES:
+        if (folder / name).is_file():
+            return name
+    raise UsageError(
+        f"Looked for a topology in {folder} at {where}, and there is none of {', '.join(FILES)}.",
+        hint="Change to the folder of your Compose file, or name it with -f FILE.",
+    )
 
 
 def _from_commit(repository: Repository, sha: str, project: str) -> Reader:

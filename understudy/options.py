@@ -168,8 +168,8 @@ def find_config(start: Path) -> Path | None:
     for folder in (start, *start.parents):
         if (folder / CONFIG_FILE).is_file():
             return folder / CONFIG_FILE
-        if (folder / ".git").exists():
-            return None
+        if (folder / ".git").exists() or all((folder / part).exists() for part in ("HEAD", "objects", "refs")):
+            return None  # the root of a work tree, or of a bare repository
     return None
 
 
