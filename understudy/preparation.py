@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from understudy.blueprint import Blueprint
@@ -22,7 +22,7 @@ from understudy.options import Options
 from understudy.owner import this_process
 from understudy.stacks import identity
 from understudy.stacks.builds import build_after_all
-from understudy.stacks.clone import Change, Fidelity
+from understudy.stacks.clone import Change, Clone, Fidelity
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -136,13 +136,41 @@ def trees(state: Path, environment: str) -> Path:
 
 
 def take_tree(blueprint: Blueprint, state: Path, environment: str) -> CommitTree:
-    """The commit's files, or the working folder's, below the state folder; they live as long as the lease."""
+    """The commit's files, or the working folder's, below the state folder; they live as long as the lease.
+
+    Raises:
+        UsageError: a submodule or a content of Git LFS in what the clone builds, mounts, mocks or tests from is not
+            on this machine.
+    """
     folder = trees(state, environment)
     if blueprint.repository is None:
         raise UsageError(f"The files of {blueprint.commit.sha} were to be taken again, without their repository.")
     if blueprint.dirty:
-        return CommitTree.take_working_folder(blueprint.repository, folder)
-    return CommitTree.take(blueprint.repository, blueprint.commit.sha, folder)
+        tree = CommitTree.take_working_folder(blueprint.repository, folder)
+    else:
+        tree = CommitTree.take(blueprint.repository, blueprint.commit.sha, folder)
+    for path, use in _used(blueprint.clone):
+        tree.require(str(PurePosixPath(blueprint.folder, path)), use)
+    return tree
+
+
+def _used(clone: Clone) -> Iterator[tuple[str, str]]:
+    """Every path that the environment takes from the tree, relative to the project's folder, and what for."""
+    for service in clone.topology.services.values():
+        if service.build is not None and service.name not in clone.unchanged_builds:
+            yield service.build.context, f"the build context of service {service.name!r}"
+            for context in service.build.contexts.values():
+                yield context, f"a further build context of service {service.name!r}"
+        for mount in service.mounts:
+            if mount.kind == "bind" and mount.source is not None:
+                yield mount.source, f"a bind of service {service.name!r}"
+        for file in service.files:
+            if file.source is not None:
+                yield file.source, f"a {file.kind} of service {service.name!r}"
+    for mock in clone.mocks:
+        yield mock.folder, f"the files of mock {mock.name!r}"
+    for suite in clone.topology.suites:
+        yield suite.folder, f"the folder of suite {suite.name!r}"
 
 
 def keep_tree(store: LeaseStore, lease: Lease, blueprint: Blueprint, tree: CommitTree) -> Lease:

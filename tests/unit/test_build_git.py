@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from repositories import fingerprint
 
-from understudy.build.checkout import checkout, copy_working_folder
+from understudy.build.checkout import Taken, checkout
 from understudy.build.git import Repository, git_environment, normal_path
+from understudy.build.working_folder import copy_working_folder
 from understudy.errors import ToolError, UsageError
 
 HOSTILE = "a$(touch${IFS}x)"
@@ -58,18 +59,6 @@ def files(folder: Path) -> dict[str, str]:
         str(path.relative_to(folder)): path.read_text(encoding="utf-8")
         for path in sorted(folder.rglob("*"))
         if path.is_file()
-    }
-
-
-def fingerprint(folder: Path) -> dict[str, tuple[int, int, str]]:
-    """Every file and folder below, `.git` too: mode, modification time, content."""
-    return {
-        str(path.relative_to(folder)): (
-            path.lstat().st_mode,
-            path.lstat().st_mtime_ns,
-            hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() and not path.is_symlink() else "",
-        )
-        for path in sorted([folder, *folder.rglob("*")])
     }
 
 
@@ -180,7 +169,7 @@ def test_a_checkout_is_the_commit_and_writes_nothing_into_the_repository(
     before = fingerprint(folder)
     repository = Repository.find(folder)
     sha = repository.commit("HEAD").sha
-    assert checkout(repository, sha, tmp_path / "out") == ()
+    assert checkout(repository, sha, tmp_path / "out") == Taken()
     copy_working_folder(repository, tmp_path / "dirty", tmp_path / "objects")
     assert fingerprint(folder) == before
     assert files(tmp_path / "out") == {
@@ -190,17 +179,6 @@ def test_a_checkout_is_the_commit_and_writes_nothing_into_the_repository(
     }
     assert not (tmp_path / "hooked").exists()
     assert not (tmp_path / "monitored").exists()
-
-
-def test_a_subfolder_lies_where_it_lies_in_the_repository(folder: Path, git: Git, tmp_path: Path) -> None:
-    write(folder, {"we*/x": "glob"})
-    git("add", "--all")
-    git("commit", "--quiet", "--message=glob")
-    repository = Repository.find(folder)
-    checkout(repository, git("rev-parse", "HEAD"), tmp_path / "out", "we*")
-    assert files(tmp_path / "out") == {"we*/x": "glob"}
-    with pytest.raises(UsageError, match="'nope'"):
-        checkout(repository, git("rev-parse", "HEAD"), tmp_path / "no", "nope")
 
 
 def test_modes_and_links_come_along(folder: Path, git: Git, tmp_path: Path) -> None:
@@ -215,25 +193,11 @@ def test_modes_and_links_come_along(folder: Path, git: Git, tmp_path: Path) -> N
     assert (tmp_path / "out/out").readlink() == Path("/etc/passwd")
 
 
-def test_submodules_and_large_files_are_named_and_left_alone(folder: Path, git: Git, tmp_path: Path) -> None:
-    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
-    write(folder, {".gitattributes": "*.bin filter=lfs\n", "a.bin": pointer})
-    git("add", "--all")
-    git("update-index", "--add", "--cacheinfo", f"160000,{git('rev-parse', 'HEAD')},sub")
-    git("commit", "--quiet", "--message=far")
-    git("config", "filter.lfs.smudge", f"touch {tmp_path}/fetched; false")
-    git("config", "filter.lfs.required", "true")
-    warnings = checkout(Repository.find(folder), git("rev-parse", "HEAD"), tmp_path / "out")
-    assert ["'sub' is a submodule" in warnings[0], "Git LFS" in warnings[1]] == [True, True]
-    assert (tmp_path / "out/a.bin").read_text(encoding="utf-8") == pointer
-    assert not (tmp_path / "fetched").exists()
-
-
 def test_dirty_is_the_folder_as_it_lies(folder: Path, git: Git, tmp_path: Path) -> None:
     write(folder, {".gitignore": "*.log\n", "web/app.py": "changed", "new/file": "new", "x.log": "noise"})
     (folder / "compose.yaml").unlink()
     repository = Repository.find(folder)
-    tree, warnings = copy_working_folder(repository, tmp_path / "out", tmp_path / "objects")
+    tree, taken = copy_working_folder(repository, tmp_path / "out", tmp_path / "objects")
     assert files(tmp_path / "out") == {
         ".gitignore": "*.log\n",
         "new/file": "new",
@@ -246,7 +210,7 @@ def test_dirty_is_the_folder_as_it_lies(folder: Path, git: Git, tmp_path: Path) 
     git("add", "--all")
     assert tree == git("write-tree")
     assert seen.tree_id(tree, "web") == git("rev-parse", f"{tree}:web")
-    assert warnings == ()
+    assert taken == Taken()
 
 
 def test_dirty_never_follows_a_link_out_of_the_folder(folder: Path, git: Git, tmp_path: Path) -> None:
@@ -257,10 +221,10 @@ def test_dirty_never_follows_a_link_out_of_the_folder(folder: Path, git: Git, tm
     (folder / "web").symlink_to(tmp_path / "secret")
     (folder / "nested").mkdir()
     git("init", "--quiet", "nested")
-    tree, warnings = copy_working_folder(Repository.find(folder), tmp_path / "out", tmp_path / "objects")
+    tree, taken = copy_working_folder(Repository.find(folder), tmp_path / "out", tmp_path / "objects")
     assert (tmp_path / "out/web").is_symlink()
     assert Repository.find(folder).with_objects(tmp_path / "objects").read(tree, "web/app.py") is None
-    assert [warning for warning in warnings if "nested" in warning]
+    assert [warning for warning in taken.warnings if "nested" in warning]
 
 
 def test_the_environment_points_at_no_other_repository(folder: Path, git: Git, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,7 +241,7 @@ def test_git_that_is_missing_or_fails_is_said(
 ) -> None:
     sha = git("rev-parse", "HEAD")
     repository = Repository.find(folder)
-    with pytest.raises(ToolError, match="read-tree"):
+    with pytest.raises(UsageError, match="git fsck"):
         checkout(repository, "0" * 40, tmp_path / "out")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ToolError, match="Install git"):

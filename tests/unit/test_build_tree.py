@@ -10,7 +10,7 @@ import pytest
 
 from understudy.build.git import Repository
 from understudy.build.tree import CommitTree, remove_trees
-from understudy.errors import ToolError, UnderstudyError
+from understudy.errors import UnderstudyError, UsageError
 
 
 @pytest.fixture
@@ -51,18 +51,9 @@ def test_twenty_at_once_make_one_whole_tree(repository: Repository, tmp_path: Pa
 
 
 def test_a_tree_that_failed_is_not_there(repository: Repository, tmp_path: Path) -> None:
-    with pytest.raises(ToolError):
+    with pytest.raises(UsageError):
         CommitTree.take(repository, "0" * 40, tmp_path / "trees")
     assert list((tmp_path / "trees").iterdir()) == []
-
-
-def test_a_subfolder_is_a_tree_of_its_own(repository: Repository, tmp_path: Path) -> None:
-    sha = repository.commit("HEAD").sha
-    part = CommitTree.take(repository, sha, tmp_path / "trees", subfolder="shop")
-    whole = CommitTree.take(repository, sha, tmp_path / "trees")
-    assert part.read_file("lib/file") is None
-    assert part.read_file("shop/compose.yaml") is not None
-    assert whole.read_file("lib/file") == b"lib"
 
 
 def test_the_working_folder_has_a_tree_id_that_changes_with_it(repository: Repository, tmp_path: Path) -> None:

@@ -3,51 +3,23 @@
 from __future__ import annotations
 
 import os
-import re
-import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-from understudy.errors import ToolError, UsageError
+from understudy.build.git_folder import GitFolder
+from understudy.build.git_process import git_environment, message_of, run_git
+from understudy.build.objects import Found
+from understudy.build.submodules import Grafted, graft
+from understudy.errors import UsageError
 
 __all__ = ["Commit", "Repository", "git_environment", "normal_path"]
 
-TIMEOUT = 300.0
-"""Seconds for one call of git: a checkout of a large tree on a slow disk, not a network operation."""
-
-_HARDENING = (
-    "core.hooksPath=/dev/null",  # no code of the repository runs
-    "core.fsmonitor=false",  # nor a daemon, nor the hook of that name
-    "core.splitIndex=false",  # a split index writes its shared half beside the repository's own index
-    "core.untrackedCache=false",
-    "core.fileMode=true",
-    "core.symlinks=true",
-    "core.autocrlf=false",  # the tree of a commit is the same on every machine
-    "core.attributesFile=/dev/null",
-    "core.quotePath=false",
-    "log.showSignature=false",
-    "filter.lfs.smudge=",  # pointers stay pointers: nothing is fetched
-    "filter.lfs.clean=",
-    "filter.lfs.process=",
-    "filter.lfs.required=false",
-    "gc.auto=0",
-    "maintenance.auto=false",
+_SHALLOW = (
+    "This clone is shallow and holds few commits: fetch the others with `git fetch --unshallow` (GitHub: `fetch-depth: "
+    "0` for actions/checkout; GitLab: GIT_DEPTH=0)"
 )
-
-_INHERITED = frozenset(
-    f"GIT_{name}"
-    for name in (
-        *("DIR", "WORK_TREE", "COMMON_DIR", "NAMESPACE", "PREFIX", "INDEX_FILE", "QUARANTINE_PATH"),
-        *("OBJECT_DIRECTORY", "ALTERNATE_OBJECT_DIRECTORIES", "SHALLOW_FILE", "GRAFT_FILE", "REPLACE_REF_BASE"),
-        *("PAGER", "EXTERNAL_DIFF", "TRACE", "LITERAL_PATHSPECS", "ATTR_SOURCE"),
-    )
-)
-"""What a hook or a wrapper leaves in the environment and what would point git at another repository."""
-
-_OBJECT = re.compile(rb"([0-9a-f]{40,64}) (\w+) (\d+)\n")
-_BRANCH_VARIABLES = ("GITHUB_HEAD_REF", "GITHUB_REF_NAME", "CI_COMMIT_REF_NAME")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +31,6 @@ class Commit:
     subject: str
     author_time: datetime
     branch: str
-
-
-def git_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment for git: no prompt, no optional lock, no pager, and no other repository than the one named."""
-    kept = {key: value for key, value in environment.items() if key not in _INHERITED}
-    return kept | {
-        "GIT_OPTIONAL_LOCKS": "0",
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_PAGER": "cat",
-        "GIT_NO_REPLACE_OBJECTS": "1",
-        "GIT_LFS_SKIP_SMUDGE": "1",
-        "LC_ALL": "C",
-    }
 
 
 def normal_path(*parts: str) -> str | None:
@@ -89,73 +48,59 @@ def normal_path(*parts: str) -> str | None:
     return "/".join(kept)
 
 
-@dataclass(frozen=True, slots=True)
-class Repository:
-    """A repository on disk: `root` is its working folder, `git_dir` its data, `objects` further objects to read."""
+@dataclass(frozen=True)
+class Repository(GitFolder):
+    """A repository as a user has it: an ordinary clone, a linked work tree or a bare one.
 
-    root: Path
-    git_dir: Path
-    objects: Path | None = None
+    Trees are read with their submodules in place, as far as those are on this machine.
+    """
+
+    _grafted: dict[str, Grafted] = field(default_factory=dict, init=False, compare=False, repr=False)
+    _found: dict[str, Found | None] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @classmethod
     def find(cls, folder: Path) -> Repository:
         """The repository that `folder` lies in.
 
         Raises:
-            UsageError: it lies in none.
+            UsageError: it lies in none, in one that git does not trust, or in the data of one.
             ToolError: git is missing or refuses.
         """
         if not folder.is_dir():
             raise UsageError(f"Looked for a git repository at {folder}, and there is no such folder.")
-        done = _run(folder, ("rev-parse", "--show-toplevel", "--absolute-git-dir"))
+        asked = ("--is-bare-repository", "--show-object-format", "--absolute-git-dir", "--git-common-dir")
+        done = run_git(folder, ("rev-parse", *asked, "--show-toplevel"))
         lines = os.fsdecode(done.stdout).splitlines()
-        if done.returncode != 0 or len(lines) < 2:  # noqa: PLR2004 - the two paths asked for
+        if len(lines) < len(asked):
+            raise _refused(folder, message_of(done))
+        bare, object_format, git_dir, common = lines[: len(asked)]
+        if len(lines) > len(asked) + 1:
+            raise UsageError(f"Looked for a git repository at {folder}, and its path has a line break: rename it.")
+        if bare != "true" and done.returncode != 0:
             raise UsageError(
-                f"Looked for a git repository at {folder}, and found none: {_message(done)}.",
-                hint="Understudy clones the topology of a commit: run it inside a repository, or `git init` one.",
+                f"Looked for a git repository at {folder}, and that is inside the data of one: {message_of(done)}.",
+                hint="Change to its work tree.",
             )
-        return cls(Path(lines[0]), Path(lines[1]))
-
-    def with_objects(self, objects: Path) -> Repository:
-        """The same repository, seeing also the objects in a folder outside of it."""
-        return replace(self, objects=objects)
-
-    def git(
-        self,
-        *arguments: str,
-        work_tree: Path | None = None,
-        variables: Mapping[str, str] | None = None,
-        data: bytes | None = None,
-        accept: tuple[int, ...] = (0,),
-    ) -> subprocess.CompletedProcess[bytes]:
-        """Run git on this repository.
-
-        Raises:
-            ToolError: git is missing, or ended with a code that is not in `accept`.
-        """
-        where = work_tree or self.root
-        extra = dict(variables or {})
-        if self.objects is not None:
-            extra.setdefault("GIT_ALTERNATE_OBJECT_DIRECTORIES", str(self.objects))
-        placed = (f"--git-dir={self.git_dir}", f"--work-tree={where}", *arguments)
-        done = _run(where, placed, extra, data)
-        if done.returncode not in accept:
-            raise ToolError(f"Ran `git {arguments[0]}` on {self.root}, and it failed: {_message(done)}.")
-        return done
+        root = Path(git_dir if bare == "true" else lines[len(asked)])
+        if not Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(root)):
+            raise UsageError(
+                f"Looked for a git repository at {folder}, and its work tree is set to be elsewhere, at {root}.",
+                hint="Change to that folder, or unset core.worktree.",
+            )
+        return cls(root, Path(git_dir), Path(os.path.realpath(folder / common)), object_format, bare == "true")
 
     def origin(self) -> str:
-        """The remote's URL without credentials, on which every checkout agrees; without a remote, the root's path."""
-        url = self._text("config", "--get", "remote.origin.url")
+        """The remote's URL without credentials, on which every checkout agrees; without a remote, the root's path.
+
+        Linked work trees are one repository: there it is the path of the first one.
+        """
+        url = self.setting("remote.origin.url")
         scheme, separator, rest = url.partition("://")
         if not separator:
-            return url or str(self.root)
+            first = self.common_dir.parent if self.common_dir.name == ".git" else self.common_dir
+            return url or str(self.root if self.common_dir == self.git_dir else first)
         host, slash, path = rest.partition("/")
         return scheme + separator + host.rpartition("@")[2] + slash + path
-
-    def _text(self, *arguments: str) -> str:
-        """What git prints, or nothing where it says no."""
-        done = self.git(*arguments, accept=(0, 1, 128))
-        return done.stdout.decode("utf-8", "replace").strip() if done.returncode == 0 else ""
 
     def commit(self, rev: str, environment: Mapping[str, str] | None = None) -> Commit:
         """The commit that `rev` names: a hash, branch, tag, or any revision that git knows (gitrevisions(7)).
@@ -163,59 +108,103 @@ class Repository:
         Raises:
             UsageError: there is no such commit.
         """
-        found = "" if "\0" in rev else self._text("rev-parse", "--verify", "--quiet", "--end-of-options", rev)
-        sha = self._text("rev-parse", "--verify", "--quiet", "--end-of-options", found + "^{commit}")
+        variables = os.environ if environment is None else environment
+        found = "" if "\0" in rev else self.text("rev-parse", "--verify", "--quiet", "--end-of-options", rev)
+        sha = self.text("rev-parse", "--verify", "--quiet", "--end-of-options", found + "^{commit}")
         if not found or not sha:
             raise UsageError(
-                f"Looked for commit {rev!r} in {self.root}, and there is none.",
-                hint="Name a branch, tag or hash that `git log` knows; in CI a shallow clone holds few commits: "
-                "fetch what is needed first (full depth, or `git fetch origin BRANCH`).",
+                f"Looked for commit {rev!r} in {self.root}, and there is none.", hint=self._where_commits_are(variables)
             )
-        raw = self.git("log", "-1", "--no-color", "--format=%H%n%h%n%at%n%s", "--end-of-options", sha, "--")
+        raw = self.store.run("log", "-1", "--no-color", "--format=%H%n%h%n%at%n%s", "--end-of-options", sha, "--")
         full, short, seconds, subject = (raw.stdout.decode("utf-8", "replace") + "\n\n\n").split("\n")[:4]
-        variables = os.environ if environment is None else environment
         return Commit(full, short, subject, _moment(seconds), self._branch(rev, full, variables))
+
+    def _where_commits_are(self, variables: Mapping[str, str]) -> str:
+        """Why a commit may not be here, and what to do."""
+        if "GIT_QUARANTINE_PATH" in variables:
+            return "While a push is being received its commits are not in the repository yet: use post-receive."
+        if self.shallow:
+            return f"{_SHALLOW}; a branch with `git fetch origin BRANCH:refs/remotes/origin/BRANCH`."
+        if not self.text("rev-parse", "--verify", "--quiet", "HEAD"):
+            return "The branch that is checked out has no commit yet: commit first."
+        return "Name a branch, tag or hash that `git log` knows; fetch first what is on the remote only."
+
+    @property
+    def shallow(self) -> bool:
+        """Whether history is cut off here (git-clone(1), `--depth`)."""
+        return self.text("rev-parse", "--is-shallow-repository") == "true"
 
     def _branch(self, rev: str, sha: str, environment: Mapping[str, str]) -> str:
         """The branch that was asked for or, for the commit that is checked out, that of the checkout; else empty."""
-        named = self._text("rev-parse", "--symbolic-full-name", "--verify", "--quiet", "--end-of-options", rev)
+        named = self.text("rev-parse", "--symbolic-full-name", "--verify", "--quiet", "--end-of-options", rev)
         for prefix in ("refs/heads/", "refs/remotes/origin/"):
             if named.startswith(prefix):
                 return named.removeprefix(prefix)
-        if sha == self._text("rev-parse", "--verify", "--quiet", "HEAD"):
+        if sha == self.text("rev-parse", "--verify", "--quiet", "HEAD"):
             return self.checked_out(environment)
         return ""
 
     def checked_out(self, environment: Mapping[str, str] | None = None) -> str:
         """The branch that is checked out: git's own word, or the CI's for a detached HEAD; else empty."""
-        variables = os.environ if environment is None else environment
-        here = self._text("symbolic-ref", "--short", "--quiet", "HEAD")
-        return here or next((variables[key] for key in _BRANCH_VARIABLES if variables.get(key)), "")
+        here = self.text("symbolic-ref", "--short", "--quiet", "HEAD")
+        return here or _branch_of_job(os.environ if environment is None else environment)
 
-    def default_ref(self) -> str:
-        """Where production is by default: the remote's default branch, else main or master, else HEAD."""
-        remote = self._text("symbolic-ref", "--short", "--quiet", "refs/remotes/origin/HEAD")
-        for ref in (remote, "origin/main", "origin/master", "main", "master"):
-            if ref and self._text("rev-parse", "--verify", "--quiet", "--end-of-options", ref + "^{commit}"):
+    def default_ref(self, environment: Mapping[str, str] | None = None) -> str:
+        """Where production is by default: the remote's default branch, else main or master; else empty.
+
+        The remote's default branch is what a clone noted of it, what GitLab says in CI_DEFAULT_BRANCH, or, of a
+        mirror, its HEAD.
+        """
+        variables = os.environ if environment is None else environment
+        told = variables.get("CI_DEFAULT_BRANCH")
+        refs = (
+            self.text("symbolic-ref", "--short", "--quiet", "HEAD") if self.bare else "",
+            self.text("symbolic-ref", "--short", "--quiet", "refs/remotes/origin/HEAD"),
+            f"origin/{told}" if told else "",
+            *("origin/main", "origin/master", "main", "master"),
+        )
+        for ref in refs:
+            if ref and self.text("rev-parse", "--verify", "--quiet", "--end-of-options", ref + "^{commit}"):
                 return ref
         return ""
 
-    def _object(self, treeish: str, path: str, *, content: bool) -> tuple[str, str, bytes] | None:
+    def no_default_ref(self) -> str:
+        """What to do where `default_ref` finds none."""
+        if self.shallow:
+            return _SHALLOW
+        return "fetch it, let `git remote set-head origin --auto` note it, or use --production-ref"
+
+    def grafted(self, treeish: str) -> Grafted:
+        """A commit's or tree's files, with those of its submodules in place.
+
+        Raises:
+            UsageError: objects are not here.
+        """
+        if treeish not in self._grafted:
+            self._grafted[treeish] = graft(self, treeish)
+        return self._grafted[treeish]
+
+    def _object(self, treeish: str, path: str, *, content: bool) -> Found | None:
         """Id, type and content of what lies at `path`, symbolic links followed as long as they stay in the tree."""
         inside = normal_path(path)
         if inside is None or "\n" in treeish:
             return None
-        name = f"{treeish}:{inside}" if inside else treeish + "^{tree}"
-        done = self.git(
-            "cat-file",
-            "--batch" if content else "--batch-check",
-            "--follow-symlinks",
-            data=os.fsencode(name) + b"\n",
-        )
-        head = _OBJECT.match(done.stdout)
-        if head is None:
-            return None
-        return head[1].decode(), head[2].decode(), done.stdout[head.end() :][: int(head[3])]
+        seen = self.grafted(treeish)
+        name = f"{seen.tree}:{inside}" if inside else seen.tree + "^{tree}"
+        if content or name not in self._found:
+            found = seen.store.find(name, content=content)
+            if found is None and self.partial:
+                self._refuse_absent(seen, inside)
+            if content:
+                return found
+            self._found[name] = found
+        return self._found[name]
+
+    def _refuse_absent(self, seen: Grafted, inside: str) -> None:
+        """Tell what a tree does not have from what it has and this partial clone does not."""
+        listed = seen.store.run("ls-tree", "-z", "--full-tree", seen.tree, "--", inside or ".", accept=(0, 1, 128))
+        if listed.returncode != 0 or listed.stdout:
+            raise self.absent(f"{inside or 'the tree'!r} at {seen.tree[:12]}")
 
     def object_id(self, treeish: str, path: str) -> str | None:
         """The id of the file or folder at `path`, None where there is neither."""
@@ -228,37 +217,39 @@ class Repository:
         return found[0] if found and found[1] == "tree" else None
 
     def read(self, treeish: str, path: str) -> bytes | None:
-        """The file at `path` in a commit or tree, None where there is no file."""
+        """The file at `path` in a commit or tree, None where there is no file.
+
+        Raises:
+            UsageError: a partial clone does not have it.
+        """
         found = self._object(treeish, path, content=True)
         return found[2] if found and found[1] == "blob" else None
 
 
-def _run(
-    folder: Path, arguments: tuple[str, ...], extra: Mapping[str, str] | None = None, data: bytes | None = None
-) -> subprocess.CompletedProcess[bytes]:
-    settings = [part for value in _HARDENING for part in ("-c", value)]
-    try:
-        return subprocess.run(
-            ["git", "--no-pager", *settings, *arguments],
-            cwd=folder,
-            env=git_environment(os.environ) | dict(extra or {}),
-            input=data or b"",
-            capture_output=True,
-            check=False,
-            timeout=TIMEOUT,
-            umask=0o022,  # a clone's containers read these files as users of their own
+def _refused(folder: Path, said: str) -> UsageError:
+    if "dubious ownership" in said or "unsafe repository" in said:
+        return UsageError(
+            f"Looked for a git repository at {folder}, and it is another user's, so git does not trust it.",
+            hint=f"If you do: `git config --global --add safe.directory {folder}`; name its root where that is above.",
         )
-    except FileNotFoundError as error:
-        if not folder.is_dir():
-            raise UsageError(f"Ran git in {folder}, and there is no such folder.") from error
-        raise ToolError("Ran git, and it is not there.", hint="Install git 2.30 or newer.") from error
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ToolError(f"Ran git in {folder}, and it failed: {error}.") from error
+    if "not a git repository" in said:
+        hint = "Understudy clones the topology of a commit: run it inside a repository, or `git init` one."
+        return UsageError(f"Looked for a git repository at {folder}, and found none: {said}.", hint=hint)
+    return UsageError(
+        f"Looked for a git repository at {folder}, and git cannot read it: {said}.",
+        hint="`git status` there says the same; a newer git may know its format.",
+    )
 
 
-def _message(done: subprocess.CompletedProcess[bytes]) -> str:
-    lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-    return " ".join(line.removeprefix("fatal: ") for line in lines[:3]).rstrip(".") or f"exit {done.returncode}"
+def _branch_of_job(variables: Mapping[str, str]) -> str:
+    """The branch that GitHub Actions or GitLab CI runs for; a tag is none.
+
+    GitHub: "Default environment variables"; GitLab: "Predefined CI/CD variables reference".
+    """
+    if variables.get("GITHUB_REF_TYPE") == "tag" or variables.get("CI_COMMIT_TAG"):
+        return ""
+    names = ("GITHUB_HEAD_REF", "GITHUB_REF_NAME", "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME", "CI_COMMIT_REF_NAME")
+    return next((variables[key] for key in names if variables.get(key)), "")
 
 
 def _moment(seconds: str) -> datetime:

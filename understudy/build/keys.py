@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from understudy.build.git import Repository, normal_path
 from understudy.errors import ProvisionError
@@ -14,7 +15,7 @@ from understudy.stacks.topology import Build, Service, Topology
 
 __all__ = ["BuildPlan", "Origin", "build_plans", "image_tags", "unchanged_builds"]
 
-_RECIPE = "1"
+_RECIPE = "2"
 """Raised when the way images are built changes, so that no older image is taken for a new one."""
 
 
@@ -92,9 +93,16 @@ def _key(service: Service, build: Build, origin: Origin, platform: str) -> tuple
             f"{treeish[:12]}, and there is no such file.",
             hint=f"{service.where}: `dockerfile` is relative to the context, and has to be committed.",
         )
-    parts = [_RECIPE, tree, build.dockerfile, recipe, build.target, sorted(build.args.items()), platform]
+    attributes = _attributes(origin, context)
+    parts = [_RECIPE, tree, build.dockerfile, recipe, build.target, sorted(build.args.items()), platform, attributes]
     digest = hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode())
     return context, dockerfile, digest.hexdigest()[:16]
+
+
+def _attributes(origin: Origin, context: str) -> list[str]:
+    """The attributes above a context, which say how its files are written (gitattributes(5)): line ends, encodings."""
+    above = [str(folder / ".gitattributes") for folder in PurePosixPath(context).parents if context]
+    return [origin.repository.object_id(origin.treeish, path) or "" for path in above]
 
 
 def _component(name: str) -> str:

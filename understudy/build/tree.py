@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from understudy.build.checkout import checkout, copy_working_folder
+from understudy.build.checkout import Taken, checkout
 from understudy.build.git import Repository, normal_path
+from understudy.build.git_folder import Missing, shown
+from understudy.build.working_folder import copy_working_folder
 from understudy.errors import UnderstudyError, UsageError
 
 __all__ = ["CommitTree", "path_inside", "read_inside", "remove_trees"]
@@ -26,32 +26,33 @@ class CommitTree:
     """Files on disk and the git tree that they are.
 
     `root` holds the files, at their places in the repository. `treeish` is the commit's hash or, for a working
-    folder, a tree id; `repository` sees its objects. `warnings` name what is not there.
+    folder, a tree id; `repository` sees its objects. `missing` is what it refers to and does not hold.
     """
 
     root: Path
     treeish: str
     repository: Repository
-    warnings: tuple[str, ...] = ()
+    missing: tuple[Missing, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @classmethod
-    def take(cls, repository: Repository, sha: str, folder: Path, *, subfolder: str = "") -> CommitTree:
+    def take(cls, repository: Repository, sha: str, folder: Path) -> CommitTree:
         """The files of a commit below `folder`, in a folder named by the commit; one that is there is used again.
 
         A folder of its own for each commit: a container that is bound to an older one keeps its files until it is
-        replaced.
+        replaced. One in which something was missing is made anew, since that may be there by now.
 
         Raises:
-            UsageError: the commit has no such subfolder.
+            UsageError: objects of the commit are not here.
             UnderstudyError: the folder cannot be written.
         """
-        part = hashlib.sha256(os.fsencode(subfolder)).hexdigest()[:8]
-        place = folder / (f"{sha[:16]}-{part}" if subfolder else sha[:16])
-        if not (place / _NOTES).is_file():
-            with _Staged(folder, place) as staged:
-                warnings = checkout(repository, sha, staged / _FILES, subfolder)
-                _note(staged, warnings)
-        return cls(place / _FILES, sha, repository, _warnings(place))
+        place = folder / sha[:16]
+        if not (place / _NOTES).is_file() or _noted(place).missing:
+            with _Staged(folder) as staged:
+                _note(staged, checkout(repository, sha, staged / _FILES))
+                _publish(staged, place)
+        noted = _noted(place)
+        return cls(place / _FILES, sha, repository, noted.missing, noted.warnings)
 
     @classmethod
     def take_working_folder(cls, repository: Repository, folder: Path) -> CommitTree:
@@ -62,10 +63,35 @@ class CommitTree:
             UnderstudyError: the folder cannot be written.
         """
         with _Staged(folder) as staged:
-            tree, warnings = copy_working_folder(repository, staged / _FILES, staged / _OBJECTS)
-            _note(staged, warnings)
+            tree, taken = copy_working_folder(repository, staged / _FILES, staged / _OBJECTS)
+            _note(staged, taken)
             place = _publish(staged, folder / tree[:16])
-        return cls(place / _FILES, tree, repository.with_objects(place / _OBJECTS), _warnings(place))
+        noted = _noted(place)
+        seen = repository.with_objects(place / _OBJECTS)
+        return cls(place / _FILES, tree, seen, noted.missing, noted.warnings)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is to be said of the tree, for people."""
+        return (*(str(each) for each in self.missing), *self.remarks)
+
+    def require(self, relative: str, use: str) -> None:
+        """Refuse a path that is not whole here, before something is made of it.
+
+        Args:
+            relative: what is needed, a file or a folder of the tree; `""` is all of it.
+            use: what for, such as `the build context of service 'web'`.
+
+        Raises:
+            UsageError: a submodule or a content of Git LFS in it, or that it is in, is not on this machine.
+        """
+        inside = normal_path(relative)
+        for each in self.missing:
+            if inside is not None and not each.optional and _overlap(inside, each.path):
+                raise UsageError(
+                    f"Took {use} from commit {self.treeish[:12]}, and {shown(each.path)} in it {each.what}.",
+                    hint=each.hint,
+                )
 
     def path(self, relative: str) -> Path | None:
         """Where `relative` lies on disk, links resolved; None when that is not in the tree, whatever links say."""
@@ -94,11 +120,16 @@ def read_inside(root: Path, relative: str) -> bytes | None:
     return found.read_bytes() if found is not None and found.is_file() else None
 
 
-class _Staged:
-    """A folder that is made beside its place and is renamed to it whole, or not there at all."""
+def _overlap(one: str, other: str) -> bool:
+    """Whether one path is the other or lies in it."""
+    return not one or one == other or one.startswith(other + "/") or other.startswith(one + "/")
 
-    def __init__(self, folder: Path, place: Path | None = None) -> None:
-        self._folder, self._place = folder, place
+
+class _Staged:
+    """A folder that is made beside its place, to be renamed to it whole, and is gone afterwards."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
 
     def __enter__(self) -> Path:
         try:
@@ -110,31 +141,37 @@ class _Staged:
         return self._made
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
-        try:
-            if kind is None and self._place is not None:
-                _publish(self._made, self._place)
-        finally:
-            shutil.rmtree(self._made, ignore_errors=True)
+        shutil.rmtree(self._made, ignore_errors=True)
 
 
 def _publish(staged: Path, place: Path) -> Path:
-    """Rename, unless another process was first: then its folder, which has the same contents, is taken."""
+    """Rename, unless another process was first: then its folder, which has the same contents, is taken.
+
+    One that lacks something gives way to it.
+    """
+    before = staged.with_name(staged.name + "-before")
     try:
+        if (place / _NOTES).is_file() and _noted(place).missing:
+            place.rename(before)
         staged.rename(place)
     except OSError as error:
         if not (place / _NOTES).is_file():
             raise UnderstudyError(f"Renamed {staged} to {place}, and it failed: {error}.") from error
+    finally:
+        shutil.rmtree(before, ignore_errors=True)
     return place
 
 
-def _note(staged: Path, warnings: tuple[str, ...]) -> None:
-    (staged / _NOTES).write_text(json.dumps({"warnings": warnings}), encoding="utf-8")
+def _note(staged: Path, taken: Taken) -> None:
+    notes = {"warnings": taken.warnings, "missing": [asdict(each) for each in taken.missing]}
+    (staged / _NOTES).write_text(json.dumps(notes), encoding="utf-8")
 
 
-def _warnings(place: Path) -> tuple[str, ...]:
+def _noted(place: Path) -> Taken:
     try:
         data = json.loads((place / _NOTES).read_text(encoding="utf-8"))
-        return tuple(str(line) for line in data["warnings"])
+        missing = tuple(Missing(**each) for each in data["missing"])
+        return Taken(missing, tuple(str(line) for line in data["warnings"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
             f"Read the notes of the tree {place}, and it failed: {error}.",
