@@ -4,56 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import Any
 
 import pulumi
 import pulumi_docker as docker
 
+from understudy.components.container_mounts import mounts, tmpfs, uploads, volumes
 from understudy.components.labels import container_labels
 from understudy.components.secrets import fill
-from understudy.components.tree import inside
-from understudy.errors import UsageError
-from understudy.stacks import identity
+from understudy.components.service_args import ServiceArgs
 from understudy.stacks.identity import LABEL
 from understudy.stacks.secret_rules import Seed
-from understudy.stacks.topology import HealthCheck, Mount, Service
+from understudy.stacks.topology import DeviceRequest, HealthCheck, Service
 
-__all__ = ["ServiceArgs", "container_args", "go_duration", "label_args"]
+__all__ = ["container_args", "go_duration", "label_args"]
 
 _MEBIBYTE = 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceArgs:
-    """What the component of a service of any kind is given.
-
-    Attributes:
-        service: the service as the clone has it.
-        environment: the environment that owns the containers.
-        image: the image's id.
-        containers: the names of the containers, one for each replica.
-        networks: topology network -> name of the Docker network.
-        volumes: topology volume -> name of the Docker volume.
-        tree: absolute folder of the project at the commit.
-        binds: source -> the path where its content lies; a source that is not named is taken from the tree.
-        seed: the environment's seed of secrets, with their rules.
-        ready_timeout: seconds that a container has to get ready.
-        after: names of containers that have to be started before.
-        wait_for: resources that have to be there, and ready or completed, before.
-    """
-
-    service: Service
-    environment: identity.Environment
-    image: pulumi.Input[str]
-    containers: Sequence[str]
-    networks: Mapping[str, pulumi.Input[str]]
-    volumes: Mapping[str, pulumi.Input[str]]
-    tree: str
-    seed: Seed
-    ready_timeout: int
-    after: Sequence[str] = ()
-    binds: Mapping[str, str] = field(default_factory=dict)
-    wait_for: Sequence[pulumi.Resource] = ()
 
 
 def container_args(args: ServiceArgs, container: str, replica: int) -> docker.ContainerArgs:
@@ -62,7 +28,7 @@ def container_args(args: ServiceArgs, container: str, replica: int) -> docker.Co
     Raises:
         UsageError: a bind leaves the tree, or Docker cannot bind it.
     """
-    service = args.service
+    service, resources = args.service, args.service.resources
     return docker.ContainerArgs(
         name=container,
         image=args.image,
@@ -71,22 +37,36 @@ def container_args(args: ServiceArgs, container: str, replica: int) -> docker.Co
         entrypoints=_fill_all([""] if service.entrypoint == () else service.entrypoint, args.seed),
         envs=[fill(f"{key}={value}", args.seed) for key, value in sorted(service.environment.items())],
         hostname=service.hostname,
+        domainname=service.domainname,
         networks_advanced=_networks(args),
-        network_mode=None if service.networks else "none",  # else Docker joins its default bridge, a way out
-        volumes=[volume for mount in service.mounts if (volume := _volume(args, mount)) is not None],
-        tmpfs={m.target: "ro" if m.read_only else "" for m in service.mounts if m.kind == "tmpfs"} or None,
+        network_mode=_network_mode(args, replica),
+        volumes=volumes(args, replica),
+        mounts=mounts(args),
+        tmpfs=tmpfs(args),
+        uploads=uploads(args),
         healthcheck=_healthcheck(service.healthcheck, args.seed),
         labels=_labels(args, replica),
         restart=service.restart.policy,
         max_retry_count=service.restart.max_attempts if service.restart.policy == "on-failure" else None,
-        memory=None if service.resources.memory is None else math.ceil(service.resources.memory / _MEBIBYTE),
-        cpus=None if service.resources.cpus is None else f"{service.resources.cpus:g}",
+        memory=_mebibytes(resources.memory),
+        memory_reservation=_mebibytes(resources.memory_reservation),
+        memory_swap=_mebibytes(resources.memory_swap),
+        cpus=None if resources.cpus is None else f"{resources.cpus:g}",
+        cpu_shares=resources.cpu_shares,
+        cpu_set=resources.cpuset,
+        shm_size=_mebibytes(resources.shm),
         user=service.user,
         working_dir=service.working_dir,
         init=service.init,
         stop_signal=service.stop_signal,
         stop_timeout=None if service.stop_grace_period is None else math.ceil(service.stop_grace_period),
         read_only=service.read_only or None,
+        platform=service.platform,
+        runtime=service.runtime,
+        tty=service.tty or None,
+        stdin_open=service.stdin_open or None,
+        **_confinement(args, replica),
+        **_names(service),
         remove_volumes=True,
     )
 
@@ -100,6 +80,11 @@ def go_duration(seconds: float) -> str:
     """Seconds as Go writes a duration: whole seconds as `30s`, others in milliseconds, as `1500ms`."""
     milliseconds = round(seconds * 1000)
     return f"{milliseconds}ms" if milliseconds % 1000 else f"{milliseconds // 1000}s"
+
+
+def _mebibytes(size: int | None) -> int | None:
+    """Bytes as the schema's megabytes, rounded up; -1 stays."""
+    return None if size is None else size if size < 0 else math.ceil(size / _MEBIBYTE)
 
 
 def _fill_all(texts: Sequence[str] | None, seed: Seed) -> list[pulumi.Input[str]] | None:
@@ -119,6 +104,10 @@ def _labels(args: ServiceArgs, replica: int) -> list[docker.ContainerLabelArgs]:
     )
     if service.resources.pids is not None:  # the schema has no such property; the embedded provider reads it here
         labels[LABEL + "pids"] = str(service.resources.pids)
+    if service.uts is not None:  # likewise
+        labels[LABEL + "uts"] = service.uts
+    if service.privileged:  # the embedded provider makes such a container only where somebody asked for it by name
+        labels[LABEL + "allow"] = "privileged"
     return label_args(labels)
 
 
@@ -134,26 +123,70 @@ def _networks(args: ServiceArgs) -> list[docker.ContainerNetworksAdvancedArgs] |
     ] or None
 
 
-def _volume(args: ServiceArgs, mount: Mount) -> docker.ContainerVolumeArgs | None:
-    read_only = mount.read_only or None
-    if mount.kind == "tmpfs":
-        return None
-    if mount.source is None:
-        return docker.ContainerVolumeArgs(container_path=mount.target, read_only=read_only)
-    if mount.kind == "bind":
-        path = _bind(args, mount.source)
-        return docker.ContainerVolumeArgs(container_path=mount.target, host_path=path, read_only=read_only)
-    return docker.ContainerVolumeArgs(
-        container_path=mount.target, volume_name=args.volumes[mount.source], read_only=read_only
+def _network_mode(args: ServiceArgs, replica: int) -> str | None:
+    service = args.service
+    if service.network_of is not None:
+        return f"container:{args.shared(service.network_of, replica)}"
+    if service.host_network:
+        return "host"
+    return None if service.networks else "none"  # else Docker joins its default bridge, a way out
+
+
+def _space(args: ServiceArgs, space: str | None, replica: int) -> str | None:
+    """A namespace: Docker's word for it, or the container of the service that it is shared with."""
+    if space is None or not space.startswith("service:"):
+        return space
+    return f"container:{args.shared(space.removeprefix('service:'), replica)}"
+
+
+def _confinement(args: ServiceArgs, replica: int) -> dict[str, Any]:
+    """What the container may do to the host, and what it sees of it."""
+    service = args.service
+    capabilities = docker.ContainerCapabilitiesArgs(
+        adds=list(service.cap_add) or None, drops=list(service.cap_drop) or None
+    )
+    return {
+        "capabilities": capabilities if service.cap_add or service.cap_drop else None,
+        "security_opts": list(service.security_opt) or None,
+        "privileged": service.privileged or None,
+        "ipc_mode": _space(args, service.ipc, replica),
+        "pid_mode": _space(args, service.pid, replica),
+        "cgroupns_mode": service.cgroup,
+        "userns_mode": service.userns,
+        "group_adds": list(service.group_add) or None,
+        "sysctls": dict(service.sysctls) or None,
+        "ulimits": [docker.ContainerUlimitArgs(name=x.name, soft=x.soft, hard=x.hard) for x in service.ulimits] or None,
+        "devices": [
+            docker.ContainerDeviceArgs(host_path=x.source, container_path=x.target, permissions=x.permissions)
+            for x in service.devices
+        ]
+        or None,
+        "device_requests": [_device_request(request) for request in service.device_requests] or None,
+        "device_cgroup_rules": list(service.device_cgroup_rules) or None,
+    }
+
+
+def _device_request(request: DeviceRequest) -> docker.ContainerDeviceRequestArgs:
+    return docker.ContainerDeviceRequestArgs(
+        driver=request.driver,
+        count=request.count,
+        device_ids=list(request.ids) or None,
+        capabilities=list(request.capabilities) or None,
+        options=dict(request.options) or None,
     )
 
 
-def _bind(args: ServiceArgs, source: str) -> str:
-    what = f"A bind of service {args.service.name!r}"
-    path = args.binds.get(source) or str(inside(args.tree, source, what))
-    if ":" in path:  # Docker's API separates the parts of a bind by it
-        raise UsageError(f"{what} is {source!r}, and Docker binds no path with a colon.", hint="Rename the folder.")
-    return path
+def _names(service: Service) -> dict[str, Any]:
+    """How names are resolved, and where the log goes."""
+    logging = service.logging
+    return {
+        "hosts": [docker.ContainerHostArgs(host=host, ip=address) for host, address in service.extra_hosts] or None,
+        "dns": list(service.dns) or None,
+        "dns_searches": list(service.dns_search) or None,
+        "dns_opts": list(service.dns_opt) or None,
+        "log_driver": None if logging is None else logging.driver,
+        "log_opts": None if logging is None else dict(logging.options) or None,
+    }
 
 
 def _healthcheck(check: HealthCheck | None, seed: Seed) -> docker.ContainerHealthcheckArgs | None:

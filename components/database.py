@@ -6,8 +6,8 @@ import math
 
 import pulumi_docker as docker
 
-from understudy.components.container_args import ServiceArgs
 from understudy.components.service import SERVICES, Service
+from understudy.components.service_args import ServiceArgs
 
 __all__ = ["Database"]
 

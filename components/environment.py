@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_docker as docker
 
-from understudy.components.container_args import ServiceArgs
 from understudy.components.images import ImageRef
 from understudy.components.mock import Mock, MockArgs
 from understudy.components.names import slug
@@ -17,10 +16,12 @@ from understudy.components.plan import Plan, make_plan
 from understudy.components.registry import load
 from understudy.components.relay import Relay, RelayArgs
 from understudy.components.service import SERVICES, Service
+from understudy.components.service_args import ServiceArgs
 from understudy.components.volume import Volume, VolumeArgs
 from understudy.errors import UsageError
 from understudy.stacks import identity
 from understudy.stacks import topology as production
+from understudy.stacks.allowed import Allowed, rights
 from understudy.stacks.clone import Clone
 from understudy.stacks.secret_rules import Seed
 
@@ -84,7 +85,8 @@ class Environment(pulumi.ComponentResource):
         load()
         self._name = name
         self._args = args
-        self._pulled: dict[str, docker.RemoteImage] = {}
+        self._pulled: dict[tuple[str, str | None], docker.RemoteImage] = {}
+        _refuse_rights(args.clone.topology)
         plan = make_plan(args.clone, args.environment.id)
         self.networks = {key: self._network(network, plan) for key, network in args.clone.topology.networks.items()}
         self.volumes = {key: self._volume(volume) for key, volume in args.clone.topology.volumes.items()}
@@ -123,7 +125,12 @@ class Environment(pulumi.ComponentResource):
     def _volume(self, volume: production.Volume) -> Volume:
         return Volume(
             f"{self._name}-{slug(volume.name)}",
-            VolumeArgs(environment=self._args.environment, logical=volume.name, labels=volume.labels),
+            VolumeArgs(
+                environment=self._args.environment,
+                logical=volume.name,
+                labels=volume.labels,
+                options=volume.options,
+            ),
             self._child(),
         )
 
@@ -153,7 +160,7 @@ class Environment(pulumi.ComponentResource):
             ServiceArgs(
                 service=service,
                 environment=args.environment,
-                image=self._image(args.images[service.name]),
+                image=self._image(args.images[service.name], service.platform),
                 containers=plan.containers[service.name],
                 networks={key: network.docker_name for key, network in self.networks.items()},
                 volumes={key: volume.docker_name for key, volume in self.volumes.items()},
@@ -162,6 +169,7 @@ class Environment(pulumi.ComponentResource):
                 ready_timeout=args.ready_timeout,
                 after=plan.after(service),
                 binds=args.binds,
+                others={other: plan.containers[other] for other in service.shares_with},
                 wait_for=[
                     *(c for other in plan.awaited(service) for c in self.services[other].containers),
                     *(mock.container for mock in self.mocks.values() if calls),
@@ -192,15 +200,28 @@ class Environment(pulumi.ComponentResource):
             self._child(),
         )
 
-    def _image(self, image: ImageRef) -> pulumi.Input[str]:
+    def _image(self, image: ImageRef, platform: str | None = None) -> pulumi.Input[str]:
         """An image's id: a built one's is known, any other is found or pulled once, and kept by the target."""
         if image.built:
             return image.reference
-        if image.reference not in self._pulled:
-            self._pulled[image.reference] = docker.RemoteImage(
-                f"{self._name}-{slug(image.reference)}-image",
+        key = (image.reference, platform)
+        if key not in self._pulled:
+            logical = image.reference if platform is None else f"{image.reference}-{platform}"
+            self._pulled[key] = docker.RemoteImage(
+                f"{self._name}-{slug(logical)}-image",
                 name=image.reference,
+                platform=platform,
                 keep_locally=True,
                 opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),  # kept: a layer of deletes less
             )
-        return self._pulled[image.reference].image_id
+        return self._pulled[key].image_id
+
+
+def _refuse_rights(topology: production.Topology) -> None:
+    """Hold, whatever read the topology, that nothing of the host is given to a clone that nobody allowed by name."""
+    allowed = Allowed.of(topology.allowed)
+    for right in rights(topology):
+        if not allowed.has(right.allow):
+            raise UsageError(
+                f"{right.path} is {right.value!r}: {right.why}.", hint=f"Allow it by name: --allow {right.allow}."
+            )

@@ -97,7 +97,12 @@ def make_plan(clone: Clone, environment: str) -> Plan:
     }
     mocks = {mock: identity.name(environment, logical) for mock, logical in names.mocks.items()}
     endpoints = offered(clone)
-    answering = [containers.get(endpoint.service) or (mocks[endpoint.service],) for endpoint in endpoints]
+    answering = [
+        containers[_network_owner(clone.topology, endpoint.service)]
+        if endpoint.service in containers
+        else (mocks[endpoint.service],)
+        for endpoint in endpoints
+    ]
     return Plan(
         services=ordered(clone.topology),
         containers=containers,
@@ -126,8 +131,17 @@ def _visit(topology: Topology, service: Service, done: dict[str, Service]) -> No
 
 
 def _present(service: Service, known: Mapping[str, object]) -> tuple[Dependency, ...]:
-    """A service's dependencies without those that are not required and not there."""
-    return tuple(dependency for dependency in service.depends_on if dependency.service in known)
+    """A service's dependencies that are there, and those that it shares something with: they are started before."""
+    named = {dependency.service for dependency in service.depends_on}
+    shared = (Dependency(other) for other in service.shares_with if other not in named)
+    return tuple(dependency for dependency in (*service.depends_on, *shared) if dependency.service in known)
+
+
+def _network_owner(topology: Topology, name: str) -> str:
+    """The service in whose network this one answers; sharing does not turn in a circle (Topology holds that)."""
+    while (other := topology.services[name].network_of) is not None:
+        name = other
+    return name
 
 
 def _hosts(clone: Clone, names: ContainerNames, *, relay: bool) -> dict[str, int]:

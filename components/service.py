@@ -7,8 +7,9 @@ from typing import ClassVar
 import pulumi
 import pulumi_docker as docker
 
-from understudy.components.container_args import ServiceArgs, container_args
+from understudy.components.container_args import container_args
 from understudy.components.registry import Registry
+from understudy.components.service_args import ServiceArgs
 
 __all__ = ["SERVICES", "Service"]
 

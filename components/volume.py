@@ -16,11 +16,19 @@ __all__ = ["Volume", "VolumeArgs"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeArgs:
-    """What a volume is given: the environment that owns it, its name in the topology, production's own labels."""
+    """What a volume is given.
+
+    Attributes:
+        environment: the environment that owns it.
+        logical: its name in the topology.
+        labels: production's own labels.
+        options: of the driver `local`: of a file system in memory, or of a path of the host that was allowed by name.
+    """
 
     environment: identity.Environment
     logical: str
     labels: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 class Volume(pulumi.ComponentResource):
@@ -38,6 +46,7 @@ class Volume(pulumi.ComponentResource):
         self.volume = docker.Volume(
             f"{name}-volume",
             name=identity.name(args.environment.id, args.logical),
+            driver_opts=dict(args.options) or None,
             labels=[docker.VolumeLabelArgs(label=key, value=value) for key, value in sorted(labels.items())],
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )

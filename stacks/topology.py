@@ -248,6 +248,7 @@ class Topology:
     endpoints: tuple[tuple[str, int], ...] = ()
     warnings: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
+    allowed: tuple[str, ...] = ()
     places: Mapping[str, Where] = field(default_factory=dict, compare=False)
     where: Where = field(default_factory=Where, compare=False)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from understudy.stacks import identity
 from understudy.stacks.clone import Clone, secret_token
 from understudy.stacks.secret_rules import secret_value
 from understudy.stacks.topology import (
+    Build,
+    Device,
     HealthCheck,
     Mount,
     Network,
@@ -74,7 +77,7 @@ def test_replicas_are_equal_but_for_the_name(declare: Declare) -> None:
 
 def test_an_image_is_handed_over_built_or_found_once(declare: Declare) -> None:
     found = topology(
-        service("a", image="same:1"), service("b", image="same:1"), service("c", image=None, build=object())
+        service("a", image="same:1"), service("b", image="same:1"), service("c", image=None, build=Build("."))
     )
     recording = declare(Clone(found))
     (image,) = recording.of("RemoteImage")
@@ -210,15 +213,34 @@ def test_a_job_is_there_when_it_has_ended(declare: Declare, policy: Any) -> None
     assert inputs["waitTimeout"] == 250
 
 
-@pytest.mark.parametrize(
-    "source", ["../other", "/etc", "link", "link/passwd", "conf/../../x", "a\0b", "loop", "co:lon"]
-)
+@pytest.mark.parametrize("source", ["../other", "link", "link/passwd", "conf/../../x", "a\0b", "loop", "co:lon"])
 def test_a_bind_never_leaves_the_tree(declare: Declare, tree: Path, source: str) -> None:
     (tree / "link").symlink_to("/etc")
     (tree / "loop").symlink_to("loop")
     found = topology(service("web", mounts=(Mount("bind", "/x", source),)))
     with pytest.raises(UsageError, match="A bind of service 'web' is"):
         declare(Clone(found))
+
+
+@pytest.mark.parametrize(
+    ("fields", "right"),
+    [
+        ({"mounts": (Mount("bind", "/x", "/etc"),)}, "bind:/etc"),
+        ({"mounts": (Mount("bind", "/x", "/run/docker.sock"),)}, "docker-socket"),
+        ({"privileged": True}, "privileged"),
+        ({"pid": "host"}, "host-pid"),
+        ({"host_network": True, "networks": ()}, "host-network"),
+        ({"devices": (Device("/dev/kvm", "/dev/kvm"),)}, "devices"),
+        ({"cap_add": ("CAP_SYS_ADMIN",)}, "cap:SYS_ADMIN"),
+        ({"security_opt": ("seccomp:unconfined",)}, "unconfined"),
+    ],
+)
+def test_nothing_of_the_host_is_given_that_nobody_allowed(declare: Declare, fields: dict[str, Any], right: str) -> None:
+    asks = topology(service("web", **fields))
+    with pytest.raises(UsageError, match=r"services\.web\.") as caught:
+        declare(Clone(asks))
+    assert caught.value.hint == f"Allow it by name: --allow {right}."
+    declare(Clone(replace(asks, allowed=(right,)))).container("eabc-web")
 
 
 def test_the_tree_has_to_be_absolute(declare: Declare) -> None:

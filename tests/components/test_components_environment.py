@@ -11,6 +11,7 @@ from understudy.errors import UsageError
 from understudy.stacks import identity
 from understudy.stacks.clone import Change, Clone, Endpoint, Mock
 from understudy.stacks.topology import (
+    Build,
     Dependency,
     Mount,
     Network,
@@ -44,7 +45,7 @@ def shop() -> Clone:
             ports=(Port(80), Port(53, protocol="udp")),
             expose=(Port(9000),),
             image=None,
-            build=object(),
+            build=Build("."),
             depends_on=(Dependency("api"), Dependency("absent", "healthy", required=False)),
         ),
         service("api", replicas=2, depends_on=(Dependency("db", "healthy"), Dependency("migrate", "completed"))),

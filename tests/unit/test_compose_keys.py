@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from understudy.stacks.sources.compose_allow import ALLOW
+from understudy.stacks.allowed import ALLOW
 from understudy.stacks.sources.compose_keys import Key, Taken, cloned, idle, missing, schema_path, table
 from understudy.stacks.sources.compose_keys_parts import KEYS, key_of
 

@@ -57,7 +57,11 @@ def test_an_image_needs_none() -> None:
     ("inputs", "path", "words"),
     [
         ({"restart": "sometimes"}, "restart", "no, always, on-failure or unless-stopped"),
-        ({"privileged": True}, "privileged", "false"),
+        ({"privileged": True}, "privileged", "dev.understudy.allow"),
+        ({"volumes": [{"containerPath": "/a", "hostPath": "/b", "fromContainer": "c"}]}, "volumes[0]", "at most one"),
+        ({"volumes": [{"volumeName": "v"}]}, "volumes[0].containerPath", "is required"),
+        ({"ipcMode": "other"}, "ipcMode", "shareable"),
+        ({"uploads": [{"file": "/a", "content": "", "owner": "root"}]}, "uploads[0].owner", "a number"),
         ({"rm": True}, "rm", "false"),
         ({"ports": [{"internal": 0}]}, "ports[0].internal", "1 to 65535"),
         ({"ports": [{"internal": "80"}]}, "ports[0].internal", "a whole number"),

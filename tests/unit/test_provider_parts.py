@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from understudy.errors import ProvisionError, UsageError
 from understudy.provider.container_facts import drifted, outputs
-from understudy.provider.container_spec import body, seconds, uploads_tar
+from understudy.provider.container_spec import body, seconds
 from understudy.provider.container_update import changes
+from understudy.provider.container_uploads import archives, uploads_tar
 from understudy.provider.instance import Board, Instance, Instances
 from understudy.provider.room import Call, CancelledError, Room
 from understudy.provider.settings import ProviderSettings
@@ -242,3 +243,23 @@ def test_a_port_that_comes_again_is_another_instance() -> None:
     assert instances.of("ipv4:127.0.0.1:1") is first
     with instances.begin("ipv4:127.0.0.1:1").call() as stop:
         assert not stop.is_set()
+
+
+def test_uploads_go_where_docker_takes_them() -> None:
+    inputs = {
+        "volumes": [{"containerPath": "/run/secrets"}, {"containerPath": "/run", "volumeName": "v"}],
+        "uploads": [
+            {"file": "/run/secrets/key", "content": "k", "permissions": "0440", "owner": "7", "group": "8"},
+            {"file": "/run/other", "content": "o"},
+            {"file": "/runner/x", "content": "x"},
+        ],
+    }
+    found = {}
+    for folder, packed in archives(inputs):
+        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+            found[folder] = [(m.name, m.mode, m.uid, m.gid) for m in archive.getmembers()]
+    assert found == {
+        "/run/secrets": [("key", 0o440, 7, 8)],
+        "/run": [("other", 0o644, 0, 0)],
+        "/": [("runner/x", 0o644, 0, 0)],
+    }

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from understudy.stacks.identity import OWNERSHIP
+from understudy.stacks.identity import LABEL, OWNERSHIP
 
 from .container_table import CONTAINER
 from .schema import ListOf, MapOf, Obj, Property, Scalar, Table, Type
@@ -145,13 +145,21 @@ def _known(inputs: Mapping[str, Any], name: str) -> list[Any]:
     return [e for e in entries if not isinstance(e, Unknown)] if isinstance(entries, list) else []
 
 
+_ORIGINS = ("volumeName", "hostPath", "fromContainer")
+"""What a volume of a container can come from, in this order in messages."""
+
+
 def _container_rules(inputs: Mapping[str, Any]) -> Iterator[Failure]:
     for index, upload in enumerate(_known(inputs, "uploads")):
         if ("content" in upload) == ("contentBase64" in upload):
             yield Failure(f"uploads[{index}]", "takes exactly one of `content` and `contentBase64`")
     for index, volume in enumerate(_known(inputs, "volumes")):
-        if "volumeName" in volume and "hostPath" in volume:
-            yield Failure(f"volumes[{index}]", "takes at most one of `volumeName` and `hostPath`")
+        if sum(key in volume for key in _ORIGINS) > 1:
+            yield Failure(f"volumes[{index}]", f"takes at most one of {', '.join(f'`{key}`' for key in _ORIGINS)}")
+        if "containerPath" not in volume and "fromContainer" not in volume:
+            yield Failure(f"volumes[{index}].containerPath", "is required")
+    if inputs.get("privileged") is True and labels_of(inputs).get(LABEL + "allow") != "privileged":
+        yield Failure("privileged", f"is true; allowed: only where the label `{LABEL}allow` is `privileged`")
     if "networkMode" in inputs and inputs.get("networksAdvanced"):
         yield Failure("networkMode", "takes no value beside `networksAdvanced`")
     retries = inputs.get("maxRetryCount") not in (None, 0, UNKNOWN)

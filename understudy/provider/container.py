@@ -15,9 +15,10 @@ from understudy.targets.readiness import StoppedWaitingError, wait_ready
 
 from .check import labels_of
 from .container_facts import drifted, outputs, runs
-from .container_spec import body, endpoint, networks, uploads_tar
+from .container_spec import body, endpoint, networks, shares
 from .container_table import CONTAINER
 from .container_update import update_limits
+from .container_uploads import archives
 from .container_wait import after, ended, saved_logs
 from .docker_errors import ConflictError, GoneError, docker, reason
 from .room import Call, CancelledError, NotReadyError
@@ -43,6 +44,8 @@ class Containers:
         name, made = inputs["name"], ""
         try:
             call.refuse_foreign_target(inputs, "creating container")
+            if shares(inputs):  # Docker looks at creation for the container whose namespace or mounts are shared
+                after(call, _names(inputs), _wait_timeout(call, inputs))
             with call.room.slot(call.stop):
                 try:
                     made = _make(call, inputs)
@@ -184,7 +187,7 @@ def _make(call: Call, inputs: Mapping[str, Any]) -> str:
                 api.inspect_volume(volume["volumeName"])
     with docker(f"Creating container {name} from image {inputs['image']}"):
         made = api.create_container_from_config(  # type: ignore[no-untyped-call]  # the stubs leave it out
-            body(inputs, call.room.settings.pids_limit), name
+            body(inputs, call.room.settings.pids_limit), name, inputs.get("platform")
         )
     for warning in made.get("Warnings") or ():
         call.warn(f"{name}: {warning}")
@@ -199,13 +202,13 @@ def _furnish(call: Call, made: str, inputs: Mapping[str, Any]) -> None:
             api.connect_container_to_network(
                 made, link["name"], aliases=endpoint(link)["Aliases"], ipv4_address=link.get("ipv4Address")
             )
-    if inputs.get("uploads"):
-        try:
-            packed = uploads_tar(inputs["uploads"])
-        except ValueError as error:
-            raise ProvisionError(f"Packing the uploads of container {name} failed: {error}.") from error
-        with docker(f"Uploading {len(inputs['uploads'])} files to container {name}"):
-            api.put_archive(made, "/", packed)
+    try:
+        packed = list(archives(inputs))
+    except ValueError as error:
+        raise ProvisionError(f"Packing the uploads of container {name} failed: {error}.") from error
+    for folder, archive in packed:
+        with docker(f"Uploading files to {folder} of container {name}"):
+            api.put_archive(made, folder, archive)
 
 
 def _discard(call: Call, made: str, error: BaseException) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import re
-import tarfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +10,7 @@ from understudy.stacks.identity import LABEL
 
 from .check import labels_of
 
-__all__ = ["body", "endpoint", "limits", "networks", "seconds", "uploads_tar"]
+__all__ = ["body", "endpoint", "limits", "networks", "seconds", "shares"]
 
 MEGABYTE = 1024 * 1024
 """The schema's `memory`, `memorySwap` and `shmSize` are in MB, which the published provider takes as 2^20 bytes."""
@@ -32,6 +29,14 @@ def seconds(duration: str) -> float:
 def networks(inputs: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """The networks that the container joins, in their order."""
     return inputs.get("networksAdvanced") or ()
+
+
+def shares(inputs: Mapping[str, Any]) -> bool:
+    """Whether the container has a namespace or the mounts of another one."""
+    spaces = (inputs.get(space) or "" for space in ("networkMode", "ipcMode", "pidMode"))
+    return any(space.startswith("container:") for space in spaces) or any(
+        volume.get("fromContainer") for volume in inputs.get("volumes") or ()
+    )
 
 
 def endpoint(link: Mapping[str, Any]) -> dict[str, Any]:
@@ -119,6 +124,7 @@ def _host_config(inputs: Mapping[str, Any], pids_limit: int) -> dict[str, Any]:
         "NetworkMode": joined[0]["name"] if joined else inputs.get("networkMode", "default"),
         "PortBindings": bindings,
         "Binds": [_bind(v) for v in inputs.get("volumes") or () if v.get("hostPath")],
+        "VolumesFrom": [_from(v) for v in inputs.get("volumes") or () if v.get("fromContainer")],
         "Mounts": _mounts(inputs),
         "RestartPolicy": {"Name": inputs.get("restart", "no"), "MaximumRetryCount": inputs.get("maxRetryCount", 0)},
         "ReadonlyRootfs": inputs.get("readOnly", False),
@@ -133,8 +139,13 @@ def _host_config(inputs: Mapping[str, Any], pids_limit: int) -> dict[str, Any]:
             for d in inputs.get("devices") or ()
         ],
     }
+    return {**made, **{key: value for key, value in _optional(inputs).items() if value not in (None, [], {}, "")}}
+
+
+def _optional(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """What is left out where nothing is asked for: Docker has defaults of its own then."""
     capabilities = inputs.get("capabilities") or {}
-    optional = {
+    return {
         "Tmpfs": inputs.get("tmpfs"),
         "Sysctls": inputs.get("sysctls"),
         "Dns": inputs.get("dns"),
@@ -146,8 +157,30 @@ def _host_config(inputs: Mapping[str, Any], pids_limit: int) -> dict[str, Any]:
         "Init": inputs.get("init"),
         "ShmSize": (inputs.get("shmSize") or 0) * MEGABYTE or None,
         "LogConfig": _log_config(inputs),
+        "DnsOptions": inputs.get("dnsOpts"),
+        "MemoryReservation": (inputs.get("memoryReservation") or 0) * MEGABYTE or None,
+        "CpusetCpus": inputs.get("cpuSet"),
+        "IpcMode": inputs.get("ipcMode"),
+        "PidMode": inputs.get("pidMode"),
+        "CgroupnsMode": inputs.get("cgroupnsMode"),
+        "UsernsMode": inputs.get("usernsMode"),
+        "UTSMode": labels_of(inputs).get(LABEL + "uts"),  # the schema has no such property
+        "Runtime": inputs.get("runtime"),
+        "Privileged": inputs.get("privileged") or None,
+        "DeviceCgroupRules": inputs.get("deviceCgroupRules"),
+        "DeviceRequests": [_device_request(request) for request in inputs.get("deviceRequests") or ()],
     }
-    return {**made, **{key: value for key, value in optional.items() if value not in (None, [], {})}}
+
+
+def _device_request(request: Mapping[str, Any]) -> dict[str, Any]:
+    """A request for hardware by what it can: its capabilities are one set, all of which a device has to have."""
+    return {
+        "Driver": request.get("driver", ""),
+        "Count": request.get("count", 0),
+        "DeviceIDs": list(request.get("deviceIds") or ()),
+        "Capabilities": [list(request.get("capabilities") or ())],
+        "Options": dict(request.get("options") or {}),
+    }
 
 
 def _log_config(inputs: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -157,7 +190,12 @@ def _log_config(inputs: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _bind(volume: Mapping[str, Any]) -> str:
-    return f"{volume['hostPath']}:{volume['containerPath']}:{'ro' if volume.get('readOnly') else 'rw'}"
+    modes = ["ro" if volume.get("readOnly") else "rw", *filter(None, [volume.get("selinuxRelabel")])]
+    return f"{volume['hostPath']}:{volume['containerPath']}:{','.join(modes)}"
+
+
+def _from(volume: Mapping[str, Any]) -> str:
+    return f"{volume['fromContainer']}:{'ro' if volume.get('readOnly') else 'rw'}"
 
 
 def _mounts(inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -170,37 +208,24 @@ def _mounts(inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
             "ReadOnly": volume.get("readOnly", False),
         }
         for volume in inputs.get("volumes") or ()
-        if not volume.get("hostPath")
+        if not volume.get("hostPath") and not volume.get("fromContainer")
     ]
-    made += [
-        {
-            "Type": mount["type"],
-            "Source": mount.get("source", ""),
-            "Target": mount["target"],
-            "ReadOnly": mount.get("readOnly", False),
-        }
-        for mount in inputs.get("mounts") or ()
-    ]
+    return [*made, *(_mount(mount) for mount in inputs.get("mounts") or ())]
+
+
+def _mount(mount: Mapping[str, Any]) -> dict[str, Any]:
+    made = {
+        "Type": mount["type"],
+        "Source": mount.get("source", ""),
+        "Target": mount["target"],
+        "ReadOnly": mount.get("readOnly", False),
+    }
+    if bind := mount.get("bindOptions"):
+        made["BindOptions"] = {"Propagation": bind.get("propagation", "")}
+    if volume := mount.get("volumeOptions"):
+        made["VolumeOptions"] = {"NoCopy": volume.get("noCopy", False)}
+        if volume.get("subpath"):
+            made["VolumeOptions"]["Subpath"] = volume["subpath"]
+    if memory := mount.get("tmpfsOptions"):
+        made["TmpfsOptions"] = {"SizeBytes": memory.get("sizeBytes", 0), "Mode": memory.get("mode", 0)}
     return made
-
-
-def uploads_tar(uploads: Sequence[Mapping[str, Any]]) -> bytes:
-    """The uploads as one tar archive for the root of the container.
-
-    Raises:
-        ValueError: `contentBase64` is none.
-    """
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as archive:
-        for upload in uploads:
-            content = (
-                base64.b64decode(upload["contentBase64"])
-                if "contentBase64" in upload
-                else upload["content"].encode("utf-8")
-            )
-            entry = tarfile.TarInfo(upload["file"].lstrip("/"))
-            entry.size = len(content)
-            executable = 0o744 if upload.get("executable") else 0o644
-            entry.mode = int(upload["permissions"], 8) if upload.get("permissions") else executable
-            archive.addfile(entry, io.BytesIO(content))
-    return packed.getvalue()

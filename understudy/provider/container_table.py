@@ -15,6 +15,7 @@ _PORT = Rule("a port, 1 to 65535", minimum=1, maximum=65535)
 _SECONDS = Rule("a number of seconds, 0 or more", minimum=0)
 _MEGABYTES = Rule("megabytes, 0 or more (0: unlimited)", minimum=0)
 _PATH = Rule("an absolute path in the container", pattern=r"/(.|\n)*")
+_ID = Rule("a number: names differ between this machine and the container", pattern=r"\d{1,10}")
 _UNORDERED = ListOf(STRING, unordered=True)
 
 _NETWORK = Obj(
@@ -27,9 +28,11 @@ _NETWORK = Obj(
 _VOLUME = Obj(
     {
         "volumeName": Property(STRING),
+        "fromContainer": Property(STRING),
         "hostPath": Property(STRING, Rule("an absolute path on the host", pattern=r"/(.|\n)*")),
-        "containerPath": Property(STRING, _PATH, required=True),
+        "containerPath": Property(STRING, _PATH),
         "readOnly": Property(BOOL, default=False),
+        "selinuxRelabel": Property(STRING, Rule("z or Z", values=("z", "Z"))),
     }
 )
 _MOUNT = Obj(
@@ -38,6 +41,9 @@ _MOUNT = Obj(
         "type": Property(STRING, Rule("bind, volume or tmpfs", values=("bind", "volume", "tmpfs")), required=True),
         "source": Property(STRING),
         "readOnly": Property(BOOL, default=False),
+        "bindOptions": Property(Obj({"propagation": Property(STRING)})),
+        "volumeOptions": Property(Obj({"noCopy": Property(BOOL, default=False), "subpath": Property(STRING)})),
+        "tmpfsOptions": Property(Obj({"mode": Property(INT), "sizeBytes": Property(INT)})),
     }
 )
 _UPLOAD = Obj(
@@ -49,6 +55,8 @@ _UPLOAD = Obj(
         "permissions": Property(
             STRING, Rule("octal permissions such as `0644`", pattern=r"0?[0-7]{3,4}"), default="0644"
         ),
+        "owner": Property(STRING, _ID),
+        "group": Property(STRING, _ID),
     }
 )
 _PUBLISHED = Obj(
@@ -75,6 +83,18 @@ _ULIMIT = Obj(
         "hard": Property(INT, required=True),
     }
 )
+_SHARED = r"container:[a-zA-Z0-9][a-zA-Z0-9_.-]*"
+"""A namespace of another container."""
+
+_DEVICE_REQUEST = Obj(
+    {
+        "driver": Property(STRING),
+        "count": Property(INT, Rule("a count, or -1 for all", minimum=-1)),
+        "deviceIds": Property(_UNORDERED),
+        "capabilities": Property(_UNORDERED),
+        "options": Property(STRING_MAP),
+    }
+)
 _DEVICE = Obj(
     {
         "hostPath": Property(STRING, required=True),
@@ -99,7 +119,7 @@ CONTAINER = Table(
             STRING,
             Rule(
                 "none, bridge, host or container:<name>",
-                pattern=r"none|bridge|host|container:[a-zA-Z0-9][a-zA-Z0-9_.-]*",
+                pattern=rf"none|bridge|host|{_SHARED}",
             ),
         ),
         "volumes": Property(ListOf(_VOLUME, unordered=True)),
@@ -128,6 +148,8 @@ CONTAINER = Table(
         ),
         "cpus": Property(STRING, Rule("a number of processors such as `0.5`", pattern=r"\d+(\.\d+)?"), replace=False),
         "cpuShares": Property(INT, Rule("a weight, 0 or more", minimum=0), default=0, replace=False),
+        "memoryReservation": Property(INT, _MEGABYTES, default=0),
+        "cpuSet": Property(STRING, Rule("processors such as `0-2,4`", pattern=r"\d+(-\d+)?(,\d+(-\d+)?)*")),
         "shmSize": Property(INT, _MEGABYTES),
         "init": Property(BOOL),
         "stopSignal": Property(STRING),
@@ -145,6 +167,7 @@ CONTAINER = Table(
         ),
         "dns": Property(STRINGS),
         "dnsSearches": Property(STRINGS),
+        "dnsOpts": Property(STRINGS),
         "securityOpts": Property(_UNORDERED),
         "groupAdds": Property(_UNORDERED),
         "devices": Property(ListOf(_DEVICE, unordered=True)),
@@ -152,11 +175,20 @@ CONTAINER = Table(
         "logOpts": Property(STRING_MAP),
         "tty": Property(BOOL, default=False),
         "stdinOpen": Property(BOOL, default=False),
-        "privileged": Property(
-            BOOL,
-            Rule("false: a clone never runs with the host's privileges", values=(False,)),
-            default=False,
+        "privileged": Property(BOOL, default=False),
+        "ipcMode": Property(
+            STRING,
+            Rule(
+                "none, private, shareable, host or container:<name>", pattern=rf"none|private|shareable|host|{_SHARED}"
+            ),
         ),
+        "pidMode": Property(STRING, Rule("host or container:<name>", pattern=rf"host|{_SHARED}")),
+        "cgroupnsMode": Property(STRING, Rule("host or private", values=("host", "private"))),
+        "usernsMode": Property(STRING, Rule("host", values=("host",))),
+        "runtime": Property(STRING),
+        "platform": Property(STRING, Rule("os/architecture[/variant]", pattern=r"[a-z0-9_-]+(/[a-z0-9_.-]+){0,2}")),
+        "deviceRequests": Property(ListOf(_DEVICE_REQUEST, unordered=True)),
+        "deviceCgroupRules": Property(_UNORDERED),
         "rm": Property(
             BOOL,
             Rule("false: destroy removes the container, after its logs were exported", values=(False,)),
