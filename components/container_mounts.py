@@ -13,6 +13,7 @@ from understudy.components.service_args import ServiceArgs
 from understudy.components.tree import inside
 from understudy.errors import UsageError
 from understudy.stacks.topology import FileMount, Mount
+from understudy.stacks.trust import FOLDER
 
 __all__ = ["LIMIT", "mounts", "tmpfs", "uploads", "volumes"]
 
@@ -27,14 +28,20 @@ _AS_MOUNT = frozenset(("nocopy", "subpath", "propagation"))
 
 
 def volumes(args: ServiceArgs, replica: int) -> list[docker.ContainerVolumeArgs]:
-    """Volumes and binds without further options, the mounts of other containers, and folders for single files."""
+    """Volumes and binds without further options, other containers' mounts, folders for files, and certificates."""
     plain = [_volume(args, m) for m in args.service.mounts if m.kind != "tmpfs" and not _options(m) & _AS_MOUNT]
     others = [
         docker.ContainerVolumeArgs(from_container=args.shared(name, replica), read_only=how == "ro" or None)
         for name, how in args.service.volumes_from
     ]
     folders = [docker.ContainerVolumeArgs(container_path=folder) for folder in _file_folders(args)]
-    return [*plain, *others, *folders]
+    return [*plain, *others, *folders, *_certificates(args)]
+
+
+def _certificates(args: ServiceArgs) -> list[docker.ContainerVolumeArgs]:
+    if args.trust is None:
+        return []
+    return [docker.ContainerVolumeArgs(container_path=FOLDER, volume_name=args.trust, read_only=True)]
 
 
 def mounts(args: ServiceArgs) -> list[docker.ContainerMountArgs] | None:

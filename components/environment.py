@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_docker as docker
 
+from understudy.components.egress import Egress, EgressArgs
 from understudy.components.images import ImageRef
 from understudy.components.mock import Mock, MockArgs
 from understudy.components.names import slug
@@ -17,6 +18,7 @@ from understudy.components.registry import load
 from understudy.components.relay import Relay, RelayArgs
 from understudy.components.service import SERVICES, Service
 from understudy.components.service_args import ServiceArgs
+from understudy.components.trust import Trust, TrustArgs
 from understudy.components.volume import Volume, VolumeArgs
 from understudy.errors import UsageError
 from understudy.stacks import identity
@@ -24,6 +26,7 @@ from understudy.stacks import topology as production
 from understudy.stacks.allowed import Allowed, rights
 from understudy.stacks.clone import Clone
 from understudy.stacks.secret_rules import Seed
+from understudy.stacks.trust import Certificates
 
 __all__ = ["Environment", "EnvironmentArgs"]
 
@@ -48,6 +51,7 @@ class EnvironmentArgs:
         ready_timeout: seconds that a service has to get ready; a database has twice that.
         commit: for information, an output only: on a label it would replace everything at each commit.
         branch: as commit.
+        certificates: what the environment's authority gives; needed where a mock speaks HTTPS.
     """
 
     clone: Clone
@@ -62,6 +66,7 @@ class EnvironmentArgs:
     commit: str = ""
     branch: str = ""
     binds: Mapping[str, str] = field(default_factory=dict)
+    certificates: Certificates | None = None
 
 
 class Environment(pulumi.ComponentResource):
@@ -92,6 +97,8 @@ class Environment(pulumi.ComponentResource):
         self.volumes = {key: self._volume(volume) for key, volume in args.clone.topology.volumes.items()}
         self.mocks = {mock.name: self._mock(mock.name, plan) for mock in args.clone.mocks}
         self.relay = self._relay(plan) if plan.routes else None  # first: it waits for no service, and is slow to start
+        self.trust = self._trust(plan)
+        self.egress = self._egress(plan) if args.clone.allowed else None
         self.services: dict[str, Service] = {}
         for service in plan.services:
             self.services[service.name] = self._service(service, plan)
@@ -146,6 +153,23 @@ class Environment(pulumi.ComponentResource):
                 networks=[network.docker_name for network in self.networks.values()],
                 tree=args.tree,
                 ready_timeout=args.ready_timeout,
+                keystore=None if args.certificates is None else args.certificates.keystores.get(name),
+            ),
+            self._child(),
+        )
+
+    def _trust(self, plan: Plan) -> Trust | None:
+        args = self._args
+        if args.certificates is None:
+            return None
+        return Trust(
+            f"{self._name}-understudy-trust",
+            TrustArgs(
+                environment=args.environment,
+                files=args.certificates.files,
+                image=self._image(ImageRef(args.relay_image)),
+                container=plan.trust,
+                ready_timeout=args.ready_timeout,
             ),
             self._child(),
         )
@@ -173,7 +197,10 @@ class Environment(pulumi.ComponentResource):
                 wait_for=[
                     *(c for other in plan.awaited(service) for c in self.services[other].containers),
                     *(mock.container for mock in self.mocks.values() if calls),
+                    *([self.egress.inner, self.egress.outer] if self.egress is not None and calls else []),
+                    *([] if self.trust is None else [self.trust.container]),
                 ],
+                trust=None if self.trust is None else self.trust.docker_name,
             ),
             self._child(),
         )
@@ -195,6 +222,28 @@ class Environment(pulumi.ComponentResource):
                 edge=edge.docker_name,
                 networks=[network.docker_name for network in self.networks.values()],
                 bind_address=args.bind_address,
+                ready_timeout=args.ready_timeout,
+            ),
+            self._child(),
+        )
+
+    def _egress(self, plan: Plan) -> Egress:
+        args = self._args
+        outside = Network(
+            f"{self._name}-{slug(plan.outside)}",
+            NetworkArgs(environment=args.environment, logical=plan.outside, internal=False, hosts=2),
+            self._child(),
+        )
+        return Egress(
+            f"{self._name}-egress",
+            EgressArgs(
+                environment=args.environment,
+                image=self._image(ImageRef(args.relay_image)),
+                inner=plan.egress[0],
+                outer=plan.egress[1],
+                allowed=args.clone.allowed,
+                networks=[network.docker_name for network in self.networks.values()],
+                outside=outside.docker_name,
                 ready_timeout=args.ready_timeout,
             ),
             self._child(),

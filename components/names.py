@@ -8,19 +8,27 @@ from dataclasses import dataclass
 from understudy.stacks import identity
 from understudy.stacks.clone import Clone
 
-__all__ = ["RELAY", "ContainerNames", "container_names", "slug"]
+__all__ = ["RELAY", "TRUST", "ContainerNames", "container_names", "slug"]
 
 RELAY = "relay"
 """The logical name of the relay."""
 
+TRUST = "trust"
+"""The logical name of what holds the certificates."""
+
+_OWN = (RELAY, TRUST, "egress", "egress-outer")
+
 
 @dataclass(frozen=True, slots=True)
 class ContainerNames:
-    """Logical names: of each service's replicas in order, of each mock, and of the relay."""
+    """Logical names: of each service's replicas in order, of each mock, and of what every environment may have."""
 
     services: Mapping[str, tuple[str, ...]]
     mocks: Mapping[str, str]
     relay: str
+    trust: str
+    egress: str
+    egress_outer: str
 
 
 def container_names(clone: Clone) -> ContainerNames:
@@ -40,7 +48,7 @@ def container_names(clone: Clone) -> ContainerNames:
         for service in topology.services.values()
     }
     mocks = {mock.name: _free(mock.name, "mock", taken) for mock in clone.mocks}
-    return ContainerNames(services, mocks, _free(RELAY, "understudy", taken))
+    return ContainerNames(services, mocks, *(_free(name, "understudy", taken) for name in _OWN))
 
 
 def _free(wanted: str, kind: str, taken: set[str]) -> str:

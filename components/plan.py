@@ -17,6 +17,9 @@ __all__ = ["EDGE", "Plan", "make_plan", "ordered"]
 EDGE = "edge"
 """The logical name of the network by which the relay is reached."""
 
+OUTSIDE = "outside"
+"""The logical name of the network by which the egress relay reaches third parties."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -27,6 +30,9 @@ class Plan:
         containers: service -> the physical names of its containers.
         mocks: mock -> the physical name of its container.
         relay: the physical name of the relay's container.
+        trust: the physical name of the container that fills the volume of certificates.
+        egress: the physical names of the egress relay's containers, the inner and the outer one.
+        outside: the logical name of the egress relay's network to the outside.
         edge: the logical name of the relay's own network.
         routes: what the relay offers; none: there is no relay.
         hosts: network -> how many containers join it.
@@ -36,6 +42,9 @@ class Plan:
     containers: Mapping[str, tuple[str, ...]]
     mocks: Mapping[str, str]
     relay: str
+    trust: str
+    egress: tuple[str, str]
+    outside: str
     edge: str
     routes: tuple[Route, ...]
     hosts: Mapping[str, int]
@@ -108,7 +117,10 @@ def make_plan(clone: Clone, environment: str) -> Plan:
         containers=containers,
         mocks=mocks,
         relay=identity.name(environment, names.relay),
-        edge=_edge(clone.topology),
+        trust=identity.name(environment, names.trust),
+        egress=(identity.name(environment, names.egress), identity.name(environment, names.egress_outer)),
+        outside=_network(clone.topology, OUTSIDE),
+        edge=_network(clone.topology, EDGE),
         routes=routes(endpoints, answering),
         hosts=_hosts(clone, names, relay=bool(endpoints)),
     )
@@ -145,7 +157,7 @@ def _network_owner(topology: Topology, name: str) -> str:
 
 
 def _hosts(clone: Clone, names: ContainerNames, *, relay: bool) -> dict[str, int]:
-    common = len(clone.mocks) + int(relay)
+    common = len(clone.mocks) + int(relay) + int(bool(clone.allowed))
     hosts = dict.fromkeys(clone.topology.networks, common)
     for service in clone.topology.services.values():
         for network in {link.network for link in service.networks}:
@@ -153,8 +165,7 @@ def _hosts(clone: Clone, names: ContainerNames, *, relay: bool) -> dict[str, int
     return hosts
 
 
-def _edge(topology: Topology) -> str:
-    name = EDGE
+def _network(topology: Topology, name: str) -> str:
     while name in topology.networks:
         name = f"understudy.{name}"
     return name

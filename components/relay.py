@@ -17,9 +17,9 @@ from understudy.errors import UsageError
 from understudy.stacks import identity
 from understudy.stacks.identity import LABEL
 
-__all__ = ["Relay", "RelayArgs", "endpoint_addresses"]
+__all__ = ["CONFIG", "Relay", "RelayArgs", "endpoint_addresses"]
 
-_CONFIG = "/usr/local/etc/haproxy/haproxy.cfg"
+CONFIG = "/usr/local/etc/haproxy/haproxy.cfg"
 """Where HAProxy's published image reads its configuration."""
 
 
@@ -121,7 +121,7 @@ def _container(args: RelayArgs) -> docker.ContainerArgs:
         ],
         ports=[docker.ContainerPortArgs(internal=port, ip=args.bind_address, protocol="tcp") for port in listening],
         uploads=[
-            docker.ContainerUploadArgs(file=_CONFIG, content=haproxy_config(args.routes), permissions="0644"),
+            docker.ContainerUploadArgs(file=CONFIG, content=haproxy_config(args.routes), permissions="0644"),
         ],
         labels=label_args(labels),
         restart="unless-stopped",

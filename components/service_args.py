@@ -31,6 +31,7 @@ class ServiceArgs:
         ready_timeout: seconds that a container has to get ready.
         after: names of containers that have to be started before.
         wait_for: resources that have to be there, and ready or completed, before.
+        trust: name of the Docker volume with the certificates of the environment's authority.
         others: service that this one shares a namespace or mounts with -> the names of its containers.
     """
 
@@ -46,6 +47,7 @@ class ServiceArgs:
     after: Sequence[str] = ()
     binds: Mapping[str, str] = field(default_factory=dict)
     wait_for: Sequence[pulumi.Resource] = ()
+    trust: pulumi.Input[str] | None = None
     others: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def shared(self, service: str, replica: int) -> str:

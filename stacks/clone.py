@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from .change import Change, Fidelity, worst
-from .topology import Topology
+from .topology import External, Topology
 
 __all__ = ["SECRET_TOKEN", "Change", "Clone", "Endpoint", "Fidelity", "Mock", "recorded", "secret_token", "worst"]
 
@@ -30,20 +31,24 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Mock:
-    """A stand-in for a third party: it answers on `port` as `host` on all networks. `folder`: WireMock's files."""
+    """A stand-in for a third party: it answers on `port` as `host` on all networks. `folder`: WireMock's files.
+
+    `scheme` is what it speaks. One that speaks HTTPS has a certificate of the environment's own authority.
+    """
 
     name: str
     host: str
     port: int
     folder: str
+    scheme: Literal["http", "https"] = "http"
 
 
 @dataclass(frozen=True, slots=True)
 class Clone:
     """What is to be provisioned, and every difference from production on the record.
 
-    `open_network`: the profile let the environment reach the outside. Everything is relative to the tree of
-    the commit.
+    `open_network`: the profile let the environment reach the outside. `allowed`: the third parties that a closed
+    one reaches, through the egress relay. Everything is relative to the tree of the commit.
     """
 
     topology: Topology
@@ -53,6 +58,17 @@ class Clone:
     open_network: bool = False
     unchanged_builds: Mapping[str, str] = field(default_factory=dict)
     """Service -> production's image, where its build context is the same in production and at the commit."""
+    allowed: tuple[External, ...] = ()
+
+    @property
+    def speaks_https(self) -> bool:
+        """Whether a mock speaks HTTPS, so that the services have to trust the environment's own authority."""
+        return any(mock.scheme == "https" for mock in self.mocks)
+
+    @property
+    def reaches_out(self) -> bool:
+        """Whether anything outside can be reached, so that the services have to trust the public authorities too."""
+        return self.open_network or bool(self.allowed)
 
 
 def recorded(clone: Clone, *changes: Change) -> Clone:

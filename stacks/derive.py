@@ -14,7 +14,9 @@ from .commit_changes import commit_changes
 from .compare import hidden
 from .profile import DEFAULT, Profile
 from .secret_values import refuse_literals
+from .third_parties import third_parties
 from .topology import Topology, TopologyError
+from .trust import trust
 
 __all__ = ["derive", "profile_named"]
 
@@ -73,7 +75,8 @@ def derive(
         steps.labels,
         steps.host_sides,
         lambda clone: steps.networks(clone, profile),
-        steps.third_parties,
+        third_parties,
+        trust,
         steps.volumes,
         steps.endpoints,
         steps.once,

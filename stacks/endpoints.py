@@ -28,8 +28,8 @@ def scheme_of(port: int, kind: str) -> str:
 
 
 def mock_endpoint(mock: Mock) -> Endpoint:
-    """The endpoint of a mock, which speaks plain HTTP on whatever port."""
-    return Endpoint(mock.name, mock.port, "http")
+    """The endpoint of a mock, with the scheme that it speaks on whatever port."""
+    return Endpoint(mock.name, mock.port, mock.scheme)
 
 
 def variable(*parts: str) -> str:

@@ -18,6 +18,7 @@ def fidelity(clone: Clone) -> Mapping[str, Fidelity]:
     result = {**dict.fromkeys(clone.topology.services, Fidelity.FAITHFUL), **dict.fromkeys(gone, Fidelity.MISSING)}
     result |= dict.fromkeys(clone.topology.externals, Fidelity.MISSING)
     result |= {mock.name: Fidelity.MOCKED for mock in clone.mocks}
+    result |= {external.name: Fidelity.FAITHFUL for external in clone.allowed}
     if clone.open_network:
         result |= {n: Fidelity.FAITHFUL for n, e in clone.topology.externals.items() if e.mock is None}
     for name in clone.topology.services:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from .builds import build_after_all
-from .clone import Change, Clone, Fidelity, Mock, recorded, worst
+from .clone import Change, Clone, Fidelity, recorded, worst
 from .compare import as_text, port_text
 from .endpoints import endpoints_of
 from .identity import RESERVED_LABELS
@@ -14,7 +14,7 @@ from .profile import Profile
 from .scaling import rule_of
 from .secret_rules import HEX
 from .secret_values import shown, token_free, tokens
-from .topology import NetworkLink, Port, Restart, Service, Topology, TopologyError
+from .topology import NetworkLink, Port, Restart, Service, Topology
 
 __all__ = [
     "build_after_all",
@@ -26,7 +26,6 @@ __all__ = [
     "networks",
     "once",
     "secrets",
-    "third_parties",
     "volumes",
 ]
 
@@ -175,25 +174,6 @@ def networks(clone: Clone, profile: Profile) -> Clone:
     ]
     closed = {n: replace(x, internal=True) for n, x in clone.topology.networks.items()}
     return recorded(replace(clone, topology=replace(clone.topology, networks=closed)), *changes)
-
-
-def third_parties(clone: Clone) -> Clone:
-    """Put a mock in the place of each third party that has one; say what becomes of the others."""
-    mocks: list[Mock] = []
-    changes: list[Change] = []
-    for name, external in clone.topology.externals.items():
-        real, path = f"{external.host}:{external.port}", f"externals.{name}"
-        if name in clone.topology.services:
-            raise TopologyError(f"the third party {name!r} has the name of a service; rename one", external.where)
-        if external.mock is not None:
-            mocks.append(Mock(name, external.host, external.port, external.mock))
-            reason = "a mock answers under the third party's host name"
-            changes.append(Change(path, real, f"mock of {external.mock}", reason, Fidelity.MOCKED))
-        elif clone.open_network:
-            changes.append(Change(path, real, real, "the profile is open: this is the real one", Fidelity.FAITHFUL))
-        else:
-            changes.append(Change(path, real, None, "it has no mock and cannot be reached", Fidelity.MISSING))
-    return recorded(replace(clone, mocks=tuple(mocks)), *changes)
 
 
 def volumes(clone: Clone) -> Clone:

@@ -156,6 +156,10 @@ class LeaseStore:
             )
         return self.folder / f"{environment}.json"
 
+    def authority(self, environment: str) -> Path:
+        """The file of an environment's certificate authority, which lies beside the lease and goes with it."""
+        return self._path(environment).parent / "authorities" / f"{environment}.json"
+
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """One change at a time: an update must not bring back a lease that somebody closes meanwhile."""
@@ -263,6 +267,7 @@ class LeaseStore:
                 now = self.find(lease.id)
                 if now is not None and now.owner != lease.owner:
                     return False
+                self.authority(lease.id).unlink(missing_ok=True)
                 path.unlink(missing_ok=True)
         except FileNotFoundError:
             return True

@@ -6,9 +6,10 @@ import os
 import secrets
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from understudy.authority import certificate_of
 from understudy.blueprint import Blueprint, draw, redraw
 from understudy.build.git import Repository
 from understudy.console import Console, make_console
@@ -19,6 +20,7 @@ from understudy.errors import (
     UnderstudyError,
     UsageError,
 )
+from understudy.export.mocks import MockAddress
 from understudy.interrupts import Interrupts
 from understudy.lease import Lease, LeaseState, LeaseStore
 from understudy.options import Options
@@ -219,7 +221,9 @@ def _test(session: Session, blueprint: Blueprint, lease: Lease, recorder: Record
         result = run_suites(
             blueprint.clone.topology.suites,
             project=tree / blueprint.folder,
-            contract=Contract(lease.id, endpoints, _secrets(session, blueprint, lease)),
+            contract=Contract(
+                lease.id, endpoints, _secrets(session, blueprint, lease), _authority(session, blueprint, lease)
+            ),
             folder=recorder.folder.path,
             workers=session.options.workers,
             fail_fast=session.options.fail_fast,
@@ -285,13 +289,25 @@ def _secrets(session: Session, blueprint: Blueprint, lease: Lease) -> Mapping[st
     return secret_values(seed_for(session.settings, lease.id, topology), topology)
 
 
-def _mocks(session: Session, blueprint: Blueprint, lease: Lease) -> dict[str, tuple[str, int]]:
+def _authority(session: Session, blueprint: Blueprint, lease: Lease) -> str:
+    """The certificate that the environment's HTTPS mocks are verified with; empty where there is none of them."""
+    return certificate_of(session.store.authority(lease.id)) if blueprint.clone.speaks_https else ""
+
+
+def _mocks(session: Session, blueprint: Blueprint, lease: Lease) -> dict[str, MockAddress]:
     """Mock -> where it answers; what the target does not say is left out."""
     try:
         found = session.target.endpoints(lease.id)
     except UnderstudyError:
         return {}
-    return {m.name: found[f"{m.name}:{m.port}"] for m in blueprint.clone.mocks if f"{m.name}:{m.port}" in found}
+    authority = ""
+    with suppress(UnderstudyError):  # its mocks cannot be asked then, which the export says of each
+        authority = _authority(session, blueprint, lease)
+    return {
+        mock.name: MockAddress(*found[f"{mock.name}:{mock.port}"], authority if mock.scheme == "https" else "")
+        for mock in blueprint.clone.mocks
+        if f"{mock.name}:{mock.port}" in found
+    }
 
 
 def _tear_down(session: Session, lease: Lease) -> Receipt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,19 +11,23 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from understudy.authority import issue
 from understudy.blueprint import Blueprint
 from understudy.build.binds import Bind, find_binds
 from understudy.build.production import unobtainable
 from understudy.build.tree import CommitTree
 from understudy.components.images import ImageRef
+from understudy.engine.settings import EngineSettings
 from understudy.errors import NotFoundError, UsageError
 from understudy.files import write_file
 from understudy.lease import Lease, LeaseState, LeaseStore
 from understudy.options import Options
 from understudy.owner import this_process
+from understudy.seed import environment_seed
 from understudy.stacks import identity
 from understudy.stacks.builds import build_after_all
 from understudy.stacks.clone import Change, Clone, Fidelity
+from understudy.stacks.trust import Certificates
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "begin",
     "binds",
+    "certificates_for",
     "ci_url",
     "environment_args",
     "image_refs",
@@ -44,6 +50,9 @@ __all__ = [
 ]
 
 _CHANGES = "changes.json"
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+"""What a mock's certificate is for beside its host name: tests reach it through a published port."""
 
 
 def begin(
@@ -213,6 +222,43 @@ def image_refs(blueprint: Blueprint, built: Mapping[str, str]) -> dict[str, Imag
     return refs
 
 
+def certificates_for(
+    blueprint: Blueprint,
+    options: Options,
+    *,
+    store: LeaseStore,
+    lease: Lease,
+    settings: EngineSettings,
+    write: bool = True,
+) -> Certificates | None:
+    """What the environment's authority gives, where a mock speaks HTTPS. `write`: keep an authority that is new.
+
+    Raises:
+        UsageError: there is no seed to seal its keys with, or it was sealed with another.
+    """
+    clone = blueprint.clone
+    if not clone.speaks_https:
+        return None
+    return issue(
+        store.authority(lease.id),
+        environment_seed(settings, lease.id),
+        [mock for mock in clone.mocks if mock.scheme == "https"],
+        names=_addresses(options.bind),
+        public=clone.reaches_out,
+        not_after=identity.parse_time(lease.not_after),
+        write=write,
+    )
+
+
+def _addresses(bind: str) -> tuple[str, ...]:
+    """By what tests reach a mock. One that stands for all is reached by loopback; what is none, the relay refuses."""
+    try:
+        address = ipaddress.ip_address(bind)
+    except ValueError:
+        return _LOOPBACK
+    return tuple(dict.fromkeys((*_LOOPBACK, *(() if address.is_unspecified else (str(address),)))))
+
+
 def environment_args(
     blueprint: Blueprint,
     tree: CommitTree,
@@ -222,6 +268,7 @@ def environment_args(
     images: Mapping[str, ImageRef],
     seed: bytes,
     mounted: Sequence[Bind],
+    certificates: Certificates | None,
 ) -> EnvironmentArgs:
     """What the environment's component is given."""
     from understudy.components.environment import EnvironmentArgs
@@ -241,6 +288,7 @@ def environment_args(
         commit=blueprint.commit.sha,
         branch=blueprint.commit.branch,
         binds={bind.source: str(bind.place) for bind in mounted},
+        certificates=certificates,
     )
 
 

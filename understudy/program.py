@@ -24,6 +24,7 @@ from understudy.options import Options, find_config, resolve
 from understudy.preparation import (
     begin,
     binds,
+    certificates_for,
     environment_args,
     image_refs,
     keep_tree,
@@ -109,12 +110,20 @@ def _main(folder: Path) -> None:
             seed = seed_for(settings, lease.id, blueprint.clone.topology)
             images = image_refs(blueprint, _tags(blueprint, tree))
             mounted = binds(blueprint, tree, settings.state, lease.id)
-            declare(
-                environment_args(
-                    blueprint, tree, options, lease=known or lease, images=images, seed=seed, mounted=mounted
-                ),
-                provider=options.docker_provider,
+            certificates = certificates_for(
+                blueprint, options, store=store, lease=known or lease, settings=settings, write=False
             )
+            args = environment_args(
+                blueprint,
+                tree,
+                options,
+                lease=known or lease,
+                images=images,
+                seed=seed,
+                mounted=mounted,
+                certificates=certificates,
+            )
+            declare(args, provider=options.docker_provider)
         return
     blueprint = with_images(blueprint, client())
     if known and not known.owner.alive() and not DockerTarget().inventory(known.id):
@@ -135,10 +144,17 @@ def _main(folder: Path) -> None:
     mounted = binds(blueprint, tree, settings.state, lease.id)
     for source in place_binds(mounted):
         pulumi.log.warn(f"the bind {source!r} is not in the commit: an empty folder stands in its place")
-    declare(
-        environment_args(blueprint, tree, options, lease=lease, images=images, seed=seed, mounted=mounted),
-        provider=options.docker_provider,
+    args = environment_args(
+        blueprint,
+        tree,
+        options,
+        lease=lease,
+        images=images,
+        seed=seed,
+        mounted=mounted,
+        certificates=certificates_for(blueprint, options, store=store, lease=lease, settings=settings),
     )
+    declare(args, provider=options.docker_provider)
 
 
 def _options(folder: Path) -> Options:

@@ -18,7 +18,7 @@ from understudy.engine.events import EngineEvent, Listener, ResourceDone, Resour
 from understudy.engine.interface import StackRef
 from understudy.errors import InterruptedRunError, UnderstudyError
 from understudy.lease import Lease
-from understudy.preparation import binds, environment_args, image_refs, keep_tree, take_tree
+from understudy.preparation import binds, certificates_for, environment_args, image_refs, keep_tree, take_tree
 from understudy.progress import Phase, Progress, ProgressListener, State
 from understudy.seed import seed_for
 from understudy.session import Session
@@ -65,11 +65,21 @@ def provision(session: Session, blueprint: Blueprint, lease: Lease, tree: Commit
     references = image_refs(blueprint, {name: image.reference for name, image in images.items()})
     seed = seed_for(session.settings, lease.id, blueprint.clone.topology)
     mounted = binds(blueprint, tree, session.settings.state, lease.id)
+    certificates = certificates_for(blueprint, options, store=session.store, lease=lease, settings=session.settings)
 
     def program() -> None:
         from understudy.program import declare
 
-        args = environment_args(blueprint, tree, options, lease=lease, images=references, seed=seed, mounted=mounted)
+        args = environment_args(
+            blueprint,
+            tree,
+            options,
+            lease=lease,
+            images=references,
+            seed=seed,
+            mounted=mounted,
+            certificates=certificates,
+        )
         declare(args, provider=options.docker_provider)
 
     with session.phase(Phase.PROVISION):
@@ -109,7 +119,7 @@ def addresses(session: Session, blueprint: Blueprint, environment: str) -> tuple
     """Where the environment answers, in the order of the clone's endpoints, then its mocks."""
     found = session.target.endpoints(environment)
     schemes = {f"{e.service}:{e.port}": e.scheme for e in blueprint.clone.endpoints}
-    schemes |= {f"{m.name}:{m.port}": "http" for m in blueprint.clone.mocks}
+    schemes |= {f"{m.name}:{m.port}": m.scheme for m in blueprint.clone.mocks}
     order = [*schemes, *sorted(set(found) - set(schemes))]
     return tuple(
         EndpointAddress(name.rpartition(":")[0], int(name.rpartition(":")[2]), *found[name], schemes.get(name, "tcp"))

@@ -15,6 +15,7 @@ from understudy import __version__
 from understudy.blueprint import Blueprint
 from understudy.errors import ExportError, InterruptedRunError, LeftoversError, TestsFailedError, UnderstudyError
 from understudy.export import RunFolder
+from understudy.export.mocks import MockAddress
 from understudy.lease import Lease
 from understudy.progress import Phase, Progress, ProgressListener, State, safely
 from understudy.provision import Provisioned
@@ -164,7 +165,7 @@ class Recorder:
             shown = "".join(f"\n  {name}" for name in names[:20]) + ("\n  ..." if len(names) > 20 else "")  # noqa: PLR2004 - a screen
             self.failed(TestsFailedError(f"Tests failed: {result.summary()}.{shown}"))
 
-    def export(self, lease: Lease, mocks: Mapping[str, tuple[str, int]]) -> None:
+    def export(self, lease: Lease, mocks: Mapping[str, MockAddress]) -> None:
         """Collect what the target knows of the environment; a part that fails is noted, and the others go on."""
         with self.watch(), self.session.phase(Phase.EXPORT):
             self.folder.collect_logs(self.session.target, lease.id)

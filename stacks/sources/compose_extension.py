@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from understudy.stacks.endpoints import scheme_of
 from understudy.stacks.profile import Profile
@@ -13,7 +14,7 @@ from understudy.stacks.topology import External, Suite, TopologyError, Where
 
 from .compose_profile import places, read_profile, secret_nodes, secret_rules
 from .compose_run import command, completed
-from .nodes import Fields, Reading, integer, items, mapping, number, pairs, parsed, text
+from .nodes import Fields, Reading, choice, flag, integer, items, mapping, number, pairs, parsed, text
 from .values import duration, host_name
 from .yaml_text import Node
 
@@ -25,6 +26,8 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 _ENDPOINT = re.compile(r"(?P<service>[A-Za-z0-9][A-Za-z0-9._-]*):(?P<port>[0-9]{1,5})", re.ASCII)
 _KEYS = ("secrets", "externals", "endpoints", "profiles", "tests")
 _HIGHEST_PORT = 65535
+_Scheme = Literal["http", "https"]
+_SCHEMES: Mapping[str, _Scheme] = {"http": "http", "https": "https"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +62,10 @@ def read_extension(node: Node | None, services: Iterable[str], reading: Reading)
     fields = Fields(node, reading, allowed=_KEYS)
     names = frozenset(services)
     externals: dict[str, External] = {}
-    hosts: dict[str, str] = {}
     for name, child in fields.read("externals", mapping, {}).items():
-        externals[name] = external = _external(name, child, names, reading)
-        if (other := hosts.setdefault(external.host, name)) != name:
-            raise TopologyError(
-                f"{name!r} and {other!r} have the same host {external.host!r}, and a name resolves to one of them: "
-                "give a host one entry",
-                child.key_where,
-            )
+        external = _external(name, child, names, reading)
+        _hold_host(external, externals.values())
+        externals[name] = external
     return Extension(
         externals,
         tuple(_endpoint(item, names) for item in fields.read("endpoints", items, ())),
@@ -88,17 +86,40 @@ def _external(name: str, node: Node, services: frozenset[str], reading: Reading)
             "and not a service's name",
             node.key_where,
         )
-    fields = Fields(node, reading, allowed=("host", "port", "mock"))
-    host = parsed(fields.need("host"), host_name)
-    port = fields.read("port", _port, 80)
-    mock = fields.read("mock", lambda given: reading.path(given, "the mock's folder"), None)
-    if mock is not None and scheme_of(port, "service") == "https":
-        raise TopologyError(
-            f"port {port} is known for HTTPS, and a mock speaks plain HTTP: leave the port at 80, and let a variable "
-            f"point the services at http://{host}:80",
-            node.key_where,
-        )
-    return External(name, host.lower(), port, mock, where=node.key_where)
+    fields = Fields(node, reading, allowed=("host", "port", "scheme", "mock", "allow"))
+    host = parsed(fields.need("host"), _outside_name)
+    given: _Scheme | None = fields.read("scheme", lambda scheme: choice(scheme, _SCHEMES), None)
+    port = fields.read("port", _port, 443 if given == "https" else 80)
+    scheme = given or ("https" if scheme_of(port, "service") == "https" else "http")
+    mock = fields.read("mock", lambda folder: reading.path(folder, "the mock's folder"), None)
+    allow = fields.read("allow", flag, False)
+    if mock is not None and allow:
+        raise TopologyError("it has a mock and is allowed, and a name leads to one of them: choose", node.key_where)
+    return External(name, host.lower(), port, mock, allow, scheme, where=node.key_where)
+
+
+def _outside_name(text: str) -> str:
+    """The name of one host outside.
+
+    Raises:
+        ValueError: it is none, or an address: a mock and the egress relay answer under a name.
+    """
+    name = host_name(text)
+    if re.fullmatch(r"[0-9.]+", name):
+        raise ValueError(f"{text[:100]!r} is an address; a third party is known by its host name")
+    return name
+
+
+def _hold_host(external: External, others: Iterable[External]) -> None:
+    """Hold that a host has one entry; one that is allowed has one for each port."""
+    for other in others:
+        both = external.allow and other.allow
+        if other.host == external.host and not (both and other.port != external.port):
+            raise TopologyError(
+                f"{external.name!r} and {other.name!r} have the same host {external.host!r}, and a name resolves to "
+                "one of them: give a host one entry, or one for each port if all of them are allowed",
+                external.where,
+            )
 
 
 def _port(node: Node) -> int:

@@ -14,7 +14,7 @@ LAYERS = (
     ("recorder",),
     ("provision", "teardown", "session"),
     ("program", "suites", "export", "report"),
-    ("preparation", "blueprint", "seed"),
+    ("preparation", "blueprint", "seed", "authority"),
     ("engine", "provider", "lease", "targets", "build", "doctor"),
     ("components",),
     ("stacks",),

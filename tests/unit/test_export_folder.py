@@ -12,6 +12,7 @@ import pytest
 
 from understudy.errors import ExportError, ToolError
 from understudy.export import RunFolder, fetch_mock_log
+from understudy.export.mocks import MockAddress
 from understudy.progress import Phase, Progress, State
 from understudy.redact import MARK, Redactor
 from understudy.report import RunRecord, utc
@@ -138,7 +139,7 @@ def test_one_part_that_fails_stops_no_other(tmp_path: Path) -> None:
 
     made.collect_logs(target, "e1")
     made.collect_containers(target, "e1")
-    made.collect_mocks({"payments": ("127.0.0.1", 1)})
+    made.collect_mocks({"payments": MockAddress("127.0.0.1", 1)})
     made.write_json("odd.json", {"a": object()}, required=False)
     made.write_changes([])
 
@@ -219,7 +220,7 @@ def test_mocks_are_asked_and_counted(tmp_path: Path, mock_port: int, monkeypatch
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     made = folder(tmp_path)
 
-    counts = made.collect_mocks({"pay/ments": ("127.0.0.1", mock_port)})
+    counts = made.collect_mocks({"pay/ments": MockAddress("127.0.0.1", mock_port)})
 
     assert (counts["pay/ments"].requests, counts["pay/ments"].unmatched) == (2, 1)
     (name,) = made.files()
@@ -235,14 +236,14 @@ def test_a_mock_that_answers_nonsense_is_an_export_error(
     monkeypatch.setattr(Journal, "answers", {"/__admin/requests": body})
 
     with pytest.raises(ExportError, match="/__admin/requests"):
-        fetch_mock_log("127.0.0.1", mock_port)
+        fetch_mock_log(MockAddress("127.0.0.1", mock_port))
 
 
 def test_a_mock_is_bound_in_time_size_and_path(mock_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ExportError, match="larger than 10 bytes"):
-        fetch_mock_log("127.0.0.1", mock_port, largest=10)
+        fetch_mock_log(MockAddress("127.0.0.1", mock_port), largest=10)
     with pytest.raises(ExportError, match="took too long"):
-        fetch_mock_log("127.0.0.1", mock_port, time_limit=0)
+        fetch_mock_log(MockAddress("127.0.0.1", mock_port), time_limit=0)
     monkeypatch.setattr(Journal, "answers", {})
     with pytest.raises(ExportError, match="404"):
-        fetch_mock_log("127.0.0.1", mock_port)
+        fetch_mock_log(MockAddress("127.0.0.1", mock_port))

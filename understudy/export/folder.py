@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from understudy.errors import ExportError, UnderstudyError
-from understudy.export.mocks import MockCounts, fetch_mock_log
+from understudy.export.mocks import MockAddress, MockCounts, fetch_mock_log
 from understudy.files import write_file
 from understudy.progress import Progress
 from understudy.redact import Redactor
@@ -174,12 +174,12 @@ class RunFolder:
         data = self.redactor.data(dict(facts.facts))
         return ContainerFacts(facts.name, facts.service, data if isinstance(data, dict) else {})
 
-    def collect_mocks(self, mocks: Mapping[str, tuple[str, int]]) -> dict[str, MockCounts]:
-        """Write `mocks/<name>.json`, what each mock (name -> host and port) was asked, and return the counts."""
+    def collect_mocks(self, mocks: Mapping[str, MockAddress]) -> dict[str, MockCounts]:
+        """Write `mocks/<name>.json`, what each mock (name -> where it answers) was asked, and return the counts."""
         counts: dict[str, MockCounts] = {}
-        for name, (host, port) in mocks.items():
+        for name, address in mocks.items():
             with self.part(f"mocks/{name}"):
-                log = fetch_mock_log(host, port)
+                log = fetch_mock_log(address)
                 counts[name] = log.counts()
                 data = {"schema": 1, "mock": name, "requests": log.requests, "unmatched": log.unmatched}
                 self.write_json(f"mocks/{file_name(name)}.json", data)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
+import ssl
 import time
 from dataclasses import dataclass
 
 from understudy.errors import ExportError
 
-__all__ = ["LARGEST", "TIME_LIMIT", "MockCounts", "MockLog", "fetch_mock_log"]
+__all__ = ["LARGEST", "TIME_LIMIT", "MockAddress", "MockCounts", "MockLog", "fetch_mock_log"]
 
 TIME_LIMIT = 10.0
 """Seconds for both journals of one mock together."""
@@ -46,7 +47,16 @@ def _length(journal: dict[str, object]) -> int:
     return len(entries) if isinstance(entries, list) else 0
 
 
-def fetch_mock_log(host: str, port: int, *, time_limit: float = TIME_LIMIT, largest: int = LARGEST) -> MockLog:
+@dataclass(frozen=True, slots=True)
+class MockAddress:
+    """Where a mock answers. `authority`: the certificate (PEM) that it is verified with; empty: it speaks HTTP."""
+
+    host: str
+    port: int
+    authority: str = ""
+
+
+def fetch_mock_log(at: MockAddress, *, time_limit: float = TIME_LIMIT, largest: int = LARGEST) -> MockLog:
     """Fetch both journals from a mock. No proxy is used and no redirection followed.
 
     Raises:
@@ -54,15 +64,18 @@ def fetch_mock_log(host: str, port: int, *, time_limit: float = TIME_LIMIT, larg
     """
     deadline = time.monotonic() + time_limit
     requests, unmatched = (
-        _fetch(host, port, path, deadline, largest) for path in ("/__admin/requests", "/__admin/requests/unmatched")
+        _fetch(at, path, deadline, largest) for path in ("/__admin/requests", "/__admin/requests/unmatched")
     )
     return MockLog(requests, unmatched)
 
 
-def _fetch(host: str, port: int, path: str, deadline: float, largest: int) -> dict[str, object]:
-    what = f"Fetched a mock's requests from http://{host}:{port}{path}"
-    connection = http.client.HTTPConnection(host, port)
+def _fetch(at: MockAddress, path: str, deadline: float, largest: int) -> dict[str, object]:
+    what = f"Fetched a mock's requests from {at.host}:{at.port}{path}"
+    connection = http.client.HTTPConnection(at.host, at.port)
     try:
+        if at.authority:
+            context = ssl.create_default_context(cadata=at.authority)
+            connection = http.client.HTTPSConnection(at.host, at.port, context=context)
         connection.timeout = _left(deadline)
         connection.request("GET", path, headers={"Accept": "application/json", "Connection": "close"})
         response = connection.getresponse()

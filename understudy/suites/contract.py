@@ -50,6 +50,8 @@ HOST_VARIABLES = frozenset(
 RESERVED = ("UNDERSTUDY_", "PULUMI_")
 """Prefixes of names that a suite's own `environment` may not set."""
 
+_AUTHORITY = "UNDERSTUDY_CA_FILE"
+
 
 @dataclass(frozen=True, slots=True)
 class EndpointAddress:
@@ -70,14 +72,18 @@ class EndpointAddress:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """What a suite is told: the environment's id, its endpoints, and the values of secrets made anew (by rule)."""
+    """What a suite is told: the environment's id, its endpoints, and the values of secrets made anew (by rule).
+
+    `authority` is the certificate (PEM) that the mocks which speak HTTPS are verified with; empty: none does.
+    """
 
     environment: str
     endpoints: tuple[EndpointAddress, ...] = ()
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    authority: str = ""
 
-    def variables(self, document: str) -> dict[str, str]:
-        """The environment variables of the contract; `document` is the path of its JSON form.
+    def variables(self, document: str, authority: str = "") -> dict[str, str]:
+        """The environment variables of the contract; `document` and `authority` are the paths of those files.
 
         Raises:
             UsageError: two endpoints or secrets come to the same name.
@@ -89,11 +95,13 @@ class Contract:
             values[f"{stem}_HOST"] = endpoint.host
             values[f"{stem}_PORT"] = str(endpoint.host_port)
             values[f"{stem}_URL"] = endpoint.url
+        if self.authority:
+            values[_AUTHORITY] = authority
         values.update({variable("SECRET", rule): value for rule, value in self.secrets.items()})
         return values
 
-    def document(self) -> dict[str, object]:
-        """The contract as JSON-ready data: `endpoints` by `<service>:<port>`, `secrets` by rule."""
+    def document(self, authority: str = "") -> dict[str, object]:
+        """The contract as JSON-ready data: `endpoints` by `<service>:<port>`, `secrets` by rule, `ca_file`."""
         return {
             "schema": 1,
             "environment": self.environment,
@@ -109,6 +117,7 @@ class Contract:
                 for e in self.endpoints
             },
             "secrets": dict(self.secrets),
+            "ca_file": authority if self.authority else None,
         }
 
 
@@ -118,7 +127,7 @@ def check_names(endpoints: Iterable[tuple[str, int]], rules: Iterable[str]) -> N
     Raises:
         UsageError: two come to the same name.
     """
-    taken = dict.fromkeys(("UNDERSTUDY_ENVIRONMENT", "UNDERSTUDY_CONTRACT"), "the contract itself")
+    taken = dict.fromkeys(("UNDERSTUDY_ENVIRONMENT", "UNDERSTUDY_CONTRACT", _AUTHORITY), "the contract itself")
     wanted = [
         (f"{variable_name(service, port)}_{part}", f"endpoint {service}:{port}")
         for service, port in endpoints

@@ -46,10 +46,13 @@ class Private:
             UsageError: names of the contract clash.
         """
         document = folder / "contract.json"
-        variables = contract.variables(str(document))
+        authority = folder / "ca.pem"
+        variables = contract.variables(str(document), str(authority))
         plugin = Path(__file__).with_name("pytest_plugin.py").read_bytes()
         (folder / "understudy_pytest.py").write_bytes(plugin)
-        write_file(document, json.dumps(contract.document(), indent=1).encode())
+        write_file(document, json.dumps(contract.document(str(authority)), indent=1).encode())
+        if contract.authority:
+            write_file(authority, contract.authority.encode())
         return cls(folder, variables)
 
 

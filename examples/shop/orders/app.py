@@ -8,6 +8,7 @@ import signal
 import sys
 import uuid
 from typing import Any
+from urllib.parse import urlsplit
 
 import bottle
 import psycopg
@@ -15,8 +16,8 @@ import redis
 import waitress
 from psycopg.rows import dict_row
 
-CATALOG = os.environ["CATALOG_HOST"]
-PAYMENTS = os.environ["PAYMENTS_HOST"]
+CATALOG = "http://" + os.environ["CATALOG_HOST"]
+PAYMENTS = os.environ["PAYMENTS_URL"]
 PAYMENTS_TIMEOUT = float(os.environ["PAYMENTS_TIMEOUT"])
 ANSWERS = {"paid": 201, "declined": 402, "payment_pending": 504}
 
@@ -33,8 +34,11 @@ def refuse(status: int, error: str) -> bottle.HTTPResponse:
     return bottle.HTTPResponse(json.dumps({"error": error}), status, {"Content-Type": "application/json"})
 
 
-def call(host: str, method: str, path: str, body: object = None, timeout: float = 15) -> tuple[int, Any]:
-    connection = http.client.HTTPConnection(host, timeout=timeout)
+def call(url: str, method: str, path: str, body: object = None, timeout: float = 15) -> tuple[int, Any]:
+    """What the server at the URL answers. One that speaks HTTPS is verified, by what OpenSSL trusts here."""
+    scheme, host = urlsplit(url)[:2]
+    kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
+    connection = kind(host, timeout=timeout)
     try:
         connection.request(method, path, json.dumps(body), {"Content-Type": "application/json"})
         response = connection.getresponse()

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import ssl
 import time
 import uuid
 from collections.abc import Callable
@@ -17,7 +18,11 @@ Answer = tuple[int, Any]
 
 
 def call(url: str, method: str, path: str, body: object = None) -> Answer:
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
+    scheme, host = urlsplit(url)[:2]
+    connection = http.client.HTTPConnection(host, timeout=30)
+    if scheme == "https":
+        trusted = ssl.create_default_context(cafile=os.environ["UNDERSTUDY_CA_FILE"])
+        connection = http.client.HTTPSConnection(host, timeout=30, context=trusted)
     try:
         connection.request(method, path, json.dumps(body), {"Content-Type": "application/json"})
         response = connection.getresponse()
@@ -60,7 +65,7 @@ class Shop:
         return self.payments("/__admin/requests/find", asked)[1]["requests"]
 
     def payments(self, path: str, body: object) -> Answer:
-        return call(os.environ["UNDERSTUDY_PAYMENTS_80_URL"], "POST", path, body)
+        return call(os.environ["UNDERSTUDY_PAYMENTS_443_URL"], "POST", path, body)
 
     def wait_for_status(self, order: str, status: str) -> dict[str, Any]:
         return eventually(lambda: self.get(f"/orders/{order}")[1], lambda answer: answer["status"] == status)

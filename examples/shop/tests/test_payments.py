@@ -9,7 +9,7 @@ def test_the_provider_is_asked_under_its_own_name(shop: Shop) -> None:
 
     (charge,) = shop.charges(order["id"])
 
-    assert charge["absoluteUrl"] == "http://api.payments.example/v1/charges"
+    assert charge["absoluteUrl"] == "https://api.payments.example/v1/charges"
     assert '"amount_cents": 1999' in charge["body"]
 
 
