@@ -21,6 +21,7 @@ __all__ = [
     "literals_of",
     "map_texts",
     "names_in",
+    "names_password",
     "refuse_literals",
     "shown",
     "token_free",
@@ -37,6 +38,11 @@ _SCHEMES = frozenset(
     ("postgres", "postgresql", "mariadb", "mongodb", "mongodb+srv", "rabbitmq", "memcached", "clickhouse", "cassandra")
 )
 _PASSWORD_KEY = re.compile(r"PASS|PWD|SECRET|TOKEN|APIKEY|API_KEY|ACCESS_KEY|PRIVATE_KEY", re.IGNORECASE)
+
+
+def names_password(key: str) -> bool:
+    """Whether a key's name speaks of a password or the like; it may still hold none (`TOKEN_TTL`)."""
+    return _PASSWORD_KEY.search(key) is not None
 
 
 def shown(text: str, word: str) -> str:
