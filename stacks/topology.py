@@ -56,7 +56,7 @@ __all__ = [
     "Where",
 ]
 
-Kind = Literal["service", "database", "cache", "queue", "gateway", "job"]
+Kind = Literal["service", "database", "cache", "queue", "bucket", "gateway", "job"]
 
 
 @dataclass(frozen=True, slots=True)

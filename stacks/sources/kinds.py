@@ -13,6 +13,7 @@ KINDS: Mapping[str, Kind] = {
     "database": "database",
     "cache": "cache",
     "queue": "queue",
+    "bucket": "bucket",
     "gateway": "gateway",
     "job": "job",
 }
@@ -25,6 +26,7 @@ _NAMES: Mapping[Kind, str] = {
     ),
     "cache": "redis redis-stack redis-stack-server valkey keydb memcached dragonfly",
     "queue": "rabbitmq nats kafka cp-kafka redpanda activemq activemq-classic activemq-artemis pulsar mosquitto",
+    "bucket": "minio seaweedfs garage",
     "gateway": "nginx nginx-unprivileged openresty traefik caddy haproxy envoy kong kong-gateway apisix",
 }
 _KIND_OF: Mapping[str, Kind] = {name: kind for kind, names in _NAMES.items() for name in names.split()}

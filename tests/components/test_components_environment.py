@@ -115,7 +115,8 @@ def test_each_kind_is_a_component_of_its_own_type(declare: Declare) -> None:
 def test_a_service_that_changes_its_kind_stays_the_same_resource(declare: Declare) -> None:
     recording = declare(shop())
     (db,) = [resource for resource in recording.resources if resource.type == "understudy:index:Database"]
-    assert set(db.aliases) == {f"understudy:index:{kind}" for kind in ("Service", "Cache", "Queue", "Gateway", "Job")}
+    others = ("Service", "Cache", "Queue", "Bucket", "Gateway", "Job")
+    assert set(db.aliases) == {f"understudy:index:{kind}" for kind in others}
 
 
 def edges(recording: Any, container: str) -> set[str]:
