@@ -21,7 +21,7 @@ from understudy.stacks.topology import Topology, TopologyError
 
 _NO_DEFAULT = "no default branch is known here, so the commit stands for production"
 
-__all__ = ["FILES", "Blueprint", "draw", "redraw"]
+__all__ = ["FILES", "Blueprint", "draw", "read_topology", "redraw"]
 
 FILES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 """Where a topology is looked for, in the Compose specification's order of preference."""
@@ -185,6 +185,21 @@ def _production(
     except UsageError as error:
         error.hint = "Name what stands for production with --production-ref."
         raise
+
+
+def read_topology(path: Path) -> Topology:
+    """The topology of a file as it lies, in a repository or not.
+
+    Raises:
+        UsageError: it is not there, or no valid topology.
+    """
+    try:
+        root = Repository.find(path.parent).root
+    except UsageError:
+        root = path.parent
+    inside = PurePosixPath(os.path.relpath(path.parent.resolve(), root.resolve())) / path.name
+    project = "" if str(inside.parent) == "." else str(inside.parent)
+    return _read(_from_folder(root, project), inside, str(path.parent), path, path.parent.name)
 
 
 def redraw(lease: Lease, changes: tuple[Change, ...]) -> Blueprint:

@@ -100,6 +100,37 @@ def down(environment: str | None, **flags: object) -> None:
     sys.exit(work(options, Path.cwd(), environment))
 
 
+@cli.command()
+@click.argument("sides", nargs=-1, metavar="[A] [B]")
+@click.option("--engine", is_flag=True, help="Ask Pulumi what it would create, update, replace and delete.")
+@click.option("--drift", is_flag=True, help="Compare the environment A with what runs on its target.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("text", "json", "markdown", "html")),
+    default="text",
+    help="How it is shown. [default: text]",
+)
+@click.option("--exit-code", is_flag=True, help="Exit with 1 when something differs.")
+@_options(*_WHERE, *_HOW, "lease_dir", "runs")
+def diff(sides: tuple[str, ...], engine: bool, drift: bool, form: str, exit_code: bool, **flags: object) -> None:  # noqa: FBT001 - by name
+    """Show what differs between two sides: production and this commit, if none is named.
+
+    A side is `production`, a commit, a topology file, an environment (id, name, stack or branch), a run (id, folder,
+    `latest`), or `last`: this branch's environment, else its newest run. A prefix says which is meant: commit:, file:,
+    env: or run:. With one side, that is compared with this commit.
+    """
+    if len(sides) > 2:  # noqa: PLR2004 - a comparison has two sides
+        raise UsageError(f"{len(sides)} sides were given, and two are compared.")
+    options = _resolve(flags)
+    from understudy.diff.command import Wanted
+    from understudy.diff.command import run as work
+
+    first, second = (*sides, None, None)[:2]
+    wanted = Wanted(engine=engine, drift=drift, form=form, exit_code=exit_code)
+    sys.exit(work(options, Path.cwd(), first, second, wanted))
+
+
 @cli.command(name="list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @_options("lease_dir")

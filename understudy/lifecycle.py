@@ -199,7 +199,7 @@ def _exported_afterwards(session: Session, blueprint: Blueprint, lease: Lease, r
         yield
     finally:
         with recorder.watch():
-            session.store.update(lease, state=LeaseState.EXPORTING)
+            lease = session.store.update(lease, state=LeaseState.EXPORTING)
         recorder.export(lease, _mocks(session, blueprint, lease))
 
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from understudy.authority import issue
 from understudy.blueprint import Blueprint
 from understudy.build.binds import Bind, find_binds
+from understudy.build.contents import contents
+from understudy.build.keys import Origin
 from understudy.build.production import unobtainable
 from understudy.build.tree import CommitTree
 from understudy.components.images import ImageRef
@@ -27,6 +29,7 @@ from understudy.seed import environment_seed
 from understudy.stacks import identity
 from understudy.stacks.builds import build_after_all
 from understudy.stacks.clone import Change, Clone, Fidelity
+from understudy.stacks.serial import clone_data
 from understudy.stacks.trust import Certificates
 
 if TYPE_CHECKING:
@@ -35,10 +38,12 @@ if TYPE_CHECKING:
     from understudy.components.environment import EnvironmentArgs
 
 __all__ = [
+    "CLONE",
     "begin",
     "binds",
     "certificates_for",
     "ci_url",
+    "clone_note",
     "environment_args",
     "image_refs",
     "keep_tree",
@@ -48,6 +53,9 @@ __all__ = [
     "trees",
     "with_images",
 ]
+
+CLONE = "clone.json"
+"""The file in which a clone is kept, beside its tree and in its run folder, so that others are compared with it."""
 
 _CHANGES = "changes.json"
 
@@ -186,7 +194,16 @@ def keep_tree(store: LeaseStore, lease: Lease, blueprint: Blueprint, tree: Commi
     """Note in the lease where the files lie, and beside them what the clone differs in, for `understudy test`."""
     changes = [asdict(change) for change in blueprint.clone.changes]
     write_file(tree.root.parent / _CHANGES, json.dumps(changes).encode())
+    origin = Origin(tree.repository, tree.treeish, blueprint.folder)
+    write_file(
+        tree.root.parent / CLONE, json.dumps(clone_note(blueprint.clone, contents(blueprint.clone, origin))).encode()
+    )
     return store.update(lease, tree=str(tree.root))
+
+
+def clone_note(clone: Clone, files: Mapping[str, str]) -> dict[str, object]:
+    """A clone and the ids of its files, as they are kept: JSON-ready, secrets as tokens."""
+    return {"schema": 1, "clone": clone_data(clone), "files": dict(files)}
 
 
 def kept_changes(lease: Lease) -> tuple[Change, ...]:
@@ -198,9 +215,12 @@ def kept_changes(lease: Lease) -> tuple[Change, ...]:
         return ()
 
 
-def with_images(blueprint: Blueprint, client: DockerClient) -> Blueprint:
-    """The blueprint with services built after all whose production image is neither here nor to be pulled."""
-    lost = unobtainable(client, blueprint.clone.unchanged_builds.values())
+def with_images(blueprint: Blueprint, client: DockerClient, *, pull: bool = True) -> Blueprint:
+    """The blueprint with services built after all whose production image is neither here nor to be pulled.
+
+    Without `pull` nothing is fetched, and an image that might be is taken for one that can.
+    """
+    lost = unobtainable(client, blueprint.clone.unchanged_builds.values(), pull=pull)
     return replace(blueprint, clone=build_after_all(blueprint.clone, lost)) if lost else blueprint
 
 

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pulumi
 
-from understudy.blueprint import Blueprint, draw
+from understudy.blueprint import draw
 from understudy.build.binds import place_binds
-from understudy.build.images import ImageBuilder, daemon_platform
-from understudy.build.keys import Origin, image_tags
-from understudy.build.tree import CommitTree
+from understudy.build.images import ImageBuilder
 from understudy.components.environment import Environment, EnvironmentArgs
 from understudy.engine.login import current_backend
 from understudy.engine.settings import EngineSettings
 from understudy.errors import UnderstudyError, UsageError
-from understudy.lease import Lease, LeaseState, LeaseStore
+from understudy.lease import LeaseState, LeaseStore
 from understudy.options import Options, find_config, resolve
 from understudy.preparation import (
     begin,
@@ -30,9 +26,9 @@ from understudy.preparation import (
     keep_tree,
     renew,
     take_tree,
-    trees,
     with_images,
 )
+from understudy.rehearsal import rehearsed
 from understudy.seed import seed_for
 from understudy.stacks import identity
 from understudy.targets.docker import DockerTarget
@@ -106,23 +102,7 @@ def _main(folder: Path) -> None:
     )
     known = store.find(lease.id)
     if pulumi.runtime.is_dry_run():
-        with _preview_tree(blueprint, settings.state, known) as tree:
-            seed = seed_for(settings, lease.id, blueprint.clone.topology)
-            images = image_refs(blueprint, _tags(blueprint, tree))
-            mounted = binds(blueprint, tree, settings.state, lease.id)
-            certificates = certificates_for(
-                blueprint, options, store=store, lease=known or lease, settings=settings, write=False
-            )
-            args = environment_args(
-                blueprint,
-                tree,
-                options,
-                lease=known or lease,
-                images=images,
-                seed=seed,
-                mounted=mounted,
-                certificates=certificates,
-            )
+        with rehearsed(blueprint, options, settings, store, known or lease) as args:
             declare(args, provider=options.docker_provider)
         return
     blueprint = with_images(blueprint, client())
@@ -177,30 +157,3 @@ def _options(folder: Path) -> Options:
 
 def _configured(name: str) -> str:
     return f"understudy:{'topology' if name == 'file' else name} in the stack's configuration"
-
-
-def _tags(blueprint: Blueprint, tree: CommitTree) -> dict[str, str]:
-    """In a preview nothing is built: an image that is there by its id, another by the tag it will have."""
-    from docker.errors import ImageNotFound
-
-    skip = blueprint.clone.unchanged_builds
-    origin = Origin(tree.repository, tree.treeish, blueprint.folder)
-    tags = image_tags(blueprint.clone.topology, origin, daemon_platform(client()))
-    found = {}
-    for service, tag in tags.items():
-        if service not in skip:
-            try:
-                found[service] = str(client().images.get(tag).id)
-            except ImageNotFound:
-                found[service] = tag
-    return found
-
-
-@contextmanager
-def _preview_tree(blueprint: Blueprint, state: Path, known: Lease | None) -> Iterator[CommitTree]:
-    """The tree that the lease already keeps, or a passing one."""
-    if known is not None and Path(known.tree) == trees(state, known.id) / blueprint.commit.sha[:16] / "files":
-        yield take_tree(blueprint, state, known.id)
-        return
-    with tempfile.TemporaryDirectory(prefix="understudy-preview-") as folder:
-        yield take_tree(blueprint, Path(folder), "preview")

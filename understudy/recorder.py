@@ -17,6 +17,7 @@ from understudy.errors import ExportError, InterruptedRunError, LeftoversError, 
 from understudy.export import RunFolder
 from understudy.export.mocks import MockAddress
 from understudy.lease import Lease
+from understudy.preparation import CLONE
 from understudy.progress import Phase, Progress, ProgressListener, State, safely
 from understudy.provision import Provisioned
 from understudy.redact import Redactor, redact_error
@@ -168,6 +169,7 @@ class Recorder:
     def export(self, lease: Lease, mocks: Mapping[str, MockAddress]) -> None:
         """Collect what the target knows of the environment; a part that fails is noted, and the others go on."""
         with self.watch(), self.session.phase(Phase.EXPORT):
+            self._keep_clone(lease)
             self.folder.collect_logs(self.session.target, lease.id)
             facts = self.folder.collect_containers(self.session.target, lease.id)
             counts = self.folder.collect_mocks(mocks)
@@ -186,6 +188,13 @@ class Recorder:
                 ),
             )
             self._hold_parts()
+
+    def _keep_clone(self, lease: Lease) -> None:
+        """Copy the clone that lies beside the environment's tree, for comparisons; a run that made none has none."""
+        kept = Path(lease.tree).parent / CLONE
+        if kept.is_file():
+            with self.folder.part(CLONE, required=False):
+                self.folder.write_text(CLONE, kept.read_text(encoding="utf-8"), required=False)
 
     def _hold_parts(self) -> None:
         """Hold that no required part has failed since this was last asked."""

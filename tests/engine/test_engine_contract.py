@@ -176,6 +176,7 @@ def test_a_whole_life(engine: Engine) -> None:
     assert (summary.ref, summary.resources) == (REF, 2)
     assert summary.last_update is not None
     assert engine.refresh(REF) == {"same": 2}
+    assert engine.look(REF) == ()  # a component has no provider that could be asked
     exported = engine.export_state(REF)
     deployment: Any = exported["deployment"]
     assert [entry["type"] for entry in deployment["resources"]] == [STACK, "test:index:Part"]
@@ -199,7 +200,7 @@ def test_destroy_can_keep_the_stack_for_remove(engine: Engine) -> None:
 
 
 def test_a_stack_that_is_not_there_is_said_so(engine: Engine) -> None:
-    for verb in (engine.export_state, engine.refresh, engine.cancel, engine.remove):
+    for verb in (engine.export_state, engine.refresh, engine.look, engine.cancel, engine.remove):
         with pytest.raises(StackNotFoundError, match="organization/contract/one"):
             verb(REF)
     engine.destroy(REF)

@@ -10,10 +10,11 @@ ROOT = Path(__file__).resolve().parents[2]
 # From the top to the bottom; a module may import what stands in its own row or below.
 LAYERS = (
     ("cli",),
-    ("lifecycle", "listing", "topology_cli"),
+    ("lifecycle", "listing", "diff", "topology_cli"),
     ("recorder",),
     ("provision", "teardown", "session"),
     ("program", "suites", "export", "report"),
+    ("rehearsal",),
     ("preparation", "blueprint", "seed", "authority"),
     ("engine", "provider", "lease", "targets", "build", "doctor"),
     ("components",),

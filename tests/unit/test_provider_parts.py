@@ -195,13 +195,52 @@ def test_outputs_fill_in_what_docker_chose() -> None:
     assert "exitCode" not in found
 
 
+SAME = {"name": "web", "memory": 64, "networksAdvanced": [{"name": "n"}]}
+
+
 def test_drift_shows_only_what_differs() -> None:
-    same = {"memory": 64}
-    assert drifted(FACTS, same) == same
-    assert drifted(FACTS, {"memory": 32}) == {"memory": 64}
+    assert drifted(FACTS, SAME) == SAME
+    assert drifted(FACTS, {**SAME, "memory": 32}) == SAME
     stopped = {**FACTS, "State": {"Status": "exited", "ExitCode": 1}}
-    assert drifted(stopped, same) == {"memory": 64, "mustRun": False}
-    assert drifted(stopped, {"memory": 64, "mustRun": False})["mustRun"] is False
+    assert drifted(stopped, SAME) == {**SAME, "mustRun": False}
+    assert drifted(stopped, {**SAME, "mustRun": False})["mustRun"] is False
+    assert drifted({**FACTS, "Name": "/other"}, SAME) == {**SAME, "name": "other"}
+
+
+@pytest.mark.parametrize(
+    ("host", "inputs", "found"),
+    [
+        ({"NanoCpus": 10**9}, {}, {"cpus": "1"}),
+        ({"CpuQuota": 50_000}, {"cpus": "0.5"}, {}),
+        ({"CpuQuota": 50_000, "CpuPeriod": 50_000}, {"cpus": "0.5"}, {"cpus": "1"}),
+        ({"CpuQuota": -1}, {"cpus": "0.5"}, {"cpus": "0"}),
+        ({"Memory": 64 * 2**20, "MemorySwap": 128 * 2**20}, {"memory": 64}, {}),
+        ({"Memory": 64 * 2**20, "MemorySwap": 64 * 2**20}, {"memory": 64}, {"memorySwap": 64}),
+        ({"MemorySwap": -1}, {"memorySwap": 32}, {}),  # a kernel without swap accounting keeps no limit
+        ({"CpuShares": 5}, {}, {"cpuShares": 5}),
+        ({"RestartPolicy": {"Name": "always"}}, {}, {"restart": "always"}),
+    ],
+)
+def test_drift_of_limits(host: dict[str, object], inputs: dict[str, object], found: dict[str, object]) -> None:
+    facts = {"Name": "/web", "State": {"Status": "running"}, "HostConfig": host}
+    given = {"name": "web", **inputs}
+    assert drifted(facts, given) == {**given, **found}
+
+
+def test_drift_of_networks() -> None:
+    def on(**networks: list[str]) -> dict[str, object]:
+        found = {name: {"NetworkID": f"id-{name}", "Aliases": aliases} for name, aliases in networks.items()}
+        return {**FACTS, "NetworkSettings": {"Networks": found}}
+
+    given = {**SAME, "networksAdvanced": [{"name": "a", "aliases": ["web"]}, {"name": "id-b"}]}
+    assert drifted(on(a=["web", "0123456789ab"], b=[]), given) == given
+    assert drifted(on(a=["0123456789ab"], b=[]), given)["networksAdvanced"] == [
+        {"name": "a", "aliases": []},
+        {"name": "id-b"},
+    ]
+    assert drifted(on(b=[], c=[]), given)["networksAdvanced"] == [{"name": "id-b"}, {"name": "c"}]
+    assert drifted(on(bridge=[]), {"name": "web", "memory": 64}) == {"name": "web", "memory": 64}
+    assert drifted(on(c=[]), {"name": "web", "memory": 64})["networksAdvanced"] == [{"name": "c"}]
 
 
 def test_a_board_tells_a_start_from_a_failure() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -210,6 +210,17 @@ class Repository(GitFolder):
         """The id of the file or folder at `path`, None where there is neither."""
         found = self._object(treeish, path, content=False)
         return found[0] if found else None
+
+    def object_ids(self, treeish: str, paths: Sequence[str]) -> Mapping[str, str]:
+        """Path -> id of the file or folder there, for those that are there; links are not followed. One process."""
+        inside = {path: normal for path in paths if (normal := normal_path(path)) is not None}
+        if not inside or "\n" in treeish:
+            return {}
+        seen = self.grafted(treeish)
+        found = seen.store.ids(
+            [f"{seen.tree}:{normal}" if normal else seen.tree + "^{tree}" for normal in inside.values()]
+        )
+        return {path: name for path, name in zip(inside, found, strict=True) if name}
 
     def tree_id(self, treeish: str, path: str) -> str | None:
         """The tree id of the folder at `path` in a commit or tree, None where there is no folder."""

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from understudy.build.git_process import message_of, run_git
@@ -109,6 +109,13 @@ class ObjectStore:
             read = ", ".join(str(folder) for folder in self.folders)
             raise ToolError(f"Ran `git {arguments[0]}` on the objects in {read}, and it failed: {message_of(done)}.")
         return done
+
+    def ids(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The id of the object that each name means, empty where there is none; links are not followed. One process."""
+        asked = b"".join(os.fsencode(name) + b"\n" for name in names)
+        lines = self.run("cat-file", "--batch-check", data=asked).stdout.splitlines(keepends=True)
+        heads = (_OBJECT.fullmatch(line) for line in lines)
+        return tuple(head[1].decode() if head else "" for head in heads)
 
     def find(self, name: str, *, content: bool = False) -> Found | None:
         """The object that a name such as `COMMIT:path` means, links followed inside the tree; None: there is none."""

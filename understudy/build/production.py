@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 __all__ = ["unobtainable"]
 
 
-def unobtainable(client: DockerClient, images: Iterable[str]) -> dict[str, str]:
+def unobtainable(client: DockerClient, images: Iterable[str], *, pull: bool = True) -> dict[str, str]:
     """Image -> why it is neither on the daemon nor to be pulled. What can be pulled is on the daemon afterwards.
+
+    Without `pull` nothing is fetched: an image whose name allows it counts as one that can be had.
 
     A reference without a `/`, such as `myapp:1`, is not pulled: a registry would take it for one of its public
     images, and a stranger's would run in the place of what production built.
@@ -31,6 +33,8 @@ def unobtainable(client: DockerClient, images: Iterable[str]) -> dict[str, str]:
         except ImageNotFound:
             if "/" not in image:
                 reasons[image] = "it is not on the daemon, and its name has no registry or organisation to pull it from"
+                continue
+            if not pull:
                 continue
             try:
                 client.images.pull(image)

@@ -132,6 +132,10 @@ def _perform(stack: Stack, operation: Operation, on_event: Callable[[object], No
             stack.refresh(
                 parallel=operation.parallel, on_event=on_event, show_secrets=False, clear_pending_creates=True
             )
+        case "look":
+            stack.preview_refresh(
+                parallel=operation.parallel, on_event=on_event, show_secrets=False, suppress_progress=True
+            )
         case _:
             stack.destroy(
                 parallel=operation.parallel,

@@ -20,9 +20,9 @@ from understudy.engine.events import (
     ResourceStarted,
     Summary,
 )
-from understudy.engine.interface import PreviewStep
+from understudy.engine.interface import PreviewStep, Seen
 
-__all__ = ["ROOT", "EventLog", "Record", "parse", "plain", "preview_step"]
+__all__ = ["ROOT", "EventLog", "Record", "parse", "plain", "preview_step", "seen"]
 
 ROOT = "pulumi:pulumi:Stack"
 """The type of the resource that every stack has, which carries the stack's outputs."""
@@ -73,6 +73,21 @@ def preview_step(raw: Mapping[str, Any]) -> PreviewStep | None:
     return PreviewStep(str(metadata["op"]), str(metadata["urn"]), diff)
 
 
+def seen(raw: Mapping[str, Any]) -> Seen | None:
+    """What a preview of a refresh says of a provider's resource; None for any other event and resource."""
+    metadata = (raw.get("resOutputsEvent") or {}).get("metadata") or {}
+    old, new = metadata.get("old") or {}, metadata.get("new") or {}
+    if not old.get("custom") or str(metadata["type"]).startswith("pulumi:"):
+        return None
+    now = (
+        (plain(new.get("inputs") or {}), plain(new.get("outputs") or {}))
+        if new and metadata["op"] != "delete"
+        else None
+    )
+    inputs, outputs = plain(old.get("inputs") or {}), plain(old.get("outputs") or {})
+    return Seen(str(metadata["urn"]), str(metadata["type"]), str(old.get("id") or ""), inputs, outputs, now)
+
+
 def plain(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     """A property value as plain JSON data, with each secret as the text `[secret]`."""
     if isinstance(value, Mapping):
@@ -106,6 +121,7 @@ class Record:
         self.failed: ResourceFailed | None = None
         self.errors: list[Diagnostic] = []
         self.steps: list[PreviewStep] = []
+        self.seen: list[Seen] = []
 
     def add(self, event: EngineEvent) -> None:
         """Take one event into account."""
@@ -144,8 +160,11 @@ class EventLog:
     Resources that fail once `stop` is set were cancelled: the listener hears of them, the record does not count them.
     """
 
-    def __init__(self, path: Path, listener: Listener, stop: threading.Event | None = None) -> None:
+    def __init__(
+        self, path: Path, listener: Listener, stop: threading.Event | None = None, *, looking: bool = False
+    ) -> None:
         self.record = Record()
+        self._looking = looking
         self._stop = stop or threading.Event()
         self._path = path
         self._listener = listener
@@ -178,11 +197,14 @@ class EventLog:
         """Hand on one decoded event; what is none becomes a warning."""
         try:
             step, event = preview_step(raw), parse(raw, time.time())
+            found = seen(raw) if self._looking else None
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             self._malformed(repr(raw), error)
             return
         if step is not None:
             self.record.steps.append(step)
+        if found is not None:
+            self.record.seen.append(found)
         if event is not None:
             self._hand_on(event)
 

@@ -17,6 +17,7 @@ from understudy.engine.interface import (
     PreviewResult,
     PreviewStep,
     Program,
+    Seen,
     StackRef,
     StackSummary,
     UpResult,
@@ -133,6 +134,12 @@ class FakeEngine:
         changes = {"same": len(self._stack("refresh", ref).resources)}
         listener(Summary(time.time(), changes, 0.0))
         return changes
+
+    def look(self, ref: StackRef, *, listener: Listener = ignore) -> tuple[Seen, ...]:
+        """See Engine.look. In memory there is no provider, and so nothing to see."""
+        self._begin("look", ref)
+        listener(Summary(time.time(), {"same": len(self._stack("look", ref).resources)}, 0.0))
+        return ()
 
     def export_state(self, ref: StackRef) -> dict[str, object]:
         """See Engine.export_state."""

@@ -1,4 +1,4 @@
-"""The engine's interface: eight verbs over stacks, the same for the real engine and the fake."""
+"""The engine's interface: nine verbs over stacks, the same for the real engine and the fake."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ __all__ = [
     "PreviewResult",
     "PreviewStep",
     "Program",
+    "Seen",
     "StackRef",
     "StackSummary",
     "UpResult",
@@ -76,9 +77,24 @@ class PreviewResult:
     changes: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A resource as the state has it and as its provider sees it now, each as inputs and outputs; None: it is gone.
+
+    Secrets are the text `[secret]` in both.
+    """
+
+    urn: str
+    type: str
+    id: str
+    inputs: Mapping[str, object]
+    outputs: Mapping[str, object]
+    now: tuple[Mapping[str, object], Mapping[str, object]] | None
+
+
 @runtime_checkable
 class Engine(Protocol):
-    """Eight verbs over stacks. All block, and raise only errors of understudy.engine.errors.
+    """Nine verbs over stacks. All block, and raise only errors of understudy.engine.errors.
 
     `stop` is looked at all the time: once set, the running operation is told to end (one SIGTERM for the real
     engine), what is in flight is finished and recorded, and InterruptedOperationError is raised.
@@ -121,6 +137,13 @@ class Engine(Protocol):
 
     def refresh(self, ref: StackRef, *, listener: Listener = ignore) -> Mapping[str, int]:
         """Bring the state up to what really exists; pending creates are cleared. Returns steps by op."""
+
+    def look(self, ref: StackRef, *, listener: Listener = ignore) -> tuple[Seen, ...]:
+        """Every resource of a provider as it is now beside what the state has; the state stays, and so do locks.
+
+        Raises:
+            StackNotFoundError: there is no such stack.
+        """
 
     def export_state(self, ref: StackRef) -> dict[str, object]:
         """The deployment as `pulumi stack export` gives it, secrets as ciphertext."""

@@ -13,10 +13,11 @@ from understudy.engine.verbs import Operation, Verbs
 __all__ = ["PulumiEngine"]
 
 _FLAGS = {
-    "up": ("--yes", "--skip-preview"),
-    "preview": (),
-    "destroy": ("--yes", "--skip-preview", "--continue-on-error"),
-    "refresh": ("--yes", "--skip-preview", "--clear-pending-creates"),
+    "up": ("up", "--yes", "--skip-preview"),
+    "preview": ("preview",),
+    "destroy": ("destroy", "--yes", "--skip-preview", "--continue-on-error"),
+    "refresh": ("refresh", "--yes", "--skip-preview", "--clear-pending-creates"),
+    "look": ("refresh", "--preview-only"),  # to clear pending creates would write the state
 }
 
 
@@ -30,7 +31,7 @@ class PulumiEngine(Verbs):
         self, operation: Operation, log: EventLog, program: Program | None
     ) -> tuple[Finished, BaseException | None]:
         """See Verbs.operate."""
-        args = [operation.kind, *_FLAGS[operation.kind], f"--parallel={operation.parallel}"]
+        args = [*_FLAGS[operation.kind], f"--parallel={operation.parallel}"]
         args += ["--stack", operation.ref.qualified, "--suppress-outputs", "--suppress-progress"]
         args += ["--event-log", str(operation.folder / "events")]
         if operation.remove:

@@ -21,7 +21,7 @@ from understudy.engine.errors import (
 )
 from understudy.engine.event_log import EventLog, Record
 from understudy.engine.events import Listener
-from understudy.engine.interface import PreviewResult, Program, StackRef, UpResult, ignore
+from understudy.engine.interface import PreviewResult, Program, Seen, StackRef, UpResult, ignore
 from understudy.engine.process import Finished
 from understudy.engine.workdir import work_folder
 
@@ -44,7 +44,7 @@ class Operation:
     """One run of the Pulumi engine.
 
     Attributes:
-        kind: up, preview, destroy or refresh.
+        kind: up, preview, destroy, refresh or look.
         ref: The stack.
         folder: The work folder.
         parallel: Steps at once.
@@ -66,11 +66,11 @@ class Operation:
     @property
     def verb(self) -> str:
         """What is run, for a person."""
-        return f"pulumi {self.kind}"
+        return "pulumi refresh --preview-only" if self.kind == "look" else f"pulumi {self.kind}"
 
 
 class Verbs(Commands, ABC):
-    """Up, preview, destroy and refresh over `operate`, which a subclass gives."""
+    """Up, preview, destroy, refresh and look over `operate`, which a subclass gives."""
 
     @abstractmethod
     def operate(
@@ -176,8 +176,20 @@ class Verbs(Commands, ABC):
         with work_folder(ref) as folder:
             return self._run(Operation("refresh", ref, folder, limit=LIMIT), listener, None).changes
 
+    def look(self, ref: StackRef, *, listener: Listener = ignore) -> tuple[Seen, ...]:
+        """See Engine.look.
+
+        Raises:
+            StackNotFoundError: there is no such stack.
+            EngineError: anything else.
+        """
+        if self.absent(ref):
+            raise self.not_found("pulumi refresh --preview-only", ref)
+        with work_folder(ref) as folder:
+            return tuple(self._run(Operation("look", ref, folder, limit=LIMIT), listener, None).seen)
+
     def _run(self, operation: Operation, listener: Listener, program: Program | None) -> Record:
-        log = EventLog(operation.folder / "events", listener, operation.stop)
+        log = EventLog(operation.folder / "events", listener, operation.stop, looking=operation.kind == "look")
         done, raised = self.operate(operation, log, program)
         log.finish()
         if done.code != 0:

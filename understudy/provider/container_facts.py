@@ -9,6 +9,8 @@ from .container_spec import CPU_PERIOD, MEGABYTE
 
 __all__ = ["drifted", "outputs", "runs"]
 
+_DOCKERS_OWN = frozenset({"bridge", "host", "none"})
+
 
 def runs(facts: Mapping[str, Any]) -> bool:
     """Whether the container runs, or is about to run again."""
@@ -58,21 +60,70 @@ def _published(port: Mapping[str, Any], bound: Mapping[str, Any]) -> dict[str, A
 def drifted(facts: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
     """The inputs as they would have to be to describe the container as it is now, for what can change on a live one.
 
-    A container that has stopped although it must run is shown as `mustRun: false`, as the published provider does.
+    These are its name, its networks, its limits and its restart policy (docker rename, network, update). A container
+    that has stopped although it must run is shown as `mustRun: false`, as the published provider does.
     """
     host, now = facts.get("HostConfig") or {}, dict(inputs)
     policy = host.get("RestartPolicy") or {}
     found = {
+        "name": facts["Name"].lstrip("/"),
         "restart": policy.get("Name") or "no",
         "maxRetryCount": policy.get("MaximumRetryCount", 0),
         "memory": host.get("Memory", 0) // MEGABYTE,
         "cpuShares": host.get("CpuShares", 0),
     }
     defaults = {"restart": "no", "maxRetryCount": 0, "memory": 0, "cpuShares": 0}
-    now |= {name: value for name, value in found.items() if value != inputs.get(name, defaults[name])}
-    quota = host.get("CpuQuota", 0)
-    if "cpus" in inputs and quota > 0 and quota != round(float(inputs["cpus"]) * CPU_PERIOD):
-        now["cpus"] = f"{quota / CPU_PERIOD:g}"
+    now |= {name: value for name, value in found.items() if value != inputs.get(name, defaults.get(name))}
+    now |= _swap(host, inputs) | _cpus(host, inputs)
+    joined = _joined(facts, inputs)
+    if joined is not None:
+        now["networksAdvanced"] = joined
     if inputs.get("mustRun", True) and inputs.get("start", True) and not runs(facts):
         now["mustRun"] = False
     return now
+
+
+def _swap(host: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The limit of memory and swap, where it is neither the declared one nor what Docker makes of a memory limit.
+
+    -1 is also what a kernel without swap accounting leaves of a limit, so that it says nothing.
+    """
+    limit, declared = host.get("MemorySwap", 0), inputs.get("memorySwap") or 0
+    wanted = declared * MEGABYTE if declared > 0 else declared
+    usual = {-1, 0, 2 * host.get("Memory", 0), 2 * (inputs.get("memory") or 0) * MEGABYTE}
+    if limit in {wanted, -1} or (not declared and limit in usual):
+        return {}
+    return {"memorySwap": limit // MEGABYTE}
+
+
+def _cpus(host: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The processors, as a number or as a quota for a period, where they are not the declared ones."""
+    quota, period = host.get("CpuQuota") or 0, host.get("CpuPeriod") or CPU_PERIOD
+    actual = (host.get("NanoCpus") or 0) / 1e9 or (quota / period if quota > 0 else 0.0)
+    declared = float(inputs.get("cpus") or 0)
+    return {} if round(actual, 3) == round(declared, 3) else {"cpus": f"{actual:g}"}
+
+
+def _joined(facts: Mapping[str, Any], inputs: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """The networks as the container is on them now; None where they are those declared.
+
+    Docker's own networks stand for a network mode. Aliases that Docker adds are no difference, missing ones are.
+    """
+    found = (facts.get("NetworkSettings") or {}).get("Networks") or {}
+    ids = {network.get("NetworkID"): name for name, network in found.items()}
+    declared = [dict(link) for link in inputs.get("networksAdvanced") or ()]
+    kept, known, same = [], set[str](), True
+    for link in declared:
+        name = link.get("name", "")
+        name = name if name in found else ids.get(name, "")
+        if not name:
+            same = False
+            continue
+        known.add(name)
+        there = set(found[name].get("Aliases") or ())
+        aliases = [alias for alias in link.get("aliases") or () if alias in there]
+        if len(aliases) != len(link.get("aliases") or ()):
+            same, link["aliases"] = False, aliases
+        kept.append(link)
+    added = [{"name": name} for name in sorted(found) if name not in known and name not in _DOCKERS_OWN]
+    return None if same and not added else kept + added

@@ -58,14 +58,16 @@ def _decode(kind: Any, data: object, place: str) -> object:  # noqa: ANN401 - a 
 
 
 def _decode_form(kind: Any, data: object, place: str) -> object:  # noqa: ANN401 - a type form
-    """Of `X | None`, `tuple[X, ...]`, `Mapping[str, X]` and `Literal[...]`."""
+    """Of `X | None`, `tuple[X, ...]`, `tuple[X, Y]`, `Mapping[str, X]` and `Literal[...]`."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Literal and data in arguments:
         return data
     if origin in (Union, types.UnionType):
         inner = next(each for each in arguments if each is not type(None))
         return None if data is None else _decode(inner, data, place)
-    if origin is tuple and isinstance(data, list):
+    if origin is tuple and arguments[-1] is not ... and isinstance(data, list) and len(data) == len(arguments):
+        return tuple(_decode(each, item, place) for each, item in zip(arguments, data, strict=True))
+    if origin is tuple and arguments[-1] is ... and isinstance(data, list):
         return tuple(_decode(arguments[0], item, f"{place}[{number}]") for number, item in enumerate(data))
     if origin is Mapping and isinstance(data, dict):
         return {str(key): _decode(arguments[1], item, f"{place}.{key}") for key, item in data.items()}

@@ -76,6 +76,17 @@ class DockerTarget:
         """
         return list_all(self.client, environment)
 
+    def guests(self, environment: str) -> tuple[Owned, ...]:
+        """Containers that are not the environment's and have joined one of its networks, by name.
+
+        Raises:
+            ToolError: a listing failed.
+        """
+        joined = [item.id for item in list_all(self.client, environment, ("network",))]
+        found = list_kind(self.client, "container", {"network": joined}) if joined else []
+        strangers = (item for item in found if not is_owned(item.labels, environment))
+        return tuple(sorted(strangers, key=lambda item: item.name))
+
     def sweep(self, environment: str) -> Swept:
         """Remove all of an environment from this daemon; failures are in the result.
 

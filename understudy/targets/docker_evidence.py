@@ -65,6 +65,7 @@ def container_facts(client: DockerClient, item: Owned) -> ContainerFacts | None:
         "finished": state["FinishedAt"],
         "memory_limit": host.get("Memory") or None,
         "cpu_limit": _cpus(host),
+        "pids_limit": host.get("PidsLimit") or None,
     }
     return ContainerFacts(item.name, service_of(item), facts)
 

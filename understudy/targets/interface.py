@@ -88,6 +88,13 @@ class Target(Protocol):
     def receipt(self, environment: str, expected: str) -> Receipt:
         """Look again: CLEAN, LEFTOVERS, UNKNOWN (a listing failed) or HOLD (another target than `expected`)."""
 
+    def guests(self, environment: str) -> tuple[Owned, ...]:
+        """Containers that are not the environment's and have joined one of its networks, by name.
+
+        Raises:
+            ToolError: a listing failed.
+        """
+
     def wait_ready(self, environment: str, timeout: float) -> Mapping[str, float]:
         """Wait until every container of the environment is ready; service -> seconds waited.
 

@@ -1,0 +1,1 @@
+"""What differs: two sides compared, what Pulumi would do, and what drifted, as one record with several renderers."""

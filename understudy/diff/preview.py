@@ -1,0 +1,97 @@
+"""What Pulumi would do: a real preview of this commit's environment, on its living stack or on an empty one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+
+from understudy.blueprint import Blueprint
+from understudy.diff.record import PreviewRecord, StepRecord
+from understudy.diff.side import Side
+from understudy.engine.events import Diagnostic, EngineEvent
+from understudy.engine.interface import PreviewStep, StackRef
+from understudy.errors import NotFoundError, UsageError
+from understudy.lease import Lease
+from understudy.preparation import begin
+from understudy.rehearsal import rehearsed
+from understudy.session import Session
+from understudy.stacks import identity
+from understudy.teardown import OWN_PROJECT
+
+__all__ = ["foreseen", "steps_of"]
+
+
+def foreseen(session: Session, before: Side, after: Side) -> tuple[PreviewRecord, tuple[str, ...]]:
+    """What `up` of the commit would do to the environment named as `before`, else to that of its branch.
+
+    Nothing is created, not even a lease, and no lock is taken. The second value are warnings of the engine.
+
+    Raises:
+        UsageError: `after` is no commit.
+        NotFoundError: the environment is on another target.
+        EngineError: the preview failed.
+    """
+    blueprint = after.blueprint
+    if blueprint is None:
+        raise UsageError(
+            f"A preview was asked of {after.record.title}, and only a commit can be provisioned.",
+            hint="Name the commit second: `understudy diff --engine production HEAD`.",
+        )
+    lease = _lease(session, blueprint)
+    known = before.lease or session.store.find(lease.id)
+    if known is not None and known.target != lease.target:
+        raise NotFoundError(
+            f"Environment {known.id} is on {known.target}, and this is {lease.target}.",
+            hint="Set DOCKER_HOST to that daemon.",
+        )
+    ref = StackRef((known or lease).project, (known or lease).stack)
+    told: list[str] = []
+
+    def hear(event: EngineEvent) -> None:
+        if isinstance(event, Diagnostic) and event.severity == "warning":
+            told.append(event.message)
+
+    with ExitStack() as until:
+
+        def program() -> None:
+            from understudy.program import declare
+
+            args = until.enter_context(
+                rehearsed(blueprint, session.options, session.settings, session.store, known or lease)
+            )
+            declare(args, provider=session.options.docker_provider)
+
+        result = session.engine.preview(ref, program, listener=hear)
+    if known is not None and known.plain:
+        told.append(f"stack {ref.qualified} is of a program of its own: what else that declares is shown as deleted")
+    return PreviewRecord(ref.qualified, known is not None, dict(result.changes), steps_of(result.steps)), tuple(told)
+
+
+def _lease(session: Session, blueprint: Blueprint) -> Lease:
+    """The lease that `up` would write; never written here."""
+    branch = blueprint.commit.branch or blueprint.commit.sha
+    key = identity.environment_key("up", name=session.options.name, branch=branch)
+    environment = identity.environment_id(blueprint.origin, blueprint.file, key)
+    return begin(
+        blueprint,
+        session.options,
+        backend=session.settings.backend,
+        target=session.target.identity(),
+        environment=environment,
+        stack=(OWN_PROJECT, environment),
+        folder=session.settings.state,
+    )
+
+
+def steps_of(steps: tuple[PreviewStep, ...]) -> tuple[StepRecord, ...]:
+    """One record a resource: the steps that make up a replacement are one."""
+    found: dict[str, StepRecord] = {}
+    for step in steps:
+        op = "replace" if step.op in {"create-replacement", "delete-replaced", "replace"} else step.op
+        before = found.get(step.urn)
+        properties: Mapping[str, str] = {**(before.properties if before else {}), **step.diff}
+        _, _, types, name = (*step.urn.split("::", 3), "", "", "", "")[:4]
+        made = StepRecord(op, types.rpartition("$")[2], name, step.urn, properties)
+        found[step.urn] = replace(before, properties=properties) if before and before.op == "replace" else made
+    return tuple(found.values())

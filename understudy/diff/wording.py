@@ -1,0 +1,106 @@
+"""What all renderers say alike: titles, counts, marks, and values that can steer neither a terminal nor a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from understudy.diff.record import DifferenceRecord, DiffRecord
+
+__all__ = [
+    "ABSENT",
+    "CAUSES",
+    "OPS",
+    "counts",
+    "cut",
+    "fidelities",
+    "headline",
+    "mark",
+    "operations",
+    "plural",
+    "sections",
+    "visible",
+]
+
+ABSENT = "(absent)"
+
+CAUSES = {"commit": "Changed by the commit", "clone": "So in every clone", "": "Differences"}
+"""The headings of the sections, in their order."""
+
+OPS = {
+    "create": "+",
+    "update": "~",
+    "replace": "±",
+    "create-replacement": "±",
+    "delete-replaced": "±",
+    "delete": "-",
+    "refresh": "~",
+}
+"""Pulumi's operations and their marks."""
+
+_LONGEST = 2000
+
+
+def visible(text: str) -> str:
+    """One line without control, bidirectional or other invisible characters: each becomes a middle dot."""
+    line = text.replace("\r\n", "\n").replace("\n", "\u23ce").replace("\t", " ")
+    return "".join(c if c.isprintable() else "\u00b7" for c in line)
+
+
+def cut(text: str, most: int = _LONGEST) -> str:
+    """At most so many characters, and how many there were."""
+    return text if len(text) <= most else f"{text[:most]}\u2026 ({len(text)} characters)"
+
+
+def mark(found: DifferenceRecord) -> str:
+    """`+` for what is new, `-` for what is gone, `~` for what is another."""
+    if found.before is None:
+        return "+"
+    return "-" if found.after is None else "~"
+
+
+def sections(record: DiffRecord) -> Mapping[str, Mapping[str, tuple[DifferenceRecord, ...]]]:
+    """Heading -> subject -> its differences: first what the commit changes, then what is so in every clone."""
+    found: dict[str, dict[str, tuple[DifferenceRecord, ...]]] = {}
+    for cause, title in CAUSES.items():
+        for subject, every in record.subjects.items():
+            chosen = tuple(each for each in every if each.cause == cause)
+            if chosen:
+                found.setdefault(title, {})[subject] = chosen
+    return found
+
+
+def fidelities(found: Iterable[DifferenceRecord]) -> tuple[str, ...]:
+    """Every fidelity among the differences, once."""
+    return tuple(dict.fromkeys(each.fidelity for each in found if each.fidelity))
+
+
+def plural(count: int, word: str) -> str:
+    """`1 difference`, `2 differences`."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def headline(record: DiffRecord) -> str:
+    """What was compared came to, in one sentence."""
+    if record.kind == "drift":
+        if not record.drift:
+            return f"No drift: {plural(record.unchanged, 'resource')} as provisioned."
+        return f"{plural(len(record.drift), 'resource')} drifted, {record.unchanged} as provisioned."
+    if not record.differences:
+        return f"No difference in {plural(record.unchanged, 'part')}."
+    parts = len(record.subjects)
+    marks = ", ".join(f"{count} {name}" for name, count in record.fidelity.items())
+    said = f"{plural(len(record.differences), 'difference')} in {plural(parts, 'part')}, {record.unchanged} unchanged"
+    return f"{said}; fidelity: {marks}." if marks else f"{said}."
+
+
+def counts(preview_counts: Mapping[str, int]) -> str:
+    """Resources by operation: `3 create, 1 update, 12 same`."""
+    return ", ".join(f"{count} {op}" for op, count in preview_counts.items() if count) or "nothing"
+
+
+def operations(record: DiffRecord) -> str:
+    """What Pulumi would do, in one sentence; empty where it was not asked."""
+    if record.preview is None:
+        return ""
+    where = "the living environment" if record.preview.living else "an empty stack, as the branch has no environment"
+    return f"Pulumi would: {counts(record.preview.counts)} (stack {record.preview.stack}, {where})."
