@@ -95,7 +95,7 @@ def test_generated_pages_are_fresh(generator: ModuleType, capsys: pytest.Capture
 
 @pytest.fixture
 def copied(generator: ModuleType, tmp_path: Path) -> Path:
-    for name in (generator.CLI, generator.RECORD, generator.SCHEMA):
+    for name in (generator.CLI, *(each for pair in generator.RECORDS for each in pair)):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
