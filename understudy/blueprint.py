@@ -57,6 +57,11 @@ def draw(options: Options, folder: Path) -> Blueprint:
     if options.dirty and options.origins.get("commit", Origin.DEFAULT) is not Origin.DEFAULT:
         raise UsageError("Both --dirty and a commit were given.", hint="--dirty takes the folder as it lies: drop one.")
     repository, place, project = _place(options, folder)
+    if options.dirty and repository.bare:
+        raise UsageError(
+            f"Looked for the working folder of {repository.root}, and a bare repository has none.",
+            hint="Name a commit instead of --dirty.",
+        )
     commit = repository.commit(options.commit)
     reader = _from_folder(repository.root, project) if options.dirty else _from_commit(repository, commit.sha, project)
     where = "the working folder" if options.dirty else f"commit {commit.short}"

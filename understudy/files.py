@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["open_regular", "write_file"]
+__all__ = ["is_git_data", "open_regular", "write_file"]
 
 
 def write_file(path: Path, data: bytes) -> None:
@@ -27,6 +27,11 @@ def write_file(path: Path, data: bytes) -> None:
     except BaseException:
         Path(staged).unlink(missing_ok=True)
         raise
+
+
+def is_git_data(folder: Path) -> bool:
+    """Whether a folder is a repository's own data: a `.git`, or a bare repository (gitrepository-layout(5))."""
+    return (folder / "HEAD").is_file() and (folder / "objects").is_dir() and (folder / "refs").is_dir()
 
 
 def open_regular(path: Path) -> BinaryIO:

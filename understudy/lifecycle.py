@@ -21,6 +21,7 @@ from understudy.errors import (
     UsageError,
 )
 from understudy.export.mocks import MockAddress
+from understudy.files import is_git_data
 from understudy.interrupts import Interrupts
 from understudy.lease import Lease, LeaseState, LeaseStore
 from understudy.options import Options
@@ -55,6 +56,7 @@ def run(options: Options, folder: Path) -> int:
     with _command(options) as (console, interrupts):
         blueprint = draw(options, folder)
         _hold_suites(blueprint)
+        _hold_runs(folder / options.runs)
         with open_session(options, folder, console, interrupts.stop) as session:
             settle(session.engine, session.target, session.store, console)
             blueprint = with_images(blueprint, client())
@@ -137,6 +139,7 @@ def test(options: Options, folder: Path, name: str | None) -> int:
             raise NotFoundError(f"Environment {lease.id} is on {lease.target}, and this is {here}.")
         blueprint = redraw(lease, kept_changes(lease))
         _hold_suites(blueprint)
+        _hold_runs(folder / options.runs)
         lease = session.store.update(lease, check=Lease.hold_idle, state=LeaseState.TESTING, owner=this_process())
         recorder: Recorder | None = None
         try:
@@ -276,6 +279,17 @@ def _hold_suites(blueprint: Blueprint) -> None:
             f"Looked for suites in {blueprint.file}, and there are none.",
             hint="Name them under x-understudy: `tests: {integration: {command: [pytest], folder: tests}}`.",
         )
+
+
+def _hold_runs(folder: Path) -> None:
+    """Run folders go into a user's folder, never into the data of a repository, as a bare one is all over."""
+    whole = folder.resolve()
+    for each in (whole, *whole.parents):
+        if is_git_data(each):
+            raise UsageError(
+                f"Looked at {whole} for run folders, and it is in a repository's own data, which is not written to.",
+                hint="Name another folder: --runs FOLDER.",
+            )
 
 
 def _origin(blueprint: Blueprint, tree: Path) -> Path:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from understudy.errors import UsageError
+from understudy.files import is_git_data
 
 __all__ = ["CONFIG_FILE", "OptionSpec", "Options", "Origin", "find_config", "resolve", "seconds", "specs"]
 
@@ -168,8 +169,8 @@ def find_config(start: Path) -> Path | None:
     for folder in (start, *start.parents):
         if (folder / CONFIG_FILE).is_file():
             return folder / CONFIG_FILE
-        if (folder / ".git").exists() or all((folder / part).exists() for part in ("HEAD", "objects", "refs")):
-            return None  # the root of a work tree, or of a bare repository
+        if (folder / ".git").exists() or is_git_data(folder):
+            return None
     return None
 
 

@@ -115,7 +115,9 @@ class Repository(GitFolder):
             raise UsageError(
                 f"Looked for commit {rev!r} in {self.root}, and there is none.", hint=self._where_commits_are(variables)
             )
-        raw = self.store.run("log", "-1", "--no-color", "--format=%H%n%h%n%at%n%s", "--end-of-options", sha, "--")
+        raw = self.store.run(
+            "log", "--no-walk", "--no-color", "--format=%H%n%h%n%at%n%s", "--end-of-options", sha, "--"
+        )
         full, short, seconds, subject = (raw.stdout.decode("utf-8", "replace") + "\n\n\n").split("\n")[:4]
         return Commit(full, short, subject, _moment(seconds), self._branch(rev, full, variables))
 

@@ -44,7 +44,7 @@ _FIXED = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_PAGER": "cat",
     "GIT_NO_REPLACE_OBJECTS": "1",  # a commit is what its hash says
-    "GIT_GRAFT_FILE": os.devnull,
+    "GIT_GRAFT_FILE": os.devnull + "/none",
     "GIT_NO_LAZY_FETCH": "1",  # from git 2.39.4
     "GIT_ALLOW_PROTOCOL": "none",  # for an older one: a partial clone's fetch finds no transport
     "GIT_ATTR_NOSYSTEM": "1",

@@ -19,6 +19,7 @@ __all__ = ["CommitTree", "path_inside", "read_inside", "remove_trees"]
 _FILES = "files"
 _OBJECTS = "objects"
 _NOTES = "tree.json"
+_TOLD = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +87,16 @@ class CommitTree:
             UsageError: a submodule or a content of Git LFS in it, or that it is in, is not on this machine.
         """
         inside = normal_path(relative)
-        for each in self.missing:
-            if inside is not None and not each.optional and _overlap(inside, each.path):
-                raise UsageError(
-                    f"Took {use} from commit {self.treeish[:12]}, and {shown(each.path)} in it {each.what}.",
-                    hint=each.hint,
-                )
+        if inside is None:
+            return
+        lacking = [each for each in self.missing if not each.optional and _overlap(inside, each.path)]
+        if lacking:
+            told = "; ".join(f"{shown(each.path)} {each.what}" for each in lacking[:_TOLD])
+            more = f"; and {len(lacking) - _TOLD} more" if len(lacking) > _TOLD else ""
+            raise UsageError(
+                f"Took {use} from {self.treeish[:12]}, and it is not whole here: {told}{more}.",
+                hint="\n".join(list(dict.fromkeys(each.hint for each in lacking))[:_TOLD]),
+            )
 
     def path(self, relative: str) -> Path | None:
         """Where `relative` lies on disk, links resolved; None when that is not in the tree, whatever links say."""

@@ -7,7 +7,6 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from understudy.errors import ToolError, UsageError
 __all__ = ["copy_working_folder"]
 
 _DEEPEST = 10
+_LINK = "160000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,6 @@ class _Entry:
 
     tag: str
     mode: str
-    blob: bytes
     stage: str
     path: bytes
 
@@ -45,14 +44,9 @@ def copy_working_folder(folder: GitFolder, into: Path, objects: Path) -> tuple[s
         The id of the tree of all that was copied, byte for byte, and what it lacks. `with_objects(objects)` reads it.
 
     Raises:
-        UsageError: a file could not be read, or there is no working folder.
+        UsageError: a file could not be read.
         ToolError: git failed.
     """
-    if folder.bare:
-        raise UsageError(
-            f"Looked for the working folder of {folder.root}, and a bare repository has none.",
-            hint="Name a commit instead of --dirty.",
-        )
     objects.mkdir(parents=True, exist_ok=True)
     names, taken = _copy_all(folder, into, b"", 0)
     return _tree_of(folder, into, objects, names), taken
@@ -63,14 +57,12 @@ def _copy_all(folder: GitFolder, into: Path, prefix: bytes, depth: int) -> tuple
     if depth > _DEEPEST:
         raise UsageError(f"Copied {folder.root} for --dirty, and submodules are nested more than {_DEEPEST} deep.")
     new_folder(into)
-    with _index_of(folder) as (store, index):
-        entries, others = _listed(folder, store, index)
-        sparse = [entry.path for entry in entries if entry.tag == "S" and entry.mode != "160000"]
-        data = b"".join(path + b"\0" for path in sparse)
-        command = ("checkout-index", "--quiet", "-z", "--stdin", "--ignore-skip-worktree-bits")
-        if sparse and store.run(*command, work_tree=into, index=index, data=data, accept=(0, 1, 128)).returncode != 0:
-            raise folder.absent(f"{os.fsdecode(prefix + sparse[0])!r}, which the sparse checkout leaves out,")
-    links = {entry.path for entry in entries if entry.mode == "160000"}
+    index = _index_of(folder)
+    entries = _entries(folder, index)
+    others = index.list(folder.root, "--others", "--exclude-standard")
+    sparse = [entry.path for entry in entries if entry.tag == "S" and entry.mode != _LINK]
+    _check_out(folder, index, sparse, into, prefix)
+    links = {entry.path for entry in entries if entry.mode == _LINK}
     copied: list[bytes] = [*sparse]
     taken = Taken(warnings=tuple(_unmerged(entries, prefix)))
     for name in sorted({entry.path for entry in entries if entry.tag != "S"} - links | set(others)):
@@ -85,6 +77,15 @@ def _copy_all(folder: GitFolder, into: Path, prefix: bytes, depth: int) -> tuple
         inside, more = _submodule(folder, name, into, prefix, depth)
         names, taken = names + inside, taken + more
     return names, taken
+
+
+def _check_out(folder: GitFolder, index: _Index, names: list[bytes], into: Path, prefix: bytes) -> None:
+    """Write what a sparse checkout leaves out: it is part of the folder, and git takes it for unchanged."""
+    data = b"".join(path + b"\0" for path in names)
+    command = ("checkout-index", "--quiet", "-z", "--stdin", "--ignore-skip-worktree-bits")
+    done = index.store.run(*command, work_tree=into, index=index.file, data=data, accept=(0, 1, 128))
+    if done.returncode != 0:
+        raise folder.absent(f"{shown(prefix + names[0])} or another file that the sparse checkout leaves out")
 
 
 def _submodule(folder: GitFolder, name: bytes, into: Path, prefix: bytes, depth: int) -> tuple[list[bytes], Taken]:
@@ -106,11 +107,32 @@ def _submodule(folder: GitFolder, name: bytes, into: Path, prefix: bytes, depth:
     )
 
 
-@contextmanager
-def _index_of(folder: GitFolder) -> Iterator[tuple[ObjectStore, Path]]:
-    """A copy of the index, and of what it is shared with: git renews the time of a shared part that it reads.
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """A copy of a repository's index in a git folder of ours, and the settings that it is to be read with."""
 
-    What the repository excludes for itself comes along (gitignore(5)).
+    store: ObjectStore
+    file: Path
+    settings: tuple[str, ...]
+
+    def list(self, root: Path, *options: str) -> list[bytes]:
+        """What `git ls-files` says of the working folder `root`."""
+        said = self.store.run(*self.settings, "ls-files", "-z", *options, work_tree=root, index=self.file).stdout
+        return [line for line in said.split(b"\0") if line]
+
+
+_FOLDED = ("-c", "core.sparseCheckout=true", "-c", "core.sparseCheckoutCone=true", "-c", "index.sparse=true")
+"""Without these git unfolds a sparse index at once."""
+
+_SPARSE_INDEX = b"sdir"
+"""The extension of an index that has folders outside of a sparse checkout as one entry (gitformat-index(5))."""
+
+
+def _index_of(folder: GitFolder) -> _Index:
+    """The index, with what the repository and its user exclude (gitignore(5)).
+
+    It is a copy with all its parts: git renews the time of a shared part that it reads, and of the trees' objects when
+    it unfolds a sparse index.
     """
     store = ObjectStore(folder.store.folders, folder.object_format)
     index = store.git_dir / "index"
@@ -118,28 +140,45 @@ def _index_of(folder: GitFolder) -> Iterator[tuple[ObjectStore, Path]]:
         for path in folder.git_dir.glob("*index*"):
             if path.name == "index" or path.name.startswith("sharedindex."):
                 shutil.copyfile(path, store.git_dir / path.name)
-        excluded = folder.common_dir / "info/exclude"
-        if excluded.is_file():
-            shutil.copyfile(excluded, store.git_dir / "info/exclude")
+        for path in (folder.common_dir / "info/exclude", folder.git_dir / "info/sparse-checkout"):
+            if path.is_file():
+                shutil.copyfile(path, store.git_dir / "info" / path.name)
+        folded = index.is_file() and _SPARSE_INDEX in index.read_bytes()
     except OSError as error:
         raise UsageError(f"Read the index of {folder.root}, and it failed: {error}.") from error
-    yield store, index
-
-
-def _listed(folder: GitFolder, store: ObjectStore, index: Path) -> tuple[list[_Entry], list[bytes]]:
-    """What the index has, and what lies in the working folder beside it and is not ignored."""
-    staged = store.run("ls-files", "--cached", "--stage", "-t", "-z", work_tree=folder.root, index=index).stdout
-    entries = []
-    for line in staged.split(b"\0"):
-        if line:
-            head, _, path = line.partition(b"\t")
-            tag, mode, blob, stage = head.split(b" ")
-            entries.append(_Entry(tag.decode(), mode.decode(), blob, stage.decode(), path))
     own = folder.setting("core.excludesFile", "--type=path")
-    settings = ("-c", f"core.excludesFile={own}") if own else ()
-    listing = (*settings, "ls-files", "--others", "--exclude-standard", "-z")
-    others = store.run(*listing, work_tree=folder.root, index=index).stdout
-    return entries, [path for path in others.split(b"\0") if path]
+    if folded:
+        _unfold(folder, _Index(store, index, _FOLDED))
+    return _Index(store, index, ("-c", f"core.excludesFile={own}") if own else ())
+
+
+def _unfold(folder: GitFolder, index: _Index) -> None:
+    """Write the copy of a sparse index anew with every file in it."""
+    lines = []
+    for entry in index.list(folder.root, "--cached", "--stage", "--sparse"):
+        head, _, path = entry.partition(b"\t")
+        if not head.startswith(b"040000"):
+            lines.append((entry, b""))
+            continue
+        for line in index.store.run("ls-tree", "-r", "-z", head.split(b" ")[1].decode()).stdout.split(b"\0"):
+            if line:
+                inside, _, name = line.partition(b"\t")
+                mode, _, blob = inside.split(b" ")
+                lines.append((mode + b" " + blob + b" 0\t" + path + name, path + name))
+    index.file.unlink()
+    data = b"".join(line + b"\0" for line, _ in lines)
+    index.store.run("update-index", "-z", "--index-info", index=index.file, data=data)
+    data = b"".join(path + b"\0" for _, path in lines if path)
+    index.store.run("update-index", "--skip-worktree", "-z", "--stdin", index=index.file, data=data)
+
+
+def _entries(folder: GitFolder, index: _Index) -> list[_Entry]:
+    entries = []
+    for line in index.list(folder.root, "--cached", "--stage", "-t"):
+        head, _, path = line.partition(b"\t")
+        tag, mode, _, stage = head.decode().split(" ")
+        entries.append(_Entry(tag, mode, stage, path))
+    return entries
 
 
 def _unmerged(entries: list[_Entry], prefix: bytes) -> Iterator[str]:
