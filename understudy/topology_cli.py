@@ -2,11 +2,75 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
 import click
 
-__all__ = ["topology"]
+from understudy.errors import UsageError
+
+__all__ = ["composition_options", "topology"]
+
+Command = Callable[..., Any]
+
+
+def composition_options(command: Command) -> Command:
+    """Declare what says which Compose files a command is about: the files, and Compose's own options."""
+    for option in reversed(
+        (
+            click.argument("files", nargs=-1, metavar="[FILE]..."),
+            click.option("--env-file", "env_files", multiple=True, metavar="FILE", help="Read variables from a file."),
+            click.option(
+                "--set", "given", multiple=True, metavar="NAME=VALUE", help="Set a variable, above all others."
+            ),
+            click.option("--compose-profile", "profiles", multiple=True, metavar="PROFILE", help="Activate a profile."),
+            click.option("--project-name", "-p", "project", default="", metavar="NAME", help="The project's name."),
+            click.option(
+                "--project-directory",
+                default="",
+                metavar="FOLDER",
+                help="The folder of relative paths [default: that of the first file].",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def _assignments(given: tuple[str, ...]) -> Mapping[str, str]:
+    pairs = [text.partition("=") for text in given]
+    for name, mark, _ in pairs:
+        if not mark or not name:
+            raise UsageError(f"Read --set {name!r}, and it is not NAME=VALUE.")
+    return {name: value for name, _, value in pairs}
 
 
 @click.group()
 def topology() -> None:
     """Show, check and import topologies; nothing is created."""
+
+
+@topology.command()
+@composition_options
+@click.option("--format", "form", type=click.Choice(("yaml", "json")), default="yaml", help="The form [default: yaml].")
+def show(form: str, given: tuple[str, ...], **rest: Any) -> None:  # noqa: ANN401 - the fields of a Request
+    """Print the Compose files as one document in Compose's canonical form; without FILE, those of this folder."""
+    from understudy.composition import Request, find
+    from understudy.stacks.sources.compose_extension import secret_names
+    from understudy.stacks.sources.document import as_json, as_yaml
+    from understudy.stacks.sources.document.masking import Mask
+    from understudy.stacks.topology import TopologyError
+
+    try:
+        composition = find(Request(given=_assignments(given), **rest), Path.cwd(), os.environ)
+        peeked = composition.peek()
+        mask = Mask(secret_names(peeked), peeked, composition.variables)
+        document = composition.load(mask.variables(composition.variables))
+        text = (as_json if form == "json" else as_yaml)(mask.root(document.root), composition.folder, mask.text)
+    except (TopologyError, ValueError) as error:
+        raise UsageError(f"Read the Compose files, and Compose would not take them: {error}.") from error
+    for warning in (*composition.warnings, *document.warnings):
+        click.echo(f"understudy: {warning}", err=True)
+    click.echo(text, nl=False)

@@ -23,10 +23,10 @@ from .compose_links import linked
 from .compose_profile import secret_nodes
 from .compose_run import labels
 from .compose_service import left_out, read_service
-from .env_file import variables_for
-from .interpolate import Interpolator
+from .document.env_file import variables_for
+from .document.interpolate import Interpolator
+from .document.yaml_text import Node, Raw, parse, place
 from .nodes import Fields, Reading, flag, mapping, text
-from .yaml_text import Node, Raw, parse, place
 
 __all__ = ["read", "variables_for"]
 

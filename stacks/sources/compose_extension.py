@@ -14,9 +14,9 @@ from understudy.stacks.topology import External, Suite, TopologyError, Where
 
 from .compose_profile import places, read_profile, secret_nodes, secret_rules
 from .compose_run import command, completed
+from .document.yaml_text import Node
 from .nodes import Fields, Reading, choice, flag, integer, items, mapping, number, pairs, parsed, text
 from .values import duration, host_name
-from .yaml_text import Node
 
 __all__ = ["NAME", "Extension", "read_extension", "secret_names"]
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from understudy.stacks.topology import Build, Mount, NetworkLink, Port, TopologyError
 
 from .compose_run import completed
+from .document.yaml_text import Node
 from .nodes import Fields, Reading, choice, flag, items, mapping, pairs, parsed, text, texts
 from .values import host_name, ports
-from .yaml_text import Node
 
 __all__ = ["MAX_PORTS", "build", "exposed", "linked", "links", "mounts", "published", "tmpfs"]
 

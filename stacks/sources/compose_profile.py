@@ -10,9 +10,9 @@ from understudy.stacks.profile import Profile, ServiceProfile
 from understudy.stacks.secret_rules import ALPHABETS, SecretRule
 from understudy.stacks.topology import TopologyError, Where
 
+from .document.yaml_text import Node
 from .nodes import Fields, Reading, choice, integer, items, mapping, number, parsed, text
 from .values import byte_size
-from .yaml_text import Node
 
 __all__ = ["places", "read_profile", "secret_nodes", "secret_rules"]
 

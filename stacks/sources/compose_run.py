@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 
 from understudy.stacks.topology import Condition, Dependency, HealthCheck, Resources, Restart, TopologyError
 
-from .env_file import decode, parse_env
+from .document.env_file import decode, parse_env
+from .document.yaml_text import Node
 from .nodes import Fields, Reading, T, choice, flag, integer, mapping, number, pairs, parsed, text, texts
 from .values import byte_size, duration, split_command
-from .yaml_text import Node
 
 __all__ = [
     "command",

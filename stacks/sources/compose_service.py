@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from understudy.stacks.topology import Dependency, Kind, NetworkLink, Resources, Service, TopologyError
 
 from . import compose_links, compose_run
+from .document.yaml_text import Node
 from .kinds import KINDS, kind_of_image
 from .nodes import Fields, Reading, choice, flag, integer, parsed, text
 from .values import duration, host_name
-from .yaml_text import Node
 
 __all__ = ["left_out", "read_service"]
 

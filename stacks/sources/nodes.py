@@ -12,8 +12,8 @@ from understudy.stacks.change import Change, Fidelity
 from understudy.stacks.clone import SECRET_TOKEN
 from understudy.stacks.topology import TopologyError, Where
 
+from .document.yaml_text import Node
 from .values import boolean, number_text
-from .yaml_text import Node
 
 __all__ = [
     "Fields",

@@ -240,7 +240,7 @@ def test_dependencies_in_both_forms(form: str, dependencies: tuple[Dependency, .
         ("x-understudy: {sort: queue}", "'sort' is not known here; allowed are kind", 4),
         ("stop_grace_period: 10", "no duration", 4),
         ("user: ${U:?who}", "the variable U is required and is not set: who", 4),
-        ("user: $5", "is no variable", 4),
+        ("user: ${5}", "is no variable", 4),
     ],
 )
 def test_what_is_refused_has_its_place(body: str, message: str, line: int) -> None:

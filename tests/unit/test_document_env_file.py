@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from understudy.stacks.sources.env_file import MAX_CHARACTERS, decode, parse_env, variables_for
+from understudy.stacks.sources.document.env_file import MAX_CHARACTERS, decode, parse_env, variables_for
 from understudy.stacks.topology import TopologyError
 
 
@@ -21,7 +21,13 @@ from understudy.stacks.topology import TopologyError
         ("# note\n\n   # more\nA=1\r\nB=2\r\n#end", {"A": "1", "B": "2"}),
         ("A=x # note", {"A": "x"}),
         ("A=x# no note", {"A": "x# no note"}),
-        ("A=#note", {"A": ""}),
+        ("A=#note", {"A": "#note"}),
+        ("A= #note", {"A": "#note"}),
+        ('A="x" B=2', {"A": "x", "B": "2"}),
+        ("A=1\n=2", {"A": "1", "": "2"}),
+        ("A=1\nB", {"A": "1", "": "B"}),
+        ('A="\\0123 \\012 \\0"', {"A": "S \\12 \\"}),
+        ("é=1", {"é": "1"}),
         ('A="x # y" # note', {"A": "x # y"}),
         ("A='x # y'# note", {"A": "x # y"}),
         ('A="a\\nb\\t\\"c\\" \\\\ \\q"', {"A": 'a\nb\t"c" \\ \\q'}),
@@ -35,8 +41,8 @@ from understudy.stacks.topology import TopologyError
         ('A="\\$x"', {"A": "$x"}),
         ("A=$GIVEN", {"A": "given"}),
         ("GIVEN=file\nA=$GIVEN", {"GIVEN": "file", "A": "given"}),
-        ("GIVEN", {"GIVEN": "given"}),
-        ("GIVEN # note\nA=1", {"GIVEN": "given", "A": "1"}),
+        ("GIVEN\n", {"GIVEN": "given"}),
+        ("export GIVEN\nA=1", {"GIVEN": "given", "A": "1"}),
         ("MISSING\nA=1", {"A": "1"}),
         ("A=1\nA=2", {"A": "2"}),
         ("A.B-C=1", {"A.B-C": "1"}),
@@ -53,11 +59,10 @@ def test_the_format(text: str, result: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("text", "message", "line"),
     [
-        ("A=1\n=2", "begins no assignment", 2),
+        ("A=1\nGIVEN # note\n", "begins no assignment", 2),
         ("A B=1", "begins no assignment", 1),
         ("A=1\nlol$wut", "begins no assignment", 2),
         ("A=1\nB='x", "closing quote", 2),
-        ('A="x" y', "closing quote", 1),
         ("A=1\n\nB=${C:?why}", "C is required", 3),
         ("A=${", "no variable", 1),
     ],

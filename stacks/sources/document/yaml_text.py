@@ -8,14 +8,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from understudy.stacks.topology import TopologyError, Where
 
-from .yaml_scalars import Scalar, resolve
+from .yaml_scalars import Moment, Scalar, resolve
 
-__all__ = ["MAX_CHARACTERS", "MAX_DEPTH", "MAX_NODES", "Entry", "Node", "Raw", "parse", "place"]
+__all__ = ["MAX_CHARACTERS", "MAX_DEPTH", "MAX_NODES", "Entry", "Node", "Raw", "documents", "join", "parse", "place"]
 
 MAX_CHARACTERS = 1 << 20
 """Characters of one document; the Compose files of public repositories stay under a tenth of it."""
@@ -38,13 +38,17 @@ _PLAIN_KEY = re.compile(r"[\w-][\w./-]{0,99}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """A value as it stands in the text: scalar, tuple of values, or mapping of entries; `size` counts what is below."""
+    """A value as it stands in the text: scalar, tuple of values, or mapping of entries.
+
+    `size` counts what is below; `resets` are the paths below it whose values are tagged `!reset` or `!override`.
+    """
 
     value: Scalar | tuple[Raw, ...] | Mapping[str, Entry]
     line: int
     column: int
     text: str = ""
     size: int = 1
+    resets: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +71,23 @@ class Node:
 
 
 def parse(text: str, file: str) -> Raw:
-    """The one document in `text`.
+    """The one document in `text`; an empty one where there is none.
 
     Raises:
-        TopologyError: the text is no YAML, has several documents, repeats a key, has a tag that is not of YAML's
-            core, an alias to itself, or is larger or deeper than this module's limits.
+        TopologyError: as of `documents`, or there are several.
+    """
+    found = documents(text, file)
+    if len(found) > 1:
+        raise TopologyError("a second document begins here; one is read", Where(file, found[1].line, found[1].column))
+    return found[0] if found else Raw(None, 1, 1)
+
+
+def documents(text: str, file: str) -> tuple[Raw, ...]:
+    """The documents in `text`, without what is tagged `!reset`.
+
+    Raises:
+        TopologyError: the text is no YAML, repeats a key, has a key that is no text, a tag of YAML's own that is not
+            of its core, an alias to itself, or is larger or deeper than this module's limits.
     """
     if len(text) > MAX_CHARACTERS:
         raise TopologyError(
@@ -83,7 +99,7 @@ def parse(text: str, file: str) -> Raw:
 
     composer = _Composer(YAML(typ="safe", pure=True).parse(text), file)
     try:
-        return composer.document()
+        return composer.documents()
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = Where(file, mark.line + 1, mark.column + 1, composer.path) if mark else Where(file, 1, 1)
@@ -112,9 +128,7 @@ def _place(raw: Raw, file: str, path: str, key: Entry | None, transform: Callabl
     if isinstance(raw.value, tuple):
         value = tuple(_place(item, file, f"{path}[{index}]", None, transform) for index, item in enumerate(raw.value))
     elif isinstance(raw.value, Mapping):
-        value = {
-            name: _place(entry.raw, file, _join(path, name), entry, transform) for name, entry in raw.value.items()
-        }
+        value = {name: _place(entry.raw, file, join(path, name), entry, transform) for name, entry in raw.value.items()}
     elif isinstance(raw.value, str) and transform:
         value = transform(raw.value, where)
     else:
@@ -122,10 +136,15 @@ def _place(raw: Raw, file: str, path: str, key: Entry | None, transform: Callabl
     return Node(value, where, key_where, raw.text)
 
 
-def _join(path: str, key: str) -> str:
+def join(path: str, key: str) -> str:
+    """The path of a key below a path, in brackets where it is no plain name."""
     if not _PLAIN_KEY.fullmatch(key):
         return f"{path}[{json.dumps(key[:100])}]"
     return f"{path}.{key}" if path else key
+
+
+def _below(items: Iterator[tuple[int, Raw]]) -> tuple[tuple[str, ...], ...]:
+    return tuple((str(index), *reset) for index, item in items for reset in item.resets)
 
 
 class _Composer:
@@ -137,15 +156,13 @@ class _Composer:
         self._anchors: dict[str, Raw] = {}
         self.path = ""
 
-    def document(self) -> Raw:
-        root: Raw | None = None
+    def documents(self) -> tuple[Raw, ...]:
+        found: list[Raw] = []
         for event in self._events:
-            kind = type(event).__name__
-            if kind == "DocumentStartEvent":
-                if root is not None:
-                    raise self._error("a second document begins here; one is read", event)
-                root = self._value(next(self._events), "", 0)
-        return root or Raw(None, 1, 1)
+            if type(event).__name__ == "DocumentStartEvent":
+                self._anchors.clear()
+                found.append(self._value(next(self._events), "", 0))
+        return tuple(found)
 
     def _error(self, message: str, event: Any) -> TopologyError:  # noqa: ANN401 - ruamel's events are untyped
         return TopologyError(
@@ -168,11 +185,15 @@ class _Composer:
         elif kind == "SequenceStartEvent":
             self._expect(tag, "seq", event)
             items = tuple(self._items(path, depth))
-            raw = Raw(items, line, column, size=1 + sum(item.size for item in items))
+            kept = tuple(item for item in items if item.size)
+            raw = Raw(kept, line, column, size=1 + sum(item.size for item in items), resets=_below(enumerate(items)))
         else:
             self._expect(tag, "map", event)
-            entries = self._entries(path, depth)
-            raw = Raw(entries, line, column, size=1 + sum(1 + entry.raw.size for entry in entries.values()))
+            entries, resets = self._entries(path, depth)
+            size = 1 + sum(1 + entry.raw.size for entry in entries.values())
+            raw = Raw(entries, line, column, size=size, resets=resets)
+        if tag in {"!reset", "!override"}:
+            raw = replace(raw, size=raw.size if tag == "!override" else 0, resets=((),))
         if raw.size > MAX_NODES:
             raise self._error(f"more than {MAX_NODES} keys and values with all aliases expanded", event)
         if event.anchor:
@@ -180,15 +201,15 @@ class _Composer:
         return raw
 
     def _expect(self, tag: str, core: str, event: Any) -> None:  # noqa: ANN401 - as above
-        if tag not in {"", "!", _TAG + core}:
-            raise self._error(f"the tag {tag!r} is not read; of tags, only those of YAML's core schema are", event)
+        if tag.startswith(_TAG) and tag != _TAG + core:
+            raise self._error(f"the tag {tag!r} is not read; of YAML's own, only those of the core schema are", event)
 
     def _scalar(self, event: Any, tag: str) -> Scalar:  # noqa: ANN401 - as above
         text: str = event.value
         if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
             raise self._error("a NUL character or half a surrogate pair, which no process can be given", event)
         core = tag.removeprefix(_TAG)
-        if tag in {"!", _TAG + "str"} or (not tag and event.style is not None):
+        if tag == _TAG + "str" or (tag and not tag.startswith(_TAG)) or (not tag and event.style is not None):
             return text
         value = resolve(text)
         if not tag:
@@ -205,34 +226,50 @@ class _Composer:
                 return
             yield self._value(event, f"{path}[{index}]", depth + 1)
 
-    def _entries(self, path: str, depth: int) -> dict[str, Entry]:
+    def _entries(self, path: str, depth: int) -> tuple[dict[str, Entry], tuple[tuple[str, ...], ...]]:
         entries: dict[str, Entry] = {}
+        resets: list[tuple[str, ...]] = []
         merges: list[Raw] = []
-        merged = False
+        seen: set[str] = set()
         for event in self._events:
             if type(event).__name__ == "MappingEndEvent":
                 break
-            self.path = path
-            if type(event).__name__ != "ScalarEvent":
-                raise self._error("a key has to be a plain value", event)
-            key: str = str(event.value)
-            place_of_value = _join(path, key)
-            raw_key = self._value(event, place_of_value, depth + 1)
+            key = self._key(event, path)
+            place_of_value = join(path, key)
+            line, column = event.start_mark.line + 1, event.start_mark.column + 1
             value = self._value(next(self._events), place_of_value, depth + 1)
             self.path = place_of_value
-            is_merge = key == "<<" and event.style is None
-            if key in entries or (is_merge and merged):
+            if key in seen:
                 raise self._error(f"the key {key[:100]!r} stands twice in this mapping", event)
-            if is_merge:
-                merged = True
+            seen.add(key)
+            if key == "<<" and event.style is None:
                 merges.extend(self._merged(value, event))
-            else:
-                entries[key] = Entry(raw_key.line, raw_key.column, value)
+                resets.extend(value.resets)
+                continue
+            resets.extend((key, *reset) for reset in value.resets)
+            if value.size:
+                entries[key] = Entry(line, column, value)
         for source in merges:
             if isinstance(source.value, Mapping):
                 for key, entry in source.value.items():
                     entries.setdefault(key, entry)
-        return entries
+        return entries, tuple(resets)
+
+    def _key(self, event: Any, path: str) -> str:  # noqa: ANN401 - as above
+        self.path = path
+        kind = type(event).__name__
+        if kind == "AliasEvent" and event.anchor in self._anchors:
+            key = self._anchors[event.anchor].value
+        elif kind == "ScalarEvent":
+            tag = str(event.ctag) if event.ctag is not None else ""
+            key = "<<" if event.value == "<<" else self._scalar(event, tag)
+            if event.anchor:
+                self._anchors[event.anchor] = Raw(key, event.start_mark.line + 1, event.start_mark.column + 1)
+        else:
+            raise self._error("a key has to be a plain value", event)
+        if not isinstance(key, str) or isinstance(key, Moment):
+            raise self._error(f"the key {event.value[:100]!r} is no text; write it in quotes", event)
+        return str(key)
 
     def _merged(self, value: Raw, event: Any) -> tuple[Raw, ...]:  # noqa: ANN401 - as above
         sources = value.value if isinstance(value.value, tuple) else (value,)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from understudy.stacks.sources.yaml_text import MAX_CHARACTERS, MAX_DEPTH, Node, parse, place
+from understudy.stacks.sources.document.yaml_text import MAX_CHARACTERS, MAX_DEPTH, Node, parse, place
 from understudy.stacks.topology import TopologyError
 
 
@@ -36,7 +36,10 @@ def load(text: str) -> Any:
         ("a: 1.10", 1.1),
         ("a: 1e3", 1000.0),
         ("a: 22:22", "22:22"),
-        ("a: 2001-01-01", "2001-01-01"),
+        ("a: 2001-01-01", "2001-01-01T00:00:00Z"),
+        ("a: 2001-01-01 1:2:3.50", "2001-01-01T01:02:03.5Z"),
+        ("a: 2001-01-01T01:02:03+02:00", "2001-01-01T01:02:03+02:00"),
+        ("a: 2001-13-01", "2001-13-01"),
         ("a: yes", "yes"),
         ("a: on", "on"),
         ("a: true", True),
@@ -90,7 +93,6 @@ def test_a_quoted_merge_key_is_a_key() -> None:
         ("x: &x {a: 1}\nb:\n  <<: *x\n  <<: *x", "stands twice", 4),
         ("a: {<<: 1}", "merges a mapping", 1),
         ("a: !!python/object/apply:os.system [x]", "tag", 1),
-        ("a: !reset null", "tag", 1),
         ("a: !!int x", "is none", 1),
         ("a: !!binary aGk=", "tag", 1),
         ("a:\n\tb: 1", "no YAML", 2),
@@ -100,7 +102,9 @@ def test_a_quoted_merge_key_is_a_key() -> None:
         ("a: 1\n b: 2", "no YAML", 2),
         ("a: *nowhere", "no anchor", 1),
         ("a: &a [*a]", "no anchor", 1),
-        ("a: 1\n---\nb: 2", "second document", 2),
+        ("a: 1\n---\nb: 2", "second document", 3),
+        ("80: x", "is no text", 1),
+        ("a: {true: x}", "is no text", 1),
         ("? [a]\n: 1", "plain value", 1),
         ('a: "\\ud800"', "surrogate", 1),
         ('a: "\\0"', "NUL", 1),
