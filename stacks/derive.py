@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from . import builds, scaling, steps
+from . import builds, means, scaling, steps
 from .clone import Clone
 from .commit_changes import commit_changes
 from .compare import hidden
@@ -42,6 +42,7 @@ def derive(
     commit: str,
     profile: Profile,
     unchanged_builds: Mapping[str, str],
+    pids_limit: int | None = None,
 ) -> Clone:
     """The clone of one commit.
 
@@ -52,6 +53,7 @@ def derive(
         profile: how the clone is scaled.
         unchanged_builds: service -> production's image (`""`: it names none), where the build context is the same as
             in production.
+        pids_limit: processes of a container that production does not limit; None: the target has no such limit.
 
     Raises:
         TopologyError: names of the clone collide, a secret stands where none can, or the profile does not fit.
@@ -73,6 +75,10 @@ def derive(
         steps.jobs,
         steps.secrets,
         steps.labels,
+        means.names,
+        means.own,
+        means.units,
+        lambda clone: means.pids(clone, pids_limit),
         steps.host_sides,
         lambda clone: steps.networks(clone, profile),
         third_parties,

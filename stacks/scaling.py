@@ -81,21 +81,15 @@ def _gone(clone: Clone, profile: Profile, gone: Mapping[str, Service], left: Map
 
 
 def _hold_makeable(left: Mapping[str, Service], gone: frozenset[str], where: Where) -> None:
-    """A container whose network, processes or image are another's cannot be made without that one."""
+    """A container that shares something of another, or an image made from another's, cannot be made without it."""
     for service in left.values():
-        needs = [service.network_of, *(_other(mode) for mode in (service.ipc, service.pid))]
-        needs += [_other(source) for source in (service.build.contexts.values() if service.build else ())]
-        if lost := sorted(gone.intersection(name for name in needs if name)):
+        contexts = service.build.contexts.values() if service.build else ()
+        images = (source.removeprefix("service:") for source in contexts if source.startswith("service:"))
+        if lost := sorted(gone.intersection((*service.shares_with, *images))):
             raise TopologyError(
                 f"{lost[0]!r} is left out, and service {service.name!r} cannot be made without it: leave that out too",
                 where,
             )
-
-
-def _other(mode: str | None) -> str | None:
-    """The service that `service:NAME` names."""
-    kind, _, name = (mode or "").partition(":")
-    return name if kind == "service" else None
 
 
 def _freed(service: Service, gone: Mapping[str, Service]) -> Service:

@@ -14,7 +14,7 @@ from .profile import Profile
 from .scaling import rule_of
 from .secret_rules import HEX
 from .secret_values import shown, token_free, tokens
-from .topology import NetworkLink, Port, Restart, Service, Topology
+from .topology import Port, Restart, Service, Topology
 
 __all__ = [
     "build_after_all",
@@ -153,11 +153,7 @@ def _relayed(service: Service, port: Port) -> tuple[str | None, str, Fidelity]:
 
 def _without_host_side(service: Service) -> Service:
     ports = tuple(dict.fromkeys(Port(port.target, protocol=port.protocol) for port in service.ports))
-    alias = service.container_name
-    links = service.networks
-    if alias and alias != service.name:
-        links = tuple(NetworkLink(x.network, tuple(dict.fromkeys((*x.aliases, alias)))) for x in links)
-    return replace(service, ports=ports, container_name=None, networks=links)
+    return replace(service, ports=ports, container_name=None)
 
 
 def networks(clone: Clone, profile: Profile) -> Clone:

@@ -13,6 +13,7 @@ from understudy.build.tree import read_inside
 from understudy.errors import UsageError
 from understudy.lease import Lease
 from understudy.options import Options, Origin
+from understudy.provider.settings import ProviderSettings
 from understudy.stacks.clone import Change, Clone
 from understudy.stacks.derive import derive, profile_named
 from understudy.stacks.identity import parse_time
@@ -79,7 +80,9 @@ def draw(options: Options, folder: Path) -> Blueprint:
         notes = (f"{_NO_DEFAULT}: {repository.no_default_ref()}",)
     before, after = (keys.Origin(repository, sha, project) for sha in (production_sha, commit.sha))
     reused = {} if options.dirty else keys.unchanged_builds(production, before, candidate, after)
-    clone = _derive(production, candidate, commit.short, options.profile, reused)
+    clone = _derive(
+        production, candidate, commit.short, options.profile, unchanged=reused, pids_limit=_pids_limit(options)
+    )
     return Blueprint(
         repository=repository,
         origin=repository.origin(),
@@ -218,7 +221,7 @@ def redraw(lease: Lease, changes: tuple[Change, ...]) -> Blueprint:
     reader = _from_folder(Path(lease.tree), project)
     where = f"the files of environment {lease.id}, {lease.tree}"
     candidate = _read(reader, inside, where, Path(lease.topology), lease.name)
-    clone = _derive(candidate, candidate, lease.commit[:12], lease.profile, {})
+    clone = _derive(candidate, candidate, lease.commit[:12], lease.profile, unchanged={})
     return Blueprint(
         repository=None,
         origin=lease.repository,
@@ -235,7 +238,13 @@ def redraw(lease: Lease, changes: tuple[Change, ...]) -> Blueprint:
 
 
 def _derive(
-    production: Topology, candidate: Topology, commit: str, profile: str, unchanged: Mapping[str, str]
+    production: Topology,
+    candidate: Topology,
+    commit: str,
+    profile: str,
+    *,
+    unchanged: Mapping[str, str],
+    pids_limit: int | None = None,
 ) -> Clone:
     try:
         return derive(
@@ -244,6 +253,12 @@ def _derive(
             commit=commit,
             profile=profile_named(candidate, profile),
             unchanged_builds=unchanged,
+            pids_limit=pids_limit,
         )
     except TopologyError as error:
         raise UsageError(f"Derived the clone, and the topology does not allow it: {error}.") from error
+
+
+def _pids_limit(options: Options) -> int | None:
+    """What the provider sets where production sets none; the published one sets nothing."""
+    return ProviderSettings.from_environment().pids_limit if options.docker_provider == "embedded" else None

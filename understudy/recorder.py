@@ -32,7 +32,9 @@ from understudy.report import (
     RunRecord,
     utc,
 )
+from understudy.report.fidelity_text import fidelity_markdown
 from understudy.session import Session
+from understudy.stacks.fidelity import fidelity_report
 from understudy.suites.contract import EndpointAddress
 from understudy.suites.results import SuitesResult
 from understudy.targets.interface import Outcome, Receipt
@@ -80,8 +82,11 @@ class Recorder:
             version=__version__,
             profile=lease.profile,
             warnings=blueprint.warnings,
-        ).with_changes(blueprint.clone.changes)
+        )
+        findings = fidelity_report(blueprint.production, blueprint.clone)
+        record = record.with_changes(blueprint.clone.changes).with_report(findings)
         folder.write_changes(blueprint.clone.changes)
+        folder.write_text("fidelity.md", fidelity_markdown(findings))
         folder.write_run(record)
         return cls(session, blueprint, folder, record)
 

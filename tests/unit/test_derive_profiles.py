@@ -9,7 +9,7 @@ import pytest
 
 from understudy.stacks.clone import Change, Clone, Fidelity
 from understudy.stacks.derive import derive, profile_named
-from understudy.stacks.fidelity import fidelity
+from understudy.stacks.fidelity import fidelity, fidelity_report
 from understudy.stacks.profile import Profile, ServiceProfile
 from understudy.stacks.sources.compose import read
 from understudy.stacks.topology import Resources, Service, Topology, TopologyError
@@ -107,7 +107,7 @@ def test_a_service_that_is_left_out_is_missing_and_its_dependents_are_named() ->
     assert clone.topology.volumes == {}
     assert at(clone, "volumes.spool").clone is None
     assert clone.topology.endpoints == ()
-    assert fidelity(clone)["mail"] is Fidelity.MISSING
+    assert fidelity(fidelity_report(load("      {replicas: 1}\n"), clone))["services.mail"] is Fidelity.MISSING
 
 
 @pytest.mark.parametrize(

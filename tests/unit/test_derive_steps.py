@@ -5,7 +5,7 @@ import pytest
 from understudy.stacks.clone import Change, Clone, Endpoint, Fidelity, Mock
 from understudy.stacks.derive import derive, profile_named
 from understudy.stacks.endpoints import scheme_of, variable_name
-from understudy.stacks.fidelity import fidelity
+from understudy.stacks.fidelity import fidelity, fidelity_report
 from understudy.stacks.profile import DEFAULT, Profile
 from understudy.stacks.sources.compose import read
 from understudy.stacks.steps import build_after_all
@@ -38,6 +38,13 @@ def one(clone: Clone, path: str) -> tuple[str | None, str | None, Fidelity]:
     return change.production, change.clone, change.fidelity
 
 
+def verdicts(clone: Clone) -> dict[str, Fidelity]:
+    """Of services and third parties; the clone stands for production too, so that only what is recorded counts."""
+    found = fidelity(fidelity_report(clone.topology, clone))
+    kept = {key: value for key, value in found.items() if key.startswith(("services.", "externals."))}
+    return {key.partition(".")[2]: value for key, value in kept.items()}
+
+
 QUIET = "networks: {default: {internal: true}}\n"
 WEB = "services: {web: {image: x}}\n" + QUIET
 
@@ -46,7 +53,7 @@ def test_a_topology_that_needs_no_change_is_faithful() -> None:
     clone = clone_of(WEB)
     assert clone.changes == ()
     assert clone.topology == load(WEB)
-    assert fidelity(clone) == {"web": Fidelity.FAITHFUL}
+    assert verdicts(clone) == {"web": Fidelity.FAITHFUL}
 
 
 def test_what_the_commit_changes_is_named_key_by_key() -> None:
@@ -78,7 +85,7 @@ services:
         "services.web.depends_on.old": ("old started", None),
         "services.web.healthcheck.test": (None, '["CMD-SHELL", "t"]'),
         "services.web.healthcheck.interval": (None, "1.5"),
-        "services.web.resources.memory": (None, "1024"),
+        "services.web.resources.memory": (None, "1048576"),  # whole mebibytes
         "services.web.build.context": (None, "w"),
         "services.web.build.dockerfile": (None, "Dockerfile"),
         "services.web.build.args.V": (None, "1"),
@@ -87,6 +94,7 @@ services:
     }
     ways = {c.path: c.fidelity for c in clone.changes if "changed by commit" in c.reason}
     assert ways.pop("services.web.ports.81/udp") is Fidelity.MISSING
+    assert ways.pop("services.web.resources.memory") is Fidelity.CHANGED
     assert set(ways.values()) == {Fidelity.CHANGED}
 
 
@@ -123,7 +131,7 @@ def test_the_same_build_context_runs_productions_image() -> None:
     clone = clone_of(BUILT, web="shop/web@sha256:aa")
     assert clone.unchanged_builds == {"web": "shop/web@sha256:aa"}
     assert one(clone, "services.web.image") == ("shop/web@sha256:aa", "shop/web@sha256:aa", Fidelity.FAITHFUL)
-    assert fidelity(clone) == {"web": Fidelity.FAITHFUL}
+    assert verdicts(clone) == {"web": Fidelity.FAITHFUL}
 
 
 @pytest.mark.parametrize(
@@ -160,7 +168,7 @@ def test_a_service_that_names_the_image_another_builds_runs_what_is_built() -> N
 def test_a_shared_build_that_is_unchanged_runs_productions_image_for_both() -> None:
     clone = clone_of(SHARED, web="myapp")
     assert clone.unchanged_builds == {"web": "myapp", "celery": "myapp"}
-    assert fidelity(clone) == dict.fromkeys(("web", "celery", "db"), Fidelity.FAITHFUL)
+    assert verdicts(clone) == dict.fromkeys(("web", "celery", "db"), Fidelity.FAITHFUL)
 
 
 def test_what_is_left_out_is_missing_on_the_record() -> None:
@@ -175,7 +183,7 @@ services:
     clone = clone_of(text)
     for path in ("services.web.cap_add", "services.web.deploy.mode", "services.debug"):
         assert one(clone, path) == ("declared", None, Fidelity.MISSING)
-    assert fidelity(clone) == {"web": Fidelity.MISSING, "debug": Fidelity.MISSING}
+    assert verdicts(clone) == {"web": Fidelity.MISSING, "debug": Fidelity.MISSING}
     gone = clone_of(text, WEB)
     assert "changed by commit" in at(gone, "services.web.cap_add")[0].reason
 
@@ -201,7 +209,7 @@ def test_replicas_are_scaled_by_the_profile() -> None:
     assert [service.replicas for service in clone.topology.services.values()] == [2, 2, 1]
     assert one(clone, "services.web.replicas") == ("5", "2", Fidelity.SCALED)
     assert len(clone.changes) == 1
-    assert fidelity(clone)["web"] is Fidelity.SCALED
+    assert verdicts(clone)["web"] is Fidelity.SCALED
     assert [s.replicas for s in clone_of(text).topology.services.values()] == [5, 2, 1]
 
 
@@ -247,14 +255,14 @@ def test_third_parties_are_mocked_or_missing() -> None:
     assert clone.mocks == (Mock("pay", "pay.example", 8080, "mocks/pay"),)
     assert one(clone, "externals.pay") == ("pay.example:8080", "mock of mocks/pay", Fidelity.MOCKED)
     assert one(clone, "externals.mail") == ("smtp.example:25", None, Fidelity.MISSING)
-    assert fidelity(clone) == {"web": Fidelity.FAITHFUL, "pay": Fidelity.MOCKED, "mail": Fidelity.MISSING}
+    assert verdicts(clone) == {"web": Fidelity.FAITHFUL, "pay": Fidelity.MOCKED, "mail": Fidelity.MISSING}
 
 
 def test_an_open_profile_reaches_what_has_no_mock() -> None:
     clone = clone_of(THIRD, profile=Profile(network="open"))
     assert one(clone, "externals.mail")[1] == "smtp.example:25"
-    assert fidelity(clone)["mail"] is Fidelity.FAITHFUL
-    assert fidelity(clone)["pay"] is Fidelity.MOCKED
+    assert verdicts(clone)["mail"] is Fidelity.FAITHFUL
+    assert verdicts(clone)["pay"] is Fidelity.MOCKED
 
 
 def test_volumes_start_empty() -> None:
@@ -263,7 +271,7 @@ def test_volumes_start_empty() -> None:
     )
     missing = [c.path for c in clone.changes if c.fidelity is Fidelity.MISSING]
     assert missing == ["volumes.data.data", "volumes.(db:/anon).data"]
-    assert fidelity(clone) == {"db": Fidelity.FAITHFUL}
+    assert verdicts(clone) == {"db": Fidelity.FAITHFUL}
 
 
 def test_labels_that_say_whose_an_object_is_are_left_out() -> None:

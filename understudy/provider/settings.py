@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from understudy.errors import UsageError
+from understudy.stacks.means import PIDS_LIMIT
 
 __all__ = ["ProviderSettings"]
 
@@ -25,7 +26,7 @@ class ProviderSettings:
             behind them, so this has to exceed the sum of `parallel` over all stacks. Threads start when needed.
     """
 
-    pids_limit: int = 4096
+    pids_limit: int = PIDS_LIMIT
     subnet_pool: str = "10.213.0.0/16"
     concurrency: int = 16
     threads: int = 4096

@@ -19,11 +19,13 @@ from understudy.report.records import (
     ImageRecord,
     MockRecord,
     PhaseRecord,
+    PropertyRecord,
     ReceiptRecord,
     SuiteRecord,
 )
 from understudy.report.verdict import exit_code
 from understudy.stacks.clone import Change
+from understudy.stacks.fidelity import Finding, fidelity
 from understudy.suites.results import BAD, SuitesResult
 
 __all__ = ["SCHEMA", "RunRecord"]
@@ -60,6 +62,8 @@ class RunRecord:
     endpoints: tuple[EndpointRecord, ...] = ()
     changes: tuple[ChangeRecord, ...] = ()
     fidelity: Mapping[str, int] = field(default_factory=dict)
+    properties: tuple[PropertyRecord, ...] = ()
+    verdicts: Mapping[str, str] = field(default_factory=dict)
     images: tuple[ImageRecord, ...] = ()
     suites: tuple[SuiteRecord, ...] = ()
     stopped_by: str = ""
@@ -79,6 +83,14 @@ class RunRecord:
             self,
             changes=tuple(ChangeRecord.of(change) for change in changes),
             fidelity=dict(Counter(change.fidelity.value for change in changes)),
+        )
+
+    def with_report(self, findings: tuple[Finding, ...]) -> RunRecord:
+        """This record with the fidelity report, and its verdict for each service, network, volume and third party."""
+        return replace(
+            self,
+            properties=tuple(PropertyRecord.of(finding) for finding in findings),
+            verdicts={subject: kind.value for subject, kind in fidelity(findings).items()},
         )
 
     def with_suites(self, result: SuitesResult) -> RunRecord:

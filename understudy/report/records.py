@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from understudy.errors import UnderstudyError
 from understudy.report.moments import Moment, utc
 from understudy.stacks.clone import Change
+from understudy.stacks.fidelity import Finding
 from understudy.suites.contract import EndpointAddress
 from understudy.suites.results import Case, Outcome, SuiteResult, SuiteStatus
 from understudy.targets.interface import ContainerFacts, Receipt
@@ -22,6 +23,7 @@ __all__ = [
     "LeftoverRecord",
     "MockRecord",
     "PhaseRecord",
+    "PropertyRecord",
     "ReceiptRecord",
     "SectionRecord",
     "SuiteRecord",
@@ -72,6 +74,25 @@ class ChangeRecord:
     def of(cls, change: Change) -> ChangeRecord:
         """The record of a change."""
         return cls(change.path, change.production, change.clone, change.reason, change.fidelity.value, change.rule)
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyRecord:
+    """One property of the fidelity report: what it belongs to, how the clone stands to production in it, and why."""
+
+    subject: str
+    property: str
+    fidelity: str
+    production: str | None
+    clone: str | None
+    reason: str
+    rule: str
+
+    @classmethod
+    def of(cls, finding: Finding) -> PropertyRecord:
+        """The record of a finding."""
+        f = finding
+        return cls(f.subject, f.property, f.fidelity.value, f.production, f.clone, f.reason, f.rule)
 
 
 @dataclass(frozen=True, slots=True)
