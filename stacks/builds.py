@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from .clone import Change, Clone, Fidelity, recorded
 from .topology import Topology
 
-__all__ = ["build_after_all", "images", "shared_builds", "sharing"]
+__all__ = ["build_after_all", "images", "pin", "references", "shared_builds", "sharing"]
 
 
 def shared_builds(topology: Topology) -> tuple[Topology, Mapping[str, str]]:
@@ -52,8 +53,10 @@ def sharing(clone: Clone, shared: Mapping[str, str]) -> Clone:
     return recorded(clone, *changes)
 
 
-def images(clone: Clone, production: Topology, commit: str, unchanged: Mapping[str, str]) -> Clone:
-    """Say of each built service whether production's image runs or one built from the commit."""
+def images(
+    clone: Clone, production: Topology, commit: str, unchanged: Mapping[str, str], why: Mapping[str, str]
+) -> Clone:
+    """Say of each built service whether production's image runs or one built from the commit, and `why` it does."""
     reused: dict[str, str] = {}
     changes: list[Change] = []
     for name, service in clone.topology.services.items():
@@ -84,12 +87,39 @@ def images(clone: Clone, production: Topology, commit: str, unchanged: Mapping[s
                 f"services.{name}.image",
                 old,
                 f"built from {service.build.context} at {commit[:12]}",
-                "the build context is not known to be the same as in production",
+                why.get(name, "the build context is not known to be the same as in production"),
             )
         )
     renamed = {f"services.{name}.image" for name in reused}  # the reference is no matter where production's image runs
     kept = tuple(change for change in clone.changes if change.path not in renamed)
     return recorded(replace(clone, changes=kept, unchanged_builds=reused), *changes)
+
+
+def references(clone: Clone) -> tuple[str, ...]:
+    """The images that the clone's services run and that are not built for it, each once."""
+    return tuple(dict.fromkeys(filter(None, map(partial(_reference, clone), clone.topology.services))))
+
+
+def _reference(clone: Clone, service: str) -> str | None:
+    if service in clone.unchanged_builds:
+        return clone.unchanged_builds[service] or None
+    known = clone.topology.services[service]
+    return known.image if known.build is None else None
+
+
+def pin(clone: Clone, digests: Mapping[str, str]) -> Clone:
+    """Run the very images that the tags name now; `digests` maps a reference to what names the same image for good."""
+    pinned: dict[str, str] = {}
+    changes = {change.path: change for change in clone.changes}
+    for name in clone.topology.services:
+        path, reference = f"services.{name}.image", _reference(clone, name)
+        if reference is None or digests.get(reference, reference) == reference:
+            continue
+        pinned[name] = digest = digests[reference]
+        reason = "production's tag is pinned to the image that it names now"
+        change = changes.get(path, Change(path, reference, reference, reason, Fidelity.FAITHFUL))
+        changes[path] = replace(change, clone=f"{change.clone} ({digest})")
+    return replace(clone, changes=tuple(changes.values()), pinned=pinned)
 
 
 def build_after_all(clone: Clone, unobtainable: Mapping[str, str]) -> Clone:

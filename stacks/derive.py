@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from . import builds, means, scaling, steps
 from .clone import Clone
@@ -42,6 +43,7 @@ def derive(
     commit: str,
     profile: Profile,
     unchanged_builds: Mapping[str, str],
+    why_built: Mapping[str, str] = MappingProxyType({}),
     pids_limit: int | None = None,
 ) -> Clone:
     """The clone of one commit.
@@ -53,6 +55,7 @@ def derive(
         profile: how the clone is scaled.
         unchanged_builds: service -> production's image (`""`: it names none), where the build context is the same as
             in production.
+        why_built: service -> what of its build is not the same as in production.
         pids_limit: processes of a container that production does not limit; None: the target has no such limit.
 
     Raises:
@@ -69,7 +72,7 @@ def derive(
         lambda clone: replace(clone, changes=commit_changes(before, after, commit, literals)),
         lambda clone: steps.left_out(clone, before, commit),
         lambda clone: builds.sharing(clone, shared),
-        lambda clone: builds.images(clone, before, commit, unchanged),
+        lambda clone: builds.images(clone, before, commit, unchanged, why_built),
         lambda clone: scaling.without(clone, profile),
         lambda clone: scaling.scale(clone, profile),
         steps.jobs,

@@ -96,7 +96,8 @@ def pids(clone: Clone, limit: int | None) -> Clone:
         if own is None or own <= 0:
             services[name] = replace(service, resources=replace(service.resources, pids=limit))
             reason = "production sets no limit, and a clone must not take the processes of its host"
-            changes.append(Change(f"services.{name}.resources.pids", as_text(own), str(limit), reason))
+            path = f"services.{name}.resources.pids"
+            changes.append(Change(path, as_text(own), str(limit), reason, Fidelity.SCALED))
     return recorded(replace(clone, topology=replace(clone.topology, services=services)), *changes)
 
 

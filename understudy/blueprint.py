@@ -6,10 +6,12 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 from understudy.build import keys
 from understudy.build.git import Commit, Repository, normal_path
 from understudy.build.tree import read_inside
+from understudy.build.why import why_built
 from understudy.errors import UsageError
 from understudy.lease import Lease
 from understudy.options import Options, Origin
@@ -81,7 +83,13 @@ def draw(options: Options, folder: Path) -> Blueprint:
     before, after = (keys.Origin(repository, sha, project) for sha in (production_sha, commit.sha))
     reused = {} if options.dirty else keys.unchanged_builds(production, before, candidate, after)
     clone = _derive(
-        production, candidate, commit.short, options.profile, unchanged=reused, pids_limit=_pids_limit(options)
+        production,
+        candidate,
+        commit.short,
+        options.profile,
+        unchanged=reused,
+        why=_why_built(options, production, before, candidate, after),
+        pids_limit=_pids_limit(options),
     )
     return Blueprint(
         repository=repository,
@@ -244,6 +252,7 @@ def _derive(
     profile: str,
     *,
     unchanged: Mapping[str, str],
+    why: Mapping[str, str] = MappingProxyType({}),
     pids_limit: int | None = None,
 ) -> Clone:
     try:
@@ -253,10 +262,19 @@ def _derive(
             commit=commit,
             profile=profile_named(candidate, profile),
             unchanged_builds=unchanged,
+            why_built=why,
             pids_limit=pids_limit,
         )
     except TopologyError as error:
         raise UsageError(f"Derived the clone, and the topology does not allow it: {error}.") from error
+
+
+def _why_built(
+    options: Options, production: Topology, before: keys.Origin, candidate: Topology, after: keys.Origin
+) -> Mapping[str, str]:
+    if options.dirty:
+        return dict.fromkeys(candidate.services, "the working folder is built as it lies")
+    return why_built(production, before, candidate, after)
 
 
 def _pids_limit(options: Options) -> int | None:

@@ -69,6 +69,17 @@ def run(**flags: object) -> None:
 
 
 @cli.command()
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How it is printed.")
+@_options(*_WHERE, "docker_provider")
+def plan(form: str, **flags: object) -> None:
+    """Say what `run` would build, run and mock for a commit, and how near that is to production; create nothing."""
+    options = _resolve(flags)
+    from understudy.planning import show
+
+    sys.exit(show(options, Path.cwd(), form=form))
+
+
+@cli.command()
 @_options(*_WHERE, *_HOW, *_LIFE)
 def up(**flags: object) -> None:
     """Make or update the environment of this branch and leave it running."""

@@ -15,6 +15,7 @@ from understudy.authority import issue
 from understudy.blueprint import Blueprint
 from understudy.build.binds import Bind, find_binds
 from understudy.build.contents import contents
+from understudy.build.digests import digests_of
 from understudy.build.keys import Origin
 from understudy.build.production import unobtainable
 from understudy.build.tree import CommitTree
@@ -27,7 +28,7 @@ from understudy.options import Options
 from understudy.owner import this_process
 from understudy.seed import environment_seed
 from understudy.stacks import identity
-from understudy.stacks.builds import build_after_all
+from understudy.stacks.builds import build_after_all, pin, references
 from understudy.stacks.clone import Change, Clone, Fidelity
 from understudy.stacks.serial import clone_data
 from understudy.stacks.trust import Certificates
@@ -216,12 +217,14 @@ def kept_changes(lease: Lease) -> tuple[Change, ...]:
 
 
 def with_images(blueprint: Blueprint, client: DockerClient, *, pull: bool = True) -> Blueprint:
-    """The blueprint with services built after all whose production image is neither here nor to be pulled.
+    """The blueprint with every image that can be known now pinned to its digest.
 
-    Without `pull` nothing is fetched, and an image that might be is taken for one that can.
+    Services are built after all whose production image is neither here nor to be pulled. Without `pull` nothing is
+    fetched, and an image that might be is taken for one that can.
     """
     lost = unobtainable(client, blueprint.clone.unchanged_builds.values(), pull=pull)
-    return replace(blueprint, clone=build_after_all(blueprint.clone, lost)) if lost else blueprint
+    clone = build_after_all(blueprint.clone, lost)
+    return replace(blueprint, clone=pin(clone, digests_of(client, references(clone))))
 
 
 def binds(blueprint: Blueprint, tree: CommitTree, state: Path, environment: str) -> tuple[Bind, ...]:
@@ -238,7 +241,9 @@ def image_refs(blueprint: Blueprint, built: Mapping[str, str]) -> dict[str, Imag
         if name in built:
             refs[name] = ImageRef(built[name], built=True)
         else:
-            refs[name] = ImageRef(blueprint.clone.unchanged_builds.get(name) or service.image or "")
+            pinned = blueprint.clone.pinned.get(name, "")
+            reference = pinned or blueprint.clone.unchanged_builds.get(name) or service.image or ""
+            refs[name] = ImageRef(reference, built=pinned.startswith("sha256:"))
     return refs
 
 

@@ -138,13 +138,14 @@ class Recorder:
         clone = self.blueprint.clone
         images = []
         for name, service in clone.topology.services.items():
-            built = made.images.get(name)
+            built, pinned = made.images.get(name), clone.pinned.get(name, "")
             if built is not None:
-                images.append(ImageRecord(name, built.reference, "built" if built.built else "reused", built.seconds))
+                origin = "built" if built.built else "reused"
+                images.append(ImageRecord(name, built.reference, origin, built.seconds, built.reference))
             elif name in clone.unchanged_builds:
-                images.append(ImageRecord(name, clone.unchanged_builds[name], "production"))
+                images.append(ImageRecord(name, clone.unchanged_builds[name], "production", digest=pinned))
             else:
-                images.append(ImageRecord(name, service.image or "", "found"))
+                images.append(ImageRecord(name, service.image or "", "found", digest=pinned))
         self.record = replace(
             self.record,
             ready_at=utc(made.ready_at),

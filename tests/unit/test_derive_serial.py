@@ -30,7 +30,16 @@ def test_a_clone_is_json_and_comes_out_the_same_each_time() -> None:
     data = clone_data(cloned())
     assert json.loads(json.dumps(data)) == data
     assert canonical_json(data) == canonical_json(clone_data(cloned()))
-    assert set(data) == {"topology", "endpoints", "mocks", "changes", "open_network", "unchanged_builds", "allowed"}
+    assert set(data) == {
+        "topology",
+        "endpoints",
+        "mocks",
+        "changes",
+        "open_network",
+        "unchanged_builds",
+        "allowed",
+        "pinned",
+    }
 
 
 def test_values_keep_their_names() -> None:

@@ -97,12 +97,16 @@ class PropertyRecord:
 
 @dataclass(frozen=True, slots=True)
 class ImageRecord:
-    """The image of a service: its reference or id, and where it came from (built, reused, production, found)."""
+    """The image of a service: its reference or id, and where it came from (built, reused, production, found).
+
+    `digest` or an id names it for good; empty: it was not known when the image was asked for.
+    """
 
     service: str
     reference: str
     origin: str
     seconds: float | None = None
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
