@@ -177,8 +177,8 @@ def _used(clone: Clone) -> Iterator[tuple[str, str]]:
     for service in clone.topology.services.values():
         if service.build is not None and service.name not in clone.unchanged_builds:
             yield service.build.context, f"the build context of service {service.name!r}"
-            for context in service.build.contexts.values():
-                yield context, f"a further build context of service {service.name!r}"
+            for path in (*service.build.contexts.values(), *service.build.secrets.values()):
+                yield path, f"what the build of service {service.name!r} reads"
         for mount in service.mounts:
             if mount.kind == "bind" and mount.source is not None:
                 yield mount.source, f"a bind of service {service.name!r}"
@@ -195,7 +195,7 @@ def keep_tree(store: LeaseStore, lease: Lease, blueprint: Blueprint, tree: Commi
     """Note in the lease where the files lie, and beside them what the clone differs in, for `understudy test`."""
     changes = [asdict(change) for change in blueprint.clone.changes]
     write_file(tree.root.parent / _CHANGES, json.dumps(changes).encode())
-    origin = Origin(tree.repository, tree.treeish, blueprint.folder)
+    origin = Origin(tree.repository, tree.treeish, blueprint.folder, tree.pointers)
     write_file(
         tree.root.parent / CLONE, json.dumps(clone_note(blueprint.clone, contents(blueprint.clone, origin))).encode()
     )

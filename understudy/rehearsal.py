@@ -65,7 +65,7 @@ def _tags(blueprint: Blueprint, tree: CommitTree) -> dict[str, str]:
     from docker.errors import ImageNotFound
 
     skip = blueprint.clone.unchanged_builds
-    origin = Origin(tree.repository, tree.treeish, blueprint.folder)
+    origin = Origin(tree.repository, tree.treeish, blueprint.folder, tree.pointers)
     if all(service.build is None or name in skip for name, service in blueprint.clone.topology.services.items()):
         return {}
     tags = image_tags(blueprint.clone.topology, origin, daemon_platform(client()))

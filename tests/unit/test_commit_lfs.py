@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 from repositories import Repo, contents, fingerprint
 
+from understudy.build.binds import find_binds
 from understudy.build.git import Repository
+from understudy.build.keys import Origin, image_tags
 from understudy.build.tree import CommitTree
 from understudy.errors import UsageError
+from understudy.stacks.topology import Build, Service, Topology
 
 CONTENT = bytes(range(256)) * 5000
 
@@ -115,6 +118,17 @@ def test_what_lfs_is_told_to_leave_out_stays_a_pointer(repo: Repo, tmp_path: Pat
     tree.require("web", "the build context of service 'web'")
     assert (tree.root / "web/model.bin").read_text(encoding="utf-8") == pointer()
     assert "excluded" in tree.warnings[0]
+    before = made_of(tree, tmp_path)
+    keep(repo.folder / ".git/lfs")
+    whole = take(repo, tmp_path / "trees")
+    assert (whole.root / "web/model.bin").read_bytes() == CONTENT
+    assert not set(before) & set(made_of(whole, tmp_path)), "neither an image nor a bind of pointers is taken again"
+
+
+def made_of(tree: CommitTree, folder: Path) -> tuple[str, str]:
+    topology = Topology("shop", {"web": Service("web", build=Build("web", dockerfile="text"))})
+    image = image_tags(topology, Origin(tree.repository, tree.treeish, "", tree.pointers), "linux/amd64")["web"]
+    return image, str(find_binds(["web"], tree, "", folder)[0].place)
 
 
 def test_no_filter_of_anybody_runs_and_each_is_named(

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from understudy.build.git import normal_path
+from understudy.build.git import is_below, normal_path
 from understudy.build.tree import CommitTree
 from understudy.errors import UnderstudyError, UsageError
 
@@ -53,7 +53,10 @@ def _find(source: str, tree: CommitTree, project: str, folder: Path) -> Bind:
     identity = tree.repository.object_id(tree.treeish, inside)
     if origin is None or identity is None:
         origin, identity = None, "absent"
-    path = hashlib.sha256(inside.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    above = tree.repository.attributes_above(tree.treeish, inside)
+    written = [*above, *(each for each in tree.pointers if is_below(each, inside))]
+    parts = "\n".join((inside, *(written if any(written) else ())))
+    path = hashlib.sha256(parts.encode("utf-8", "surrogateescape")).hexdigest()[:12]
     place = folder / "binds" / f"{identity[:24]}-{path}" / (PurePosixPath(inside).name or "root")
     if ":" in str(place):  # Docker's API separates the parts of a bind by it
         raise UsageError(f"Read the bind {source!r}, and Docker binds no path with a colon.", hint="Rename it.")

@@ -14,7 +14,7 @@ from understudy.build.objects import Found
 from understudy.build.submodules import Grafted, graft
 from understudy.errors import UsageError
 
-__all__ = ["Commit", "Repository", "git_environment", "normal_path"]
+__all__ = ["Commit", "Repository", "git_environment", "is_below", "normal_path"]
 
 _SHALLOW = (
     "This clone is shallow and holds few commits: fetch the others with `git fetch --unshallow` (GitHub: `fetch-depth: "
@@ -46,6 +46,11 @@ def normal_path(*parts: str) -> str | None:
     if kept[:1] == ["/"] or any("\n" in part or "\0" in part for part in kept):
         return None
     return "/".join(kept)
+
+
+def is_below(path: str, folder: str) -> bool:
+    """Whether a normal path is that of `folder` or of something in it."""
+    return not folder or path == folder or path.startswith(folder + "/")
 
 
 @dataclass(frozen=True)
@@ -228,6 +233,11 @@ class Repository(GitFolder):
         """The tree id of the folder at `path` in a commit or tree, None where there is no folder."""
         found = self._object(treeish, path, content=False)
         return found[0] if found and found[1] == "tree" else None
+
+    def attributes_above(self, treeish: str, path: str) -> list[str]:
+        """The ids of the attribute files above `path`: they too say how its files are written (gitattributes(5))."""
+        above = [str(folder / ".gitattributes") for folder in PurePosixPath(path).parents if path]
+        return [self.object_id(treeish, each) or "" for each in above]
 
     def read(self, treeish: str, path: str) -> bytes | None:
         """The file at `path` in a commit or tree, None where there is no file.

@@ -112,7 +112,7 @@ class ImageBuilder:
             InterruptedRunError: `stop` was set.
         """
         platform = daemon_platform(self._client)
-        origin = Origin(tree.repository, tree.treeish, project_folder)
+        origin = Origin(tree.repository, tree.treeish, project_folder, tree.pointers)
         plans = build_plans(topology, origin, platform, skip)
         groups: dict[str, list[BuildPlan]] = {}
         for plan in plans:

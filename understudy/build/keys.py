@@ -7,9 +7,8 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
-from understudy.build.git import Repository, normal_path
+from understudy.build.git import Repository, is_below, normal_path
 from understudy.errors import ProvisionError
 from understudy.stacks.topology import Build, Service, Topology
 
@@ -21,11 +20,15 @@ _RECIPE = "2"
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a topology's paths mean: a commit's hash or a tree id, and the topology's folder in it."""
+    """What a topology's paths mean: a commit's hash or a tree id, and the topology's folder in it.
+
+    `pointers` are files of the tree that are pointers of Git LFS where others have their contents.
+    """
 
     repository: Repository
     treeish: str
     project_folder: str = ""
+    pointers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +96,10 @@ def _key(service: Service, build: Build, origin: Origin, platform: str) -> tuple
             f"{treeish[:12]}, and there is no such file.",
             hint=f"{service.where}: `dockerfile` is relative to the context, and has to be committed.",
         )
-    attributes = _attributes(origin, context)
-    parts = [_RECIPE, tree, build.dockerfile, recipe, build.target, sorted(build.args.items()), platform, attributes]
+    written = [*repository.attributes_above(treeish, context), *(p for p in origin.pointers if is_below(p, context))]
+    parts = [_RECIPE, tree, build.dockerfile, recipe, build.target, sorted(build.args.items()), platform, written]
     digest = hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode())
     return context, dockerfile, digest.hexdigest()[:16]
-
-
-def _attributes(origin: Origin, context: str) -> list[str]:
-    """The attributes above a context, which say how its files are written (gitattributes(5)): line ends, encodings."""
-    above = [str(folder / ".gitattributes") for folder in PurePosixPath(context).parents if context]
-    return [origin.repository.object_id(origin.treeish, path) or "" for path in above]
 
 
 def _component(name: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from understudy.build.checkout import Taken, checkout
-from understudy.build.git import Repository, normal_path
+from understudy.build.git import Repository, is_below, normal_path
 from understudy.build.git_folder import Missing, shown
 from understudy.build.working_folder import copy_working_folder
 from understudy.errors import UnderstudyError, UsageError
@@ -76,6 +76,11 @@ class CommitTree:
         """What is to be said of the tree, for people."""
         return (*(str(each) for each in self.missing), *self.remarks)
 
+    @property
+    def pointers(self) -> tuple[str, ...]:
+        """What is not had by declaration: files of it that would be others if it were."""
+        return tuple(each.path for each in self.missing if each.optional)
+
     def require(self, relative: str, use: str) -> None:
         """Refuse a path that is not whole here, before something is made of it.
 
@@ -89,7 +94,8 @@ class CommitTree:
         inside = normal_path(relative)
         if inside is None:
             return
-        lacking = [each for each in self.missing if not each.optional and _overlap(inside, each.path)]
+        needed = [each for each in self.missing if not each.optional]
+        lacking = [each for each in needed if is_below(each.path, inside) or is_below(inside, each.path)]
         if lacking:
             told = "; ".join(f"{shown(each.path)} {each.what}" for each in lacking[:_TOLD])
             more = f"; and {len(lacking) - _TOLD} more" if len(lacking) > _TOLD else ""
@@ -123,11 +129,6 @@ def read_inside(root: Path, relative: str) -> bytes | None:
     """The file at `relative` below `root`; None when there is none. Links that lead out are not followed."""
     found = path_inside(root, relative)
     return found.read_bytes() if found is not None and found.is_file() else None
-
-
-def _overlap(one: str, other: str) -> bool:
-    """Whether one path is the other or lies in it."""
-    return not one or one == other or one.startswith(other + "/") or other.startswith(one + "/")
 
 
 class _Staged:
