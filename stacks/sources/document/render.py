@@ -38,7 +38,8 @@ def printed(root: Node, folder: str, text: Text = lambda value: value) -> Plain:
     data = _json(resolve(root, folder, None), DOCUMENT, _escaped(text))
     data.pop("models", None)
     data.setdefault("services", {})
-    data.update({key: _any(child, _escaped(text)) for key, child in _top(root).items() if key.startswith("x-")})
+    known = _escaped(text)
+    data.update({known(key): _any(child, known) for key, child in _top(root).items() if key.startswith("x-")})
     return data
 
 

@@ -5,6 +5,7 @@ YAML 1.2 with the merge keys and the legacy octal numbers that Compose's own par
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +15,7 @@ from typing import Any
 from understudy.stacks.topology import TopologyError, Where
 
 from .yaml_scalars import Moment, Scalar, resolve
+from .yaml_tabs import parser
 
 __all__ = ["MAX_CHARACTERS", "MAX_DEPTH", "MAX_NODES", "Entry", "Node", "Raw", "documents", "join", "parse", "place"]
 
@@ -40,7 +42,8 @@ _PLAIN_KEY = re.compile(r"[\w-][\w./-]{0,99}", re.ASCII)
 class Raw:
     """A value as it stands in the text: scalar, tuple of values, or mapping of entries.
 
-    `size` counts what is below; `resets` are the paths below it whose values are tagged `!reset` or `!override`.
+    `size` counts what is below; `resets` are the paths below it whose values are tagged `!reset` or `!override`, and
+    `overrides` those tagged `!override`, the only ones that count at an alias too.
     """
 
     value: Scalar | tuple[Raw, ...] | Mapping[str, Entry]
@@ -49,6 +52,7 @@ class Raw:
     text: str = ""
     size: int = 1
     resets: tuple[tuple[str, ...], ...] = ()
+    overrides: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +98,9 @@ def documents(text: str, file: str) -> tuple[Raw, ...]:
             f"the document has {len(text)} characters; at most {MAX_CHARACTERS} are read", Where(file, 1, 1)
         )
     # imported here because it is heavy, and the command line's help does without it
-    from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-    composer = _Composer(YAML(typ="safe", pure=True).parse(text), file)
+    composer = _Composer(parser().parse(text), file)
     try:
         return composer.documents()
     except MarkedYAMLError as error:
@@ -143,8 +146,11 @@ def join(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def _below(items: Iterator[tuple[int, Raw]]) -> tuple[tuple[str, ...], ...]:
-    return tuple((str(index), *reset) for index, item in items for reset in item.resets)
+def _with_resets(raw: Raw, below: list[tuple[tuple[str, ...], Raw]]) -> Raw:
+    """The value with what is reset and overridden below it."""
+    resets = tuple((*path, *reset) for path, value in below for reset in value.resets)
+    overrides = tuple((*path, *reset) for path, value in below for reset in value.overrides)
+    return replace(raw, resets=resets, overrides=overrides) if resets or overrides else raw
 
 
 class _Composer:
@@ -186,18 +192,23 @@ class _Composer:
             self._expect(tag, "seq", event)
             items = tuple(self._items(path, depth))
             kept = tuple(item for item in items if item.size)
-            raw = Raw(kept, line, column, size=1 + sum(item.size for item in items), resets=_below(enumerate(items)))
+            raw = _with_resets(
+                Raw(kept, line, column, size=1 + sum(item.size for item in items)),
+                [((str(index),), item) for index, item in enumerate(items)],
+            )
         else:
             self._expect(tag, "map", event)
-            entries, resets = self._entries(path, depth)
+            entries, below = self._entries(path, depth)
             size = 1 + sum(1 + entry.raw.size for entry in entries.values())
-            raw = Raw(entries, line, column, size=size, resets=resets)
-        if tag in {"!reset", "!override"}:
-            raw = replace(raw, size=raw.size if tag == "!override" else 0, resets=((),))
+            raw = _with_resets(Raw(entries, line, column, size=size), below)
+        if tag == "!reset":
+            raw = replace(raw, size=0, resets=((),), overrides=())
+        elif tag == "!override":
+            raw = replace(raw, resets=((),), overrides=((),))
         if raw.size > MAX_NODES:
             raise self._error(f"more than {MAX_NODES} keys and values with all aliases expanded", event)
         if event.anchor:
-            self._anchors[event.anchor] = raw
+            self._anchors[event.anchor] = raw if raw.size == 0 else replace(raw, resets=raw.overrides)
         return raw
 
     def _expect(self, tag: str, core: str, event: Any) -> None:  # noqa: ANN401 - as above
@@ -209,6 +220,8 @@ class _Composer:
         if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
             raise self._error("a NUL character or half a surrogate pair, which no process can be given", event)
         core = tag.removeprefix(_TAG)
+        if tag == _TAG + "binary":
+            return self._decoded(text, event)
         if tag == _TAG + "str" or (tag and not tag.startswith(_TAG)) or (not tag and event.style is not None):
             return text
         value = resolve(text)
@@ -220,15 +233,21 @@ class _Composer:
             raise self._error(f"{text[:100]!r} is tagged !!{core} and is none", event)
         return value
 
+    def _decoded(self, text: str, event: Any) -> str:  # noqa: ANN401 - as above
+        try:
+            return base64.b64decode(text, validate=False).decode()
+        except ValueError:
+            raise self._error("what is tagged !!binary is no text in base 64", event) from None
+
     def _items(self, path: str, depth: int) -> Iterator[Raw]:
         for index, event in enumerate(self._events):
             if type(event).__name__ == "SequenceEndEvent":
                 return
             yield self._value(event, f"{path}[{index}]", depth + 1)
 
-    def _entries(self, path: str, depth: int) -> tuple[dict[str, Entry], tuple[tuple[str, ...], ...]]:
+    def _entries(self, path: str, depth: int) -> tuple[dict[str, Entry], list[tuple[tuple[str, ...], Raw]]]:
         entries: dict[str, Entry] = {}
-        resets: list[tuple[str, ...]] = []
+        below: list[tuple[tuple[str, ...], Raw]] = []
         merges: list[Raw] = []
         seen: set[str] = set()
         for event in self._events:
@@ -244,16 +263,16 @@ class _Composer:
             seen.add(key)
             if key == "<<" and event.style is None:
                 merges.extend(self._merged(value, event))
-                resets.extend(value.resets)
+                below.append(((), value))
                 continue
-            resets.extend((key, *reset) for reset in value.resets)
+            below.append(((key,), value))
             if value.size:
                 entries[key] = Entry(line, column, value)
         for source in merges:
             if isinstance(source.value, Mapping):
                 for key, entry in source.value.items():
                     entries.setdefault(key, entry)
-        return entries, tuple(resets)
+        return entries, below
 
     def _key(self, event: Any, path: str) -> str:  # noqa: ANN401 - as above
         self.path = path
