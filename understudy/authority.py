@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -183,7 +184,10 @@ def _trust_store(bundle: str) -> str:
     from cryptography import x509
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.serialization import pkcs12
+    from cryptography.utils import CryptographyDeprecationWarning
 
-    found = x509.load_pem_x509_certificates(bundle.encode())
+    with warnings.catch_warnings():  # an old public authority has a serial number that RFC 5280 disallows
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        found = x509.load_pem_x509_certificates(bundle.encode())
     entries = [pkcs12.PKCS12Certificate(one, f"understudy-{number}".encode()) for number, one in enumerate(found)]
     return base64.b64encode(pkcs12.serialize_java_truststore(entries, serialization.NoEncryption())).decode()

@@ -212,6 +212,16 @@ def test_an_owner_says_where_it_runs() -> None:
     assert owner.started > 0
 
 
+def test_an_authority_goes_with_its_lease(store: LeaseStore) -> None:
+    lease = a_lease()
+    store.create(lease)
+    store.authority("eabc").parent.mkdir()
+    store.authority("eabc").write_text("{}", encoding="utf-8")
+    assert store.list() == ((lease,), ())
+    assert store.close(lease)
+    assert not store.authority("eabc").exists()
+
+
 def test_a_lease_that_another_process_took_over_is_not_closed(store: LeaseStore) -> None:
     lease = a_lease()
     store.create(lease)

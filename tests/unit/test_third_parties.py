@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from understudy.stacks.clone import Change, Clone, Fidelity, Mock
+from understudy.stacks.derive import derive, profile_named
+from understudy.stacks.endpoints import mock_endpoint
+from understudy.stacks.fidelity import fidelity
+from understudy.stacks.sources.compose import read
+from understudy.stacks.topology import TopologyError
+
+
+def clone_of(text: str, profile: str = "default") -> Clone:
+    topology = read(text, "compose.yaml", variables={}, read_file=lambda _path: None)
+    return derive(topology, topology, commit="c" * 12, profile=profile_named(topology, profile), unchanged_builds={})
+
+
+def with_externals(externals: str, service: str = "image: x", **fields: Any) -> Clone:
+    return clone_of(
+        f"services: {{web: {{{service}}}, db: {{image: 'postgres:15'}}}}\n"
+        f"x-understudy: {{externals: {{{externals}}}, profiles: {{open: {{network: open}}}}}}",
+        **fields,
+    )
+
+
+def change(clone: Clone, path: str) -> Change:
+    (found,) = [each for each in clone.changes if each.path == path]
+    return found
+
+
+def changed(clone: Clone, service: str, kind: str = "environment") -> dict[str, tuple[str | None, str | None]]:
+    prefix = f"services.{service}.{kind}."
+    found = [each for each in clone.changes if each.path.startswith(prefix)]
+    return {each.path.removeprefix(prefix): (each.production, each.clone) for each in found}
+
+
+@pytest.mark.parametrize(
+    ("given", "port", "scheme"),
+    [
+        ("", 80, "http"),
+        (", port: 443", 443, "https"),
+        (", port: 8443", 8443, "https"),
+        (", scheme: https", 443, "https"),
+        (", scheme: https, port: 4000", 4000, "https"),
+        (", scheme: http, port: 443", 443, "http"),
+        (", port: 8080", 8080, "http"),
+    ],
+)
+def test_a_mock_speaks_what_the_third_party_speaks(given: str, port: int, scheme: str) -> None:
+    clone = with_externals(f"pay: {{host: pay.example, mock: m{given}}}")
+    (mock,) = clone.mocks
+    assert mock == Mock("pay", "pay.example", port, "m", scheme)
+    assert mock_endpoint(mock) in clone.endpoints
+    assert mock_endpoint(mock).scheme == scheme
+    assert clone.speaks_https is (scheme == "https")
+    assert scheme.upper() in change(clone, "externals.pay").reason
+
+
+def test_every_service_trusts_the_authority_and_each_variable_is_a_change() -> None:
+    clone = with_externals("pay: {host: pay.example, port: 443, mock: m}")
+    for name, service in clone.topology.services.items():
+        found = changed(clone, name)
+        assert {key: value for key, (_, value) in found.items()} == service.environment
+        assert {production for production, _ in found.values()} == {None}
+        assert change(clone, f"services.{name}.volumes./understudy").clone is not None
+    assert clone.topology.services["web"].environment == {
+        "SSL_CERT_FILE": "/understudy/bundle.pem",
+        "REQUESTS_CA_BUNDLE": "/understudy/bundle.pem",
+        "CURL_CA_BUNDLE": "/understudy/bundle.pem",
+        "AWS_CA_BUNDLE": "/understudy/bundle.pem",
+        "GIT_SSL_CAINFO": "/understudy/bundle.pem",
+        "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": "/understudy/bundle.pem",
+        "NODE_EXTRA_CA_CERTS": "/understudy/ca.pem",
+        "DENO_CERT": "/understudy/ca.pem",
+        "JAVA_TOOL_OPTIONS": "-Djavax.net.ssl.trustStore=/understudy/trust.p12 -Djavax.net.ssl.trustStoreType=PKCS12",
+    }
+
+
+@pytest.mark.parametrize("external", ["", "pay: {host: pay.example, mock: m}", "pay: {host: pay.example, port: 443}"])
+def test_without_an_https_mock_nothing_is_trusted(external: str) -> None:
+    clone = with_externals(external)
+    assert clone.topology.services["web"].environment == {}
+    assert "/understudy" not in str(clone.changes)
+
+
+def test_what_production_sets_itself_stays_and_what_that_means_is_on_the_record() -> None:
+    service = "image: x, environment: {SSL_CERT_FILE: /own.pem, JAVA_TOOL_OPTIONS: -Xmx64m}"
+    clone = with_externals("pay: {host: pay.example, port: 443, mock: m}", service)
+    environment = clone.topology.services["web"].environment
+    assert environment["SSL_CERT_FILE"] == "/own.pem"
+    assert environment["JAVA_TOOL_OPTIONS"].startswith("-Xmx64m -Djavax.net.ssl.trustStore=/understudy/trust.p12 ")
+    assert changed(clone, "web")["JAVA_TOOL_OPTIONS"] == ("-Xmx64m", environment["JAVA_TOOL_OPTIONS"])
+    assert "SSL_CERT_FILE" not in changed(clone, "web")
+    assert change(clone, "services.web.trust.SSL_CERT_FILE").fidelity is Fidelity.MISSING
+    assert fidelity(clone)["web"] is Fidelity.MISSING
+
+
+def test_a_trust_store_of_productions_own_stays() -> None:
+    own = "-Djavax.net.ssl.trustStore=/own.jks"
+    clone = with_externals(
+        "pay: {host: pay.example, port: 443, mock: m}", f"image: x, environment: {{JAVA_TOOL_OPTIONS: '{own}'}}"
+    )
+    assert clone.topology.services["web"].environment["JAVA_TOOL_OPTIONS"] == own
+    assert change(clone, "services.web.trust.JAVA_TOOL_OPTIONS").clone is None
+
+
+def test_a_mount_where_the_certificates_lie_is_refused() -> None:
+    with pytest.raises(TopologyError, match="mounts something at /understudy"):
+        with_externals("pay: {host: pay.example, port: 443, mock: m}", "image: x, volumes: ['/understudy/own']")
+
+
+def test_an_allowed_third_party_is_reached_through_the_relay() -> None:
+    clone = with_externals("mail: {host: SMTP.example, port: 587, allow: true}, other: {host: other.example}")
+    assert [(external.host, external.port) for external in clone.allowed] == [("smtp.example", 587)]
+    assert clone.reaches_out
+    found = change(clone, "externals.mail")
+    assert (found.production, found.clone) == ("smtp.example:587", "smtp.example:587 by the egress relay")
+    assert re.fullmatch(r"compose.yaml:2:\d+", found.rule)
+    assert fidelity(clone) == {
+        "web": fidelity(clone)["web"],
+        "db": fidelity(clone)["db"],
+        "mail": Fidelity.FAITHFUL,
+        "other": Fidelity.MISSING,
+    }
+
+
+def test_an_open_clone_needs_no_relay() -> None:
+    clone = with_externals("mail: {host: smtp.example, port: 587, allow: true}", profile="open")
+    assert clone.allowed == ()
+    assert clone.reaches_out
+    assert fidelity(clone)["mail"] is Fidelity.FAITHFUL
+
+
+def test_a_host_may_be_allowed_on_several_ports() -> None:
+    clone = with_externals("a: {host: a.example, allow: on, port: 80}, b: {host: a.example, allow: on, port: 443}")
+    assert [external.port for external in clone.allowed] == [80, 443]
+
+
+def test_two_that_are_allowed_on_one_port_have_both_to_speak_tls() -> None:
+    pair = "a: {host: a.example, port: 443, allow: on}, b: {host: b.example, port: 443, allow: on"
+    assert len(with_externals(f"{pair}}}").allowed) == 2
+    with pytest.raises(TopologyError, match="'a' and 'b' are both allowed on port 443"):
+        with_externals(f"{pair}, scheme: http}}")
+
+
+@pytest.mark.parametrize("service", ["hostname: pay.example", "networks: {default: {aliases: [PAY.example]}}"])
+def test_a_name_of_the_clones_own_is_no_third_party(service: str) -> None:
+    with pytest.raises(TopologyError, match=r"is .* name of|is the name of"):
+        with_externals("pay: {host: pay.example}", f"image: x, {service}")
