@@ -205,3 +205,25 @@ def test_in_a_project_with_packages_called_as_ours(own: Project) -> None:
         assert own.leases() == []
         (stack,) = json.loads(pulumi("stack", "ls", "--json").out)
         assert (stack["name"], stack["resourceCount"]) == ("dev", 0)
+
+
+def test_a_preview_shows_the_environment_that_diff_shows(own: Project) -> None:
+    """The same resources, property by property of their names, whichever stack they are for."""
+
+    def parts(steps: list[dict[str, Any]], environment: str) -> set[tuple[str, str]]:
+        kinds = ((urn[2].rpartition("$")[2], urn[3]) for step in steps if (urn := step["urn"].split("::")))
+        return {(kind, name.replace(environment, "ENV")) for kind, name in kinds if not kind.startswith("pulumi:")}
+
+    before = inventory()
+    pulumi = Plain(own)
+    pulumi("stack", "init", "dev")
+    theirs = json.loads(pulumi("preview", "--json").out)["steps"]
+    ours = json.loads(own.understudy("diff", "--engine", "--format", "json").out)["preview"]["steps"]
+    ids = [
+        next(s["urn"].split("::")[3] for s in steps if s["urn"].split("::")[2].endswith(":Environment"))
+        for steps in (theirs, ours)
+    ]
+    assert parts(theirs, ids[0]) == parts(ours, ids[1])
+    assert {step["op"] for step in (*theirs, *ours)} == {"create"}
+    assert inventory() == before
+    assert own.leases() == []
