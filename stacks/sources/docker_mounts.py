@@ -10,7 +10,7 @@ from understudy.stacks.topology import Mount
 
 from .values import byte_size
 
-__all__ = ["mounts"]
+__all__ = ["below", "mounts"]
 
 Json = Mapping[str, Any]
 LeaveOut = Callable[[str, object, str], None]
@@ -55,7 +55,7 @@ def _mounted(container: Json, image: Json, folder: str, path: str, leave_out: Le
             source = None if anonymous else str(mount["Name"])
             yield Mount("volume", target, source, read_only, _volume_options(asked.get(target, {}), mount))
         elif mount["Type"] == "bind":
-            source = _below(str(mount["Source"]), folder)
+            source = below(str(mount["Source"]), folder)
             if source is None:
                 leave_out(path, f"{mount['Source']}:{target}", "it is a path of one host")
                 continue
@@ -77,10 +77,12 @@ def _named(host: Json) -> Iterator[str]:
             yield mount["Target"]
 
 
-def _below(path: str, folder: str) -> str | None:
-    if not folder.startswith("/") or posixpath.commonpath((path, folder)) != posixpath.normpath(folder):
+def below(path: str, folder: str) -> str | None:
+    """A path of the host from the folder; None where it does not lie in it, or is no absolute path."""
+    if not folder.startswith("/") or not path.startswith("/"):
         return None
-    return posixpath.relpath(path, folder)
+    inside, top = posixpath.normpath(path), posixpath.normpath(folder)
+    return posixpath.relpath(inside, top) if posixpath.commonpath((inside, top)) == top else None
 
 
 def _volume_options(asked: Json, mount: Json) -> tuple[tuple[str, str], ...]:

@@ -1,0 +1,218 @@
+"""Services of ECS: their task definitions' containers, their secrets by name, and the listeners that publish them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+from understudy.stacks.change import Change, Fidelity
+from understudy.stacks.topology import Condition, Dependency, NetworkLink, Port
+
+from .ecs_container import Definition, service_of
+from .kinds import kind_of_image
+from .pulumi_found import Found
+from .pulumi_managed import network_of
+from .pulumi_resources import SECRET, Resource, State
+
+__all__ = ["MAPPERS", "SECRET_TYPE"]
+
+SERVICE, TASK = "aws:ecs/service:Service", "aws:ecs/taskDefinition:TaskDefinition"
+SECRET_TYPE, PARAMETER = "aws:secretsmanager/secret:Secret", "aws:ssm/parameter:Parameter"
+VERSION = "aws:secretsmanager/secretVersion:SecretVersion"
+_CONDITIONS: Mapping[str, Condition] = {"HEALTHY": "healthy", "SUCCESS": "completed", "COMPLETE": "completed"}
+_BALANCERS = ("aws:lb/", "aws:alb/")
+
+
+def _service(resource: Resource, state: State, found: Found) -> None:
+    task = state.behind(resource, "taskDefinition", resource.inputs.get("taskDefinition"), TASK)
+    if task is None:
+        found.leave_out(
+            f"services.{resource.name}", "ECS service", f"its task definition is not in the stack ({resource.urn})"
+        )
+        return
+    definitions = _definitions(task, f"services.{resource.name}", found)
+    if not definitions:
+        return
+    main = _main(resource, definitions)
+    network = network_of(resource, state)
+    count = resource.inputs.get("desiredCount")
+    names = {d.name: found.free_name(resource.name if d is main else f"{resource.name}-{d.name}") for d in definitions}
+    for definition in sorted(definitions, key=lambda d: d is not main):
+        name = names[definition.name]
+        secrets = dict(_secrets(definition, name, task, state, found))
+        service = service_of(name, definition, secrets, found)
+        first = definition is main
+        service = replace(
+            service,
+            kind=kind_of_image(service.image),
+            networks=(NetworkLink(network, tuple(_host_names(resource, state))),) if first else (),
+            network_of=None if first else names[main.name],
+            replicas=max(1, int(count)) if isinstance(count, int | float) else 1,
+            depends_on=tuple(_dependencies(definition, names)),
+        )
+        found.add(service, *((resource.urn,) if first else ()))
+    if count == 0:
+        found.leave_out(f"services.{resource.name}.replicas", "0", "a clone runs one of each service that it has")
+    _published(resource, names[main.name], state, found)
+    used = [found.of_urn[r.urn] for r in _used(resource, task, state) if r.urn in found.of_urn]
+    found.depend(names[main.name], *used)
+
+
+def _definitions(task: Resource, path: str, found: Found) -> tuple[Definition, ...]:
+    text = task.get("containerDefinitions")
+    if not isinstance(text, str):
+        reason = f"its container definitions are one secret of the stack, which is not decrypted ({task.urn})"
+        found.leave_out(path, SECRET, reason)
+        return ()
+    try:
+        return tuple(Definition.of(entry, task) for entry in json.loads(text))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        found.leave_out(
+            path, "container definitions", f"they are none that ECS takes: {type(error).__name__} ({task.urn})"
+        )
+        return ()
+
+
+def _main(resource: Resource, definitions: tuple[Definition, ...]) -> Definition:
+    """The container that the service is known by: the one behind its load balancer, else the first essential one."""
+    balanced = {b.get("containerName") for b in resource.inputs.get("loadBalancers") or () if isinstance(b, Mapping)}
+    ranked = sorted(definitions, key=lambda d: (d.name not in balanced, not d.essential))
+    return ranked[0]
+
+
+def _dependencies(definition: Definition, names: Mapping[str, str]) -> Iterator[Dependency]:
+    for entry in definition.given("dependsOn"):
+        other = names.get(str(entry.get("containerName")))
+        if other is not None:
+            yield Dependency(other, _CONDITIONS.get(str(entry.get("condition")), "started"))
+
+
+def _secrets(
+    definition: Definition, name: str, task: Resource, state: State, found: Found
+) -> Iterator[tuple[str, str]]:
+    """Environment key -> the token of a declared secret, or the plain text of an SSM parameter that is no secret."""
+    for entry in definition.given("secrets"):
+        key, source = str(entry.get("name")), str(entry.get("valueFrom"))
+        resource, field = _behind(source, task, state)
+        if resource is not None and resource.type == PARAMETER and resource.text("type") in {"String", "StringList"}:
+            value = resource.text("value")
+            if value is not None:
+                yield key, value
+                continue
+        yield key, found.secret(f"{resource.urn if resource else source}#{field}", key, name)
+
+
+def _behind(source: str, task: Resource, state: State) -> tuple[Resource | None, str]:
+    """The secret or parameter that `valueFrom` names, and the key in its JSON (`arn:...:secret:name:key::`)."""
+    parts = source.split(":")
+    arn = ":".join(parts[:7]) if source.startswith("arn:") and ":secret:" in source else source
+    field = parts[7] if arn != source and len(parts) > 7 else ""  # noqa: PLR2004 - the parts of an ARN, then the key
+    found = state.behind(task, "", arn, SECRET_TYPE, PARAMETER, VERSION)
+    if found is not None and found.type == VERSION:
+        found = state.behind(found, "secretId", found.inputs.get("secretId"), SECRET_TYPE) or found
+    return found, field
+
+
+def _host_names(resource: Resource, state: State) -> Iterator[str]:
+    """The names under which others call the service: of Service Connect, and of service discovery."""
+    connect = resource.inputs.get("serviceConnectConfiguration")
+    for service in connect.get("services") or () if isinstance(connect, Mapping) else ():
+        aliases = service.get("clientAlias") or service.get("clientAliases") or ()
+        for alias in aliases if isinstance(aliases, list) else (aliases,):
+            if isinstance(alias, Mapping) and alias.get("dnsName"):
+                yield str(alias["dnsName"])
+        if service.get("discoveryName"):
+            yield str(service["discoveryName"])
+    registries = resource.inputs.get("serviceRegistries")
+    if isinstance(registries, Mapping):
+        kind = "aws:servicediscovery/service:Service"
+        registry = state.behind(resource, "serviceRegistries", registries.get("registryArn"), kind)
+        if registry is not None and (name := registry.text("name")):
+            spaces = [r.text("name") for r in state.depended(registry) if "DnsNamespace" in r.type]
+            yield from (f"{name}.{space}" for space in spaces if space)
+
+
+def _published(resource: Resource, name: str, state: State, found: Found) -> None:
+    """The listeners of load balancers, as ports that the host publishes."""
+    ports: list[Port] = []
+    for balanced in resource.inputs.get("loadBalancers") or ():
+        if not isinstance(balanced, Mapping):
+            continue
+        target = int(balanced.get("containerPort") or 80)
+        groups = [kind + "targetGroup:TargetGroup" for kind in _BALANCERS]
+        group = state.behind(resource, "loadBalancers", balanced.get("targetGroupArn"), *groups)
+        listeners = () if group is None else tuple(_listeners(group, state))
+        for listener in listeners:
+            ports.append(Port(target, str(int(listener.get("port") or 80))))
+            if listener.get("protocol") in {"HTTPS", "TLS"}:
+                reason = "the load balancer ends TLS; tests reach the service itself"
+                found.record(Change(f"services.{name}.tls", "HTTPS", "HTTP", reason, Fidelity.CHANGED))
+        if not listeners:
+            ports.append(Port(target))
+    service = found.services[name]
+    if ports:
+        expose = tuple(port for port in service.expose if port.target not in {p.target for p in ports})
+        found.services[name] = replace(service, ports=tuple(dict.fromkeys(ports)), expose=expose)
+        reason = "a clone publishes the service itself; rules of hosts and paths are not cloned"
+        found.record(Change(f"services.{name}.ports", "load balancer", "service", reason, Fidelity.CHANGED))
+
+
+def _listeners(group: Resource, state: State) -> Iterator[Resource]:
+    """The listeners that send to a target group, by themselves or by a rule."""
+    kinds = [kind + "listener:Listener" for kind in _BALANCERS]
+    rules = [kind + "listenerRule:ListenerRule" for kind in _BALANCERS]
+    for listener in state.of(*kinds):
+        if _names(listener.inputs.get("defaultActions"), group) or group in state.depended(listener, "defaultActions"):
+            yield listener
+    for rule in state.of(*rules):
+        if _names(rule.inputs.get("actions"), group) or group in state.depended(rule, "actions"):
+            behind = state.behind(rule, "listenerArn", rule.inputs.get("listenerArn"), *kinds)
+            if behind is not None:
+                yield behind
+
+
+def _names(actions: object, group: Resource) -> bool:
+    """Whether an action forwards to the target group."""
+    arn = group.text("arn") or group.id
+    return bool(arn) and arn in json.dumps(actions, default=str)
+
+
+def _used(resource: Resource, task: Resource, state: State) -> list[Resource]:
+    """What the service's program uses: what its task depends on, and what is in the secrets that it is given.
+
+    The version of a secret, not the secret, depends on what its value comes from.
+    """
+    direct = [*state.depended(resource, "dependencies"), *state.reached(*state.depended(task))]
+    secrets = {r.urn for r in direct if r.type == SECRET_TYPE}
+    versions = [
+        version
+        for version in state.of(VERSION)
+        if (owner := state.behind(version, "secretId", version.inputs.get("secretId"), SECRET_TYPE))
+        and owner.urn in secrets
+    ]
+    return [*direct, *state.reached(*versions)]
+
+
+def _secret(resource: Resource, state: State, found: Found) -> None:
+    """A secret is read where a container gets it by name."""
+    readers = [task for task in state.of(TASK) if resource in state.depended(task, "containerDefinitions")]
+    if not readers:
+        found.warn(f"{resource.urn}: no container is given this secret: left out")
+
+
+def _rule(resource: Resource, _: State, found: Found) -> None:
+    conditions = resource.inputs.get("conditions")
+    found.leave_out(
+        f"resources.{resource.name}",
+        json.dumps(conditions, default=str),
+        "a clone publishes services, not routes to them",
+    )
+
+
+MAPPERS: Mapping[str, Callable[[Resource, State, Found], None]] = {
+    SERVICE: _service,
+    SECRET_TYPE: _secret,
+    PARAMETER: _secret,
+    **{kind + "listenerRule:ListenerRule": _rule for kind in _BALANCERS},
+}

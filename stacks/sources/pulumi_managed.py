@@ -1,0 +1,304 @@
+"""What AWS runs by itself - RDS, ElastiCache, SQS, S3 - as services that remember engine, version and names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from understudy.stacks.change import Change, Fidelity
+from understudy.stacks.managed import image_of
+from understudy.stacks.topology import Kind, Managed, NetworkLink, Port, Service
+
+from .pulumi_found import Found
+from .pulumi_resources import SECRET, Resource, State
+
+__all__ = ["MAPPERS", "finish", "network_of"]
+
+INSTANCE, CLUSTER = "aws:rds/instance:Instance", "aws:rds/cluster:Cluster"
+CACHE, GROUP = "aws:elasticache/cluster:Cluster", "aws:elasticache/replicationGroup:ReplicationGroup"
+SERVERLESS = "aws:elasticache/serverlessCache:ServerlessCache"
+QUEUE = "aws:sqs/queue:Queue"
+BUCKETS = ("aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2")
+_SUBNET, _VPC = "aws:ec2/subnet:Subnet", "aws:ec2/vpc:Vpc"
+
+_PORTS: Mapping[str, int] = {
+    "postgres": 5432,
+    "aurora-postgresql": 5432,
+    "mysql": 3306,
+    "aurora": 3306,
+    "aurora-mysql": 3306,
+    "mariadb": 3306,
+    "redis": 6379,
+    "valkey": 6379,
+    "memcached": 11211,
+}
+"""The ports that the engines have where a program gives none (AWS, RDS and ElastiCache user guides)."""
+
+_AWS_PORT = 5000
+"""Where moto's server listens (docs.getmoto.org, Server mode)."""
+
+
+def network_of(resource: Resource, state: State) -> str:
+    """The network that stands for the VPC in which a resource is; `default` where the stack does not say."""
+    reached = state.reached(resource)
+    found = dict.fromkeys(r.name for r in reached if r.type == _VPC)
+    return next(iter(found)) if len(found) == 1 else "default"
+
+
+def _add(
+    resource: Resource,
+    managed: Managed,
+    state: State,
+    found: Found,
+    *,
+    kind: Kind,
+    port: int,
+    hosts: Iterable[str] = (),
+) -> None:
+    """Take in a managed service, or put on the record that there is no container of its engine."""
+    image = image_of(managed)
+    path = f"services.{resource.name}"
+    if image is None:
+        what = f"{managed.service} {managed.engine or ''} {managed.version or ''}".strip()
+        found.leave_out(path, what, f"there is no public image of its engine ({resource.urn})")
+        return
+    link = NetworkLink(network_of(resource, state), tuple(dict.fromkeys(host for host in hosts if host)))
+    service = Service(
+        found.free_name(resource.name),
+        kind=kind,
+        image=image,
+        expose=(Port(port),),
+        networks=(link,),
+        managed=managed,
+        where=found.where(path),
+    )
+    found.add(service, resource.urn)
+
+
+def _number(value: object, default: int) -> int:
+    return int(value) if isinstance(value, int | float) and value else default
+
+
+def _instance(resource: Resource, state: State, found: Found) -> None:
+    address = resource.text("address") or ""
+    source = resource.text("replicateSourceDb")
+    if source or resource.inputs.get("replicateSourceDb"):
+        _replica(resource, address, state, found)
+        return
+    engine = resource.text("engine") or "postgres"
+    managed = Managed(
+        "rds",
+        resource.text("identifier") or resource.name,
+        engine,
+        resource.text("engineVersion") or resource.text("engineVersionActual"),
+        resource.text("dbName"),
+        resource.text("username"),
+    )
+    _hidden(resource, found, ("dbName", "username"))
+    _add(
+        resource,
+        managed,
+        state,
+        found,
+        kind="database",
+        port=_number(resource.get("port"), _PORTS.get(engine, 5432)),
+        hosts=(address,),
+    )
+
+
+def _replica(resource: Resource, address: str, state: State, found: Found) -> None:
+    """A read replica: its name is one more of its source's, which in a clone answers reads too."""
+    source = state.behind(resource, "replicateSourceDb", resource.inputs.get("replicateSourceDb"), INSTANCE)
+    name = found.of_urn.get(source.urn) if source else None
+    if name is None:
+        found.leave_out(f"services.{resource.name}", "read replica", f"its source is not in the stack ({resource.urn})")
+        return
+    _alias(name, (address,), found)
+    found.of_urn[resource.urn] = name
+    reason = "a clone has one database, which answers under the replica's name too"
+    found.record(Change(f"services.{resource.name}", "read replica", name, reason, Fidelity.SCALED))
+
+
+def _alias(name: str, hosts: Iterable[str], found: Found) -> None:
+    service = found.services[name]
+    links = tuple(
+        replace(link, aliases=tuple(dict.fromkeys((*link.aliases, *filter(None, hosts))))) for link in service.networks
+    )
+    found.services[name] = replace(service, networks=links)
+
+
+def _hidden(resource: Resource, found: Found, keys: Iterable[str]) -> None:
+    for key in keys:
+        if resource.get(key) is SECRET:
+            found.leave_out(f"services.{resource.name}.{key}", SECRET, "it is a secret of the stack, not decrypted")
+
+
+def _cluster(resource: Resource, state: State, found: Found) -> None:
+    engine = resource.text("engine") or "aurora-mysql"
+    managed = Managed(
+        "rds",
+        resource.text("clusterIdentifier") or resource.name,
+        engine,
+        resource.text("engineVersion") or resource.text("engineVersionActual"),
+        resource.text("databaseName"),
+        resource.text("masterUsername"),
+    )
+    _hidden(resource, found, ("databaseName", "masterUsername"))
+    hosts = (resource.text("endpoint") or "", resource.text("readerEndpoint") or "")
+    _add(
+        resource,
+        managed,
+        state,
+        found,
+        kind="database",
+        port=_number(resource.get("port"), _PORTS.get(engine, 3306)),
+        hosts=hosts,
+    )
+
+
+def _cluster_instance(resource: Resource, state: State, found: Found) -> None:
+    cluster = state.behind(resource, "clusterIdentifier", resource.inputs.get("clusterIdentifier"), CLUSTER)
+    name = found.of_urn.get(cluster.urn) if cluster else None
+    if name is None:
+        found.leave_out(
+            f"services.{resource.name}", "cluster instance", f"its cluster is not in the stack ({resource.urn})"
+        )
+        return
+    _alias(name, (resource.text("endpoint") or "",), found)
+    found.of_urn[resource.urn] = name
+
+
+def _cache(resource: Resource, state: State, found: Found) -> None:
+    group = state.behind(resource, "replicationGroupId", resource.inputs.get("replicationGroupId"), GROUP)
+    if group is not None and group.urn in found.of_urn:
+        found.of_urn[resource.urn] = found.of_urn[group.urn]
+        return
+    nodes = resource.outputs.get("cacheNodes")
+    hosts = (
+        [str(node.get("address") or "") for node in nodes if isinstance(node, Mapping)]
+        if isinstance(nodes, list)
+        else []
+    )
+    hosts += [str(resource.text(key) or "").partition(":")[0] for key in ("clusterAddress", "configurationEndpoint")]
+    name = resource.text("clusterId") or resource.name
+    _cached(resource, name, hosts, state, found)
+
+
+def _group(resource: Resource, state: State, found: Found) -> None:
+    keys = ("primaryEndpointAddress", "readerEndpointAddress", "configurationEndpointAddress")
+    hosts = [resource.text(key) or "" for key in keys]
+    name = resource.text("replicationGroupId") or resource.name
+    _cached(resource, name, hosts, state, found)
+
+
+def _serverless(resource: Resource, state: State, found: Found) -> None:
+    endpoints = [entry for key in ("endpoints", "readerEndpoints") for entry in resource.outputs.get(key) or ()]
+    hosts = [str(entry.get("address") or "") for entry in endpoints if isinstance(entry, Mapping)]
+    _cached(resource, resource.name, hosts, state, found)
+
+
+def _cached(resource: Resource, name: str, hosts: list[str], state: State, found: Found) -> None:
+    engine = resource.text("engine") or "redis"
+    keys = ("majorEngineVersion", "engineVersion", "engineVersionActual")
+    version = next(filter(None, (resource.text(key) for key in keys)), None)
+    if resource.get("transitEncryptionEnabled") is True:
+        reason = "the stand-in speaks plain text: what connects by TLS (rediss://) has to be told so"
+        found.leave_out(f"services.{resource.name}.tls", "true", reason)
+    if resource.get("authToken") not in (None, ""):
+        reason = "the stand-in asks for no password"
+        found.leave_out(f"services.{resource.name}.authToken", SECRET, reason)
+    port = _number(resource.get("port"), _PORTS.get(engine, 6379))
+    managed = Managed("elasticache", name, engine, version)
+    _add(resource, managed, state, found, kind="cache", port=port, hosts=hosts)
+
+
+def _queue(resource: Resource, state: State, found: Found) -> None:
+    options: dict[str, str] = {}
+    if resource.get("fifoQueue") is True:
+        options["fifo"] = "true"
+    named = {"visibilityTimeoutSeconds": "visibility_timeout", "delaySeconds": "delay", "url": "url", "arn": "arn"}
+    for key, word in named.items():
+        value = resource.text(key) if key in {"url", "arn"} else resource.inputs.get(key)
+        if isinstance(value, str | int | float) and value != "":
+            options[word] = f"{value:g}" if isinstance(value, float) else str(value)
+    options |= _dead_letter(resource, state)
+    name = resource.text("name") or resource.name
+    _add(resource, Managed("sqs", name, options=options), state, found, kind="queue", port=_AWS_PORT)
+
+
+def _dead_letter(resource: Resource, state: State) -> dict[str, str]:
+    """The queue to which a message goes that was received too often."""
+    try:
+        policy = json.loads(resource.text("redrivePolicy") or "{}")
+        target = str(policy.get("deadLetterTargetArn") or "")
+    except (ValueError, AttributeError):
+        return {}
+    queue = state.behind(resource, "redrivePolicy", target, QUEUE)
+    if not target and queue is None:
+        return {}
+    name = (queue.text("name") if queue else None) or target.rpartition(":")[2]
+    return {"dead_letter": name, "max_receive": str(policy.get("maxReceiveCount") or 1)}
+
+
+def _bucket(resource: Resource, state: State, found: Found) -> None:
+    name = resource.text("bucket") or resource.id or resource.name
+    own = resource.inputs.get("versioning")
+    others = state.of("aws:s3/bucketVersioning:BucketVersioning", "aws:s3/bucketVersioningV2:BucketVersioningV2")
+    beside = [
+        r.inputs.get("versioningConfiguration")
+        for r in others
+        if state.behind(r, "bucket", r.inputs.get("bucket"), *BUCKETS) is resource
+    ]
+    versioned = (isinstance(own, Mapping) and own.get("enabled") is True) or any(
+        isinstance(given, Mapping) and given.get("status") == "Enabled" for given in beside
+    )
+    options = {"versioning": "true"} if versioned else {}
+    if arn := resource.text("arn"):
+        options["arn"] = arn
+    _add(resource, Managed("s3", name, options=options), state, found, kind="bucket", port=_AWS_PORT)
+
+
+def finish(state: State, found: Found) -> None:
+    """Say of the managed services what is known only when all others are: their passwords and their networks."""
+    _passwords(state, found)
+    used = [link.network for service in found.services.values() if not service.managed for link in service.networks]
+    everywhere = tuple(map(NetworkLink, dict.fromkeys(used))) or (NetworkLink("default"),)
+    for service in tuple(found.services.values()):
+        if service.managed is not None and service.managed.service in {"sqs", "s3"}:  # they are in no VPC
+            found.services[service.name] = replace(service, networks=everywhere)
+
+
+def _passwords(state: State, found: Found) -> None:
+    """Name the declared secret that is a database's password, once it is known which secrets services get.
+
+    It is the one whose value comes from the same resource, such as a random password, or from the database itself.
+    """
+    versions = state.of("aws:secretsmanager/secretVersion:SecretVersion", "aws:ssm/parameter:Parameter")
+    for resource in state.of(INSTANCE, CLUSTER):
+        name = found.of_urn.get(resource.urn)
+        sources = {r.urn for key in ("password", "masterPassword") for r in state.depended(resource, key)}
+        service = found.services.get(name or "")
+        if service is None or service.managed is None or service.managed.password is not None:
+            continue
+        for version in versions:
+            value = {r.urn for r in state.depended(version, "secretString", "value")}
+            owner = state.behind(
+                version, "secretId", version.inputs.get("secretId"), "aws:secretsmanager/secret:Secret"
+            )
+            secret = found.known_password((owner or version).urn)
+            if secret and (value & sources or resource.urn in value):
+                managed = replace(service.managed, password=secret)
+                found.services[service.name] = replace(service, managed=managed)
+
+
+MAPPERS: Mapping[str, Callable[[Resource, State, Found], None]] = {
+    INSTANCE: _instance,
+    CLUSTER: _cluster,
+    "aws:rds/clusterInstance:ClusterInstance": _cluster_instance,
+    GROUP: _group,
+    CACHE: _cache,
+    SERVERLESS: _serverless,
+    QUEUE: _queue,
+    **dict.fromkeys(BUCKETS, _bucket),
+}
