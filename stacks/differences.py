@@ -83,22 +83,23 @@ def _rows(before: Compared, after: Compared) -> Iterator[Row]:
     yield from (row for row in compare(before.topology, after.topology) if not row.same)
     if before.clone is not None and after.clone is not None:
         yield from _unequal(_offered(before.clone), _offered(after.clone))
+        yield from _pinned(before.clone, after.clone)
 
 
 def _offered(clone: Clone) -> dict[str, str]:
-    """What a clone has beside its topology: whose images run, mocks, endpoints, the way out."""
-    made = {
-        f"services.{service.name}.runs": (
-            f"production's image {clone.unchanged_builds[service.name]}"
-            if service.name in clone.unchanged_builds
-            else "an image built for the clone"
-        )
-        for service in clone.topology.services.values()
-        if service.build is not None
-    }
-    made |= {f"externals.{m.name}.mock at": f"{m.folder} as {m.host}:{m.port}" for m in clone.mocks}
+    """What a clone has beside its topology: mocks, what it reaches, endpoints, the way out."""
+    made = {f"externals.{m.name}.mock at": f"{m.folder} as {m.scheme}://{m.host}:{m.port}" for m in clone.mocks}
+    made |= {f"externals.{e.name}.reached": f"{e.host}:{e.port}" for e in clone.allowed}
     made |= {f"endpoints.{e.service}:{e.port}": e.scheme for e in clone.endpoints}
     return made | {"profile.network": "open" if clone.open_network else "closed"}
+
+
+def _pinned(before: Clone, after: Clone) -> Iterator[Row]:
+    """Images whose tags named others, of those that both sides had looked for; what was not looked for says nothing."""
+    for name, digest in before.pinned.items():
+        other = after.pinned.get(name, digest)
+        if other != digest:
+            yield Row(f"services.{name}.image.digest", digest, other, same=False)
 
 
 def _unequal(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Row]:

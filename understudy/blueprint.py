@@ -229,7 +229,9 @@ def redraw(lease: Lease, changes: tuple[Change, ...]) -> Blueprint:
     reader = _from_folder(Path(lease.tree), project)
     where = f"the files of environment {lease.id}, {lease.tree}"
     candidate = _read(reader, inside, where, Path(lease.topology), lease.name)
-    clone = _derive(candidate, candidate, lease.commit[:12], lease.profile, unchanged={})
+    clone = _derive(
+        candidate, candidate, lease.commit[:12], lease.profile, unchanged={}, pids_limit=_pids_limit(Options())
+    )
     return Blueprint(
         repository=None,
         origin=lease.repository,

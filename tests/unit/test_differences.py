@@ -86,6 +86,17 @@ def test_two_clones_differ_in_what_they_offer_too() -> None:
     assert differences(side(COMMIT), side(COMMIT)) == ()
 
 
+def test_another_image_behind_the_same_tag_is_a_difference_where_both_sides_looked() -> None:
+    one, other, nobody = (
+        Compared(made.topology, made)
+        for digest in ("sha256:1", "sha256:2", "")
+        for made in [replace(clone(PRODUCTION), pinned={"web": digest} if digest else {})]
+    )
+    (found,) = differences(one, other)
+    assert (found.path, found.before, found.after) == ("services.web.image.digest", "sha256:1", "sha256:2")
+    assert differences(one, nobody) == differences(nobody, one) == ()
+
+
 def test_the_subject_of_a_name_with_dots_is_the_whole_name() -> None:
     other = PRODUCTION.replace("db:1", "db:2")
     (found,) = differences(Compared(load(PRODUCTION)), Compared(load(other)))
