@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from markdown_it import MarkdownIt
 
 from understudy.diff import html as page
 from understudy.diff import markdown, text
@@ -39,7 +40,7 @@ def record(value: str = HOSTILE, count: int = 1) -> DiffRecord:
         DifferenceRecord(
             f"services.{value}{number}.environment.{value}",
             f"services.{value}{number}",
-            value,
+            f"{number}{value}",
             None if number % 3 else value,
             value,
             "scaled",
@@ -93,6 +94,23 @@ def test_the_text_says_what_was_what_is_and_why() -> None:
         "\n"
         "2 differences in 2 parts, 3 unchanged; fidelity: 1 changed.\n"
     )
+
+
+def test_what_is_alike_in_several_parts_is_shown_once() -> None:
+    each = DifferenceRecord("services.a.user", "services.a", None, "x", "why", cause="clone")
+    alike = [replace(each, path=f"{subject}.user", subject=subject) for subject in ("services.b", "networks.a")]
+    other = replace(each, path="services.b.init", subject="services.b")
+    shown = replace(small(), differences=(each, *alike[:1], other))
+    assert (
+        "So in every clone\n"
+        "  services.a, b\n"
+        "    + user: (absent) -> x\n"
+        "        why\n"
+        "  services.b\n"
+        "    + init: (absent) -> x\n"
+    ) in text.render(shown)
+    assert "  services.a, networks.a\n" in text.render(replace(small(), differences=(each, alike[1])))
+    assert len(json.loads(shown.to_json())["differences"]) == 3
 
 
 def test_the_text_has_colour_only_when_asked_and_keeps_to_its_width() -> None:
@@ -231,3 +249,15 @@ def test_drift_has_a_sentence_of_its_own() -> None:
     some = replace(record("x"), kind="drift", differences=(), preview=None)
     assert "1 resource drifted, 2 as provisioned." in text.render(some)
     assert "~ Container x: changed, x\n" in text.render(some)
+
+
+def test_a_reader_of_markdown_sees_text_in_cells_and_nothing_else() -> None:
+    reader = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    found = parsed(reader.render(markdown.render(record(count=4), limit=10**9)))
+    tags = [tag for tag, _ in found.tags]
+    assert set(tags) == {
+        *("h3", "p", "strong", "code", "i", "details", "summary", "blockquote"),
+        *("table", "thead", "tbody", "tr", "th", "td"),
+    }
+    assert all(not attributes for _, attributes in found.tags)
+    assert visible(HOSTILE)[:60] in "".join(found.said).replace("\u200b", "")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from understudy.diff.record import DifferenceRecord, DiffRecord, DriftRecord, PreviewRecord
-from understudy.diff.wording import ABSENT, fidelities, headline, mark, operations, plural, sections, visible
+from understudy.diff.wording import ABSENT, Group, fidelities, headline, mark, operations, plural, sections, visible
 
 __all__ = ["render"]
 
@@ -37,9 +37,9 @@ def render(record: DiffRecord) -> str:
     ]
     if record.preview is not None:
         body.append(f"<p>{_text(operations(record))}</p>")
-    for heading, subjects in sections(record).items():
+    for heading, groups in sections(record).items():
         body.append(f"<h2>{heading}</h2>")
-        body += [_subject(record, subject, found) for subject, found in subjects.items()]
+        body += [_group(record, group) for group in groups]
     body += _preview(record.preview)
     body += [_drift(each) for each in record.drift]
     if record.warnings:
@@ -63,11 +63,12 @@ def _code(text: str | None) -> str:
     return f"<i>{ABSENT}</i>" if text is None else f"<code>{_text(text)}</code>"
 
 
-def _subject(record: DiffRecord, subject: str, found: Sequence[DifferenceRecord]) -> str:
-    tags = "".join(f'<span class="tag">{_text(name)}</span>' for name in fidelities(found))
-    rows = "\n".join(_row(each) for each in found)
+def _group(record: DiffRecord, group: Group) -> str:
+    tags = "".join(f'<span class="tag">{_text(name)}</span>' for name in fidelities(group.found))
+    rows = "\n".join(_row(each) for each in group.found)
     return (
-        f"<details open><summary><code>{_text(subject)}</code> {plural(len(found), 'difference')}{tags}</summary>"
+        f"<details open><summary><code>{_text(group.title)}</code> "
+        f"{plural(len(group.found), 'difference')}{tags}</summary>"
         '<table><tr><th class="sign"></th><th>property</th>'
         f"<th>{record.before.kind}</th><th>{record.after.kind}</th><th>why</th></tr>\n{rows}</table></details>"
     )

@@ -71,10 +71,10 @@ def _within(head: str, blocks: Sequence[str], limit: int) -> str:
 
 def _overview(record: DiffRecord) -> Iterator[str]:
     """One row a part, in pieces of a table each, so that a large one is cut and not lost."""
-    for title, subjects in sections(record).items():
+    for title, groups in sections(record).items():
         rows = [
-            f"| {code(subject, 120)} | {_labels(found)} | {escaped(', '.join(fidelities(found)))} |"
-            for subject, found in subjects.items()
+            f"| {code(group.title, 240)} | {_labels(group.found)} | {escaped(', '.join(fidelities(group.found)))} |"
+            for group in groups
         ]
         for start in range(0, len(rows), 40):
             piece = rows[start : start + 40]
@@ -88,11 +88,13 @@ def _labels(found: tuple[DifferenceRecord, ...], most: int = 6) -> str:
 
 def _details(record: DiffRecord) -> Iterator[str]:
     heads = f"| property | {record.before.kind} | {record.after.kind} | why |"
-    for subject, found in record.subjects.items():
-        rows = [f"| {code(each.label)} | {code(each.before)} | {code(each.after)} | {_why(each)} |" for each in found]
+    for group in (each for groups in sections(record).values() for each in groups):
+        rows = [
+            f"| {code(each.label)} | {code(each.before)} | {code(each.after)} | {_why(each)} |" for each in group.found
+        ]
         for start in range(0, len(rows), 40):
             piece = rows[start : start + 40]
-            title = f"{code(subject, 120)}: {plural(len(found), 'difference')}" + " (continued)" * bool(start)
+            title = f"{code(group.title, 240)}: {plural(len(rows), 'difference')}" + " (continued)" * bool(start)
             yield _folded(title, [heads, "|---|---|---|---|", *piece])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
+from itertools import zip_longest
 
 from understudy.diff.record import DifferenceRecord, DiffRecord, DriftRecord, StepRecord
 from understudy.diff.wording import ABSENT, OPS, cut, headline, mark, operations, sections, visible
@@ -35,7 +36,7 @@ class _Page:
             placeholder=" \u2026",
             break_on_hyphens=False,
         )
-        yield from lines or [first.rstrip()]
+        yield from lines or ([first.rstrip()] if first.strip() else [])
 
 
 def render(record: DiffRecord, *, width: int = 80, colour: bool = False) -> str:
@@ -45,12 +46,14 @@ def render(record: DiffRecord, *, width: int = 80, colour: bool = False) -> str:
         *(page.styled(line, "bold") for line in page.wrapped(record.before.title, "--- ", "    ")),
         *(page.styled(line, "bold") for line in page.wrapped(record.after.title, "+++ ", "    ")),
     ]
-    for title, subjects in sections(record).items():
+    for title, groups in sections(record).items():
         lines += ["", page.styled(title, "bold")]
-        for subject, found in subjects.items():
-            lines += page.wrapped(subject, "  ", "    ")
-            for each in found:
-                lines += _difference(page, each)
+        for group in groups:
+            lines += page.wrapped(group.title, "  ", "    ")
+            for each, following in zip_longest(group.found, group.found[1:]):
+                lines += _values(page, mark(each), each.label, each.before, each.after)
+                if following is None or _said(following) != _said(each):
+                    lines += (page.styled(line, "dim") for line in page.wrapped(_said(each), "        ", "        "))
     if record.preview is not None:
         steps = [step for step in record.preview.steps if step.op != "same"]
         lines += ["", *page.wrapped(operations(record), "", "")]
@@ -62,12 +65,9 @@ def render(record: DiffRecord, *, width: int = 80, colour: bool = False) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _difference(page: _Page, found: DifferenceRecord) -> Iterator[str]:
-    sign = mark(found)
-    yield from _values(page, sign, found.label, found.before, found.after)
-    said = found.reason + (f" [{found.fidelity}]" if found.fidelity else "") + (f" {found.rule}" if found.rule else "")
-    if said:
-        yield from (page.styled(line, "dim") for line in page.wrapped(said, "        ", "        "))
+def _said(found: DifferenceRecord) -> str:
+    """The reason, the fidelity and the rule; one that several differences share stands below the last of them."""
+    return " ".join(filter(None, (found.reason, found.fidelity and f"[{found.fidelity}]", found.rule)))
 
 
 def _values(page: _Page, sign: str, label: str, before: str | None, after: str | None) -> Iterator[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from understudy.diff.record import DifferenceRecord, DiffRecord
 
@@ -10,6 +11,7 @@ __all__ = [
     "ABSENT",
     "CAUSES",
     "OPS",
+    "Group",
     "counts",
     "cut",
     "fidelities",
@@ -58,15 +60,43 @@ def mark(found: DifferenceRecord) -> str:
     return "-" if found.after is None else "~"
 
 
-def sections(record: DiffRecord) -> Mapping[str, Mapping[str, tuple[DifferenceRecord, ...]]]:
-    """Heading -> subject -> its differences: first what the commit changes, then what is so in every clone."""
-    found: dict[str, dict[str, tuple[DifferenceRecord, ...]]] = {}
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What differs alike in one subject or in several: the title names them, `found` are the differences of the first.
+
+    A mark on every service would else be shown once for each.
+    """
+
+    title: str
+    found: tuple[DifferenceRecord, ...]
+
+
+def sections(record: DiffRecord) -> Mapping[str, tuple[Group, ...]]:
+    """Heading -> its groups: first what the commit changes, then what is so in every clone."""
+    found: dict[str, tuple[Group, ...]] = {}
     for cause, title in CAUSES.items():
-        for subject, every in record.subjects.items():
-            chosen = tuple(each for each in every if each.cause == cause)
-            if chosen:
-                found.setdefault(title, {})[subject] = chosen
+        groups = _grouped([each for each in record.differences if each.cause == cause])
+        if groups:
+            found[title] = groups
     return found
+
+
+def _grouped(found: Sequence[DifferenceRecord]) -> tuple[Group, ...]:
+    """The differences by the subjects that share them, in the order of their first."""
+    alike: dict[tuple[str | None, ...], list[DifferenceRecord]] = {}
+    for each in found:
+        alike.setdefault((each.label, each.before, each.after, each.reason, each.fidelity, each.rule), []).append(each)
+    shared: dict[tuple[str, ...], list[DifferenceRecord]] = {}
+    for same in alike.values():
+        shared.setdefault(tuple(dict.fromkeys(each.subject for each in same)), []).append(same[0])
+    return tuple(Group(_joined(subjects), tuple(same)) for subjects, same in shared.items())
+
+
+def _joined(subjects: tuple[str, ...]) -> str:
+    """`services.web, db, cache`: what they all begin with is said once."""
+    section = subjects[0].partition(".")[0] + "."
+    same = all(each.startswith(section) for each in subjects)
+    return ", ".join((subjects[0], *(each.removeprefix(section) if same else each for each in subjects[1:])))
 
 
 def fidelities(found: Iterable[DifferenceRecord]) -> tuple[str, ...]:
