@@ -15,7 +15,9 @@ from understudy.build.why import why_built
 from understudy.errors import UsageError
 from understudy.lease import Lease
 from understudy.options import Options, Origin
+from understudy.production import read_source, source_of
 from understudy.provider.settings import ProviderSettings
+from understudy.stacks.align import aligned
 from understudy.stacks.clone import Change, Clone
 from understudy.stacks.derive import derive, profile_named
 from understudy.stacks.identity import parse_time
@@ -36,6 +38,7 @@ class Blueprint:
 
     `folder` and `file` are relative to the repository's root, in POSIX form; `origin` tells the repository from
     others on every machine; `warnings` name what was left out. `repository` is None where only the files are at hand.
+    `production_source` says where production runs, if it was read there; `production_ref` is then empty.
     """
 
     repository: Repository | None
@@ -49,13 +52,23 @@ class Blueprint:
     candidate: Topology
     clone: Clone
     warnings: tuple[str, ...]
+    production_source: str = ""
+
+    @property
+    def production_name(self) -> str:
+        """What stands for production, for records: where it runs, else a reference of git; empty: the commit itself."""
+        return self.production_source or self.production_ref
 
 
 def draw(options: Options, folder: Path) -> Blueprint:
-    """Read the topology at the commit and at `production_ref`, and derive the clone. Nothing is written.
+    """Read the topology at the commit and production's, and derive the clone. Nothing is written.
+
+    Production is read from where it runs, if an option says so, else at `production_ref`.
 
     Raises:
         UsageError: no repository, no such commit, no such file, or no valid topology in it.
+        ToolError: production runs on Docker or in a Pulumi stack, and they do not answer.
+        EngineError: production's stack cannot be read.
     """
     if options.dirty and options.origins.get("commit", Origin.DEFAULT) is not Origin.DEFAULT:
         raise UsageError("Both --dirty and a commit were given.", hint="--dirty takes the folder as it lies: drop one.")
@@ -71,8 +84,13 @@ def draw(options: Options, folder: Path) -> Blueprint:
     inside = PurePosixPath(project, PurePosixPath(options.file).name or _held(reader, place, where))
     name = place.name.removesuffix(".git") if repository.bare else place.name
     candidate = _read(reader, inside, where, place / inside.name, name)
-    production_ref = options.production_ref or repository.default_ref()
-    if production_ref:
+    source = source_of(options)
+    production_ref = "" if source else options.production_ref or repository.default_ref()
+    if source:
+        taken = read_source(source, place, lambda _: None)
+        beside = aligned(taken.topology, candidate, references=taken.references, unsaid=taken.unsaid)
+        production_sha, (production, candidate), notes = commit.sha, beside, taken.topology.warnings
+    elif production_ref:
         production_sha = repository.commit(production_ref).sha
         production, notes = _production(
             _from_commit(repository, production_sha, project), production_ref, inside, candidate
@@ -103,6 +121,7 @@ def draw(options: Options, folder: Path) -> Blueprint:
         candidate=candidate,
         clone=clone,
         warnings=(*candidate.warnings, *notes),
+        production_source=source.name if source else "",
     )
 
 

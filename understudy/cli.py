@@ -20,7 +20,8 @@ __all__ = ["cli", "main"]
 
 Command = Callable[..., Any]
 
-_WHERE = ("file", "commit", "dirty", "production_ref", "profile", "name")
+_PRODUCTION = ("production_ref", "from_stack", "from_export", "from_docker", "project", "label")
+_WHERE = ("file", "commit", "dirty", *_PRODUCTION, "profile", "name")
 _HOW = ("bind", "ready_timeout", "parallel", "relay_image", "mock_image", "docker_provider", "image_budget")
 _LIFE = ("ttl", "max_ttl", "lease_dir")
 _TESTS = ("workers", "fail_fast", "runs")

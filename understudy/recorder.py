@@ -77,7 +77,7 @@ class Recorder:
             commit=lease.commit,
             branch=lease.branch,
             dirty=blueprint.dirty,
-            production_ref=blueprint.production_ref,
+            production_ref=blueprint.production_name,
             started=utc(now.timestamp()),
             version=__version__,
             profile=lease.profile,

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from understudy.console import printable
 from understudy.errors import UsageError
 
 __all__ = ["composition_options", "topology"]
@@ -74,3 +75,36 @@ def show(form: str, given: tuple[str, ...], **rest: Any) -> None:  # noqa: ANN40
     for warning in (*composition.warnings, *document.warnings):
         click.echo(f"understudy: {warning}", err=True)
     click.echo(text, nl=False)
+
+
+@topology.command(name="import")
+@click.argument("export_file", required=False, metavar="[EXPORT_FILE]")
+@click.option("--from-stack", "stack", default="", metavar="STACK", help="A Pulumi stack: [ORG/]PROJECT/STACK.")
+@click.option("--from-docker", "docker", is_flag=True, help="What runs on the Docker host.")
+@click.option("--project", default="", metavar="NAME", help="With --from-docker: only this Compose project.")
+@click.option("--label", default="", metavar="K=V", help="With --from-docker: only containers with this label.")
+def import_(export_file: str | None, stack: str, docker: bool, project: str, label: str) -> None:  # noqa: FBT001 - by name
+    """Print production as a Compose file, read from where it runs; what is not in it is named on standard error.
+
+    EXPORT_FILE is what `pulumi stack export` or a state file of a file:// backend holds. Nothing is written to
+    production, and no secret is copied.
+    """
+    from understudy.production import Source, read_source
+    from understudy.stacks.sources.compose_writer import write
+
+    def say(text: str) -> None:
+        click.echo(f"understudy: {printable(text)}", err=True)
+
+    source = Source(stack, export_file or "", docker, project, label)
+    if not source.name:
+        raise UsageError(
+            "Nothing was named to import.", hint="Name an EXPORT_FILE, or give --from-stack or --from-docker."
+        )
+    found = read_source(source, Path.cwd(), say)
+    for warning in found.topology.warnings:
+        say(warning)
+    about = (
+        f"Production as it was read from the {source.name}.",
+        *(f"Not in it: {warning}" for warning in found.topology.warnings),
+    )
+    click.echo(write(found.topology, about=about), nl=False)

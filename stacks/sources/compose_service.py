@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from understudy.stacks.topology import Dependency, Kind, NetworkLink, Resources, Service, TopologyError
 
-from . import compose_links, compose_run
+from . import compose_links, compose_managed, compose_run
 from .document.yaml_text import Node
 from .kinds import KINDS, kind_of_image
 from .nodes import Fields, Reading, choice, flag, integer, parsed, text
@@ -75,9 +75,11 @@ def read_service(name: str, node: Node, reading: Reading, *, job: str | None) ->
     mounts = fields.read("volumes", lambda given: compose_links.mounts(given, reading), ())
     temporary = fields.read("tmpfs", lambda given: compose_links.tmpfs(given, reading), ())
     joined = fields.read("networks", lambda given: compose_links.links(given, reading), ())
+    extended = fields.take("x-understudy")
+    extension = None if extended is None else Fields(extended, reading, allowed=("kind", "managed"))
     service = Service(
         name=name,
-        kind=_kind(fields, reading, image, job),
+        kind=_kind(extension, image, job),
         image=image,
         build=fields.read("build", lambda given: compose_links.build(given, reading), None),
         command=fields.read("command", compose_run.command, None),
@@ -103,6 +105,9 @@ def read_service(name: str, node: Node, reading: Reading, *, job: str | None) ->
         stop_grace_period=fields.read("stop_grace_period", lambda given: parsed(given, duration), None),
         read_only=fields.read("read_only", flag, default=False),
         container_name=fields.read("container_name", lambda given: parsed(given, host_name), None),
+        managed=None
+        if extension is None
+        else extension.read("managed", lambda given: compose_managed.read_managed(given, reading), None),
         where=node.key_where,
     )
     if deployed:
@@ -149,12 +154,9 @@ def _isolation(fields: Fields, reading: Reading) -> bool:
     return mode == "none"
 
 
-def _kind(fields: Fields, reading: Reading, image: str | None, job: str | None) -> Kind:
+def _kind(extension: Fields | None, image: str | None, job: str | None) -> Kind:
     """What the document says, else a job where somebody waits for its end, else what the image is known for."""
-    extension = fields.take("x-understudy")
-    chosen: Node | None = None
-    if extension is not None:
-        chosen = Fields(extension, reading, allowed=("kind",)).take("kind")
+    chosen = None if extension is None else extension.take("kind")
     if chosen is None:
         return "job" if job else kind_of_image(image)
     kind = choice(chosen, KINDS)

@@ -23,7 +23,7 @@ from .docker_container import Seen, service_of
 from .found_secrets import declare_secrets
 from .kinds import kind_of_image
 
-__all__ = ["COMPOSE", "HostData", "read"]
+__all__ = ["COMPOSE", "HostData", "read", "references"]
 
 Json = Mapping[str, Any]
 
@@ -69,8 +69,8 @@ def read(data: HostData) -> Topology:
     warnings: list[str] = []
     groups = _grouped([c for c in data.containers if _counts(c, data.host, warnings)], warnings)
     if not groups:
-        found = f"{len(data.containers)} containers" if data.containers else "no container"
-        raise TopologyError(f"found {found} and none that is production's", Where(data.host))
+        found = f"{len(data.containers)} containers, none of them production's" if data.containers else "no container"
+        raise TopologyError(f"there is {found}", Where(data.host))
     ids = {container["Id"]: name for name, replicas in groups.items() for container in replicas}
     seen = Seen(
         str(data.info.get("DefaultRuntime") or "runc"),
@@ -92,6 +92,12 @@ def read(data: HostData) -> Topology:
         where=Where(data.host),
     )
     return declare_secrets(topology)
+
+
+def references(data: HostData) -> dict[str, str]:
+    """Service -> the name of the image that its containers were started with; it may name another image by now."""
+    groups = _grouped([c for c in data.containers if _counts(c, data.host, [])], [])
+    return {name: str(replicas[0]["Config"]["Image"]) for name, replicas in groups.items()}
 
 
 def _label(thing: Json, key: str) -> str:

@@ -15,7 +15,7 @@ LAYERS = (
     ("provision", "teardown", "session"),
     ("program", "suites", "export", "report"),
     ("rehearsal",),
-    ("preparation", "blueprint", "seed", "authority", "composition"),
+    ("preparation", "blueprint", "production", "seed", "authority", "composition"),
     ("engine", "provider", "lease", "targets", "build", "doctor"),
     ("components",),
     ("stacks",),

@@ -23,6 +23,7 @@ from understudy.stacks.topology import (
     Dependency,
     External,
     HealthCheck,
+    Managed,
     Mount,
     Network,
     NetworkLink,
@@ -85,6 +86,19 @@ PROFILES = st.builds(
 )
 
 
+MANAGED = st.builds(
+    Managed,
+    st.sampled_from(["rds", "elasticache", "sqs", "s3"]),
+    NAMES,
+    st.none() | st.just("postgres"),
+    st.none() | st.sampled_from(["15.4", "7.1", "8.0.mysql_aurora.3.05.2"]),
+    st.none() | NAMES,
+    st.none() | TEXTS.filter(bool),
+    st.none() | st.just("DB_PASSWORD"),
+    st.dictionaries(NAMES, TEXTS, max_size=2),
+)
+
+
 def unique(strategy: st.SearchStrategy, **more: object) -> st.SearchStrategy:
     return st.lists(strategy, max_size=3, unique=True, **more).map(tuple)
 
@@ -138,6 +152,7 @@ def services(draw: st.DrawFn, name: str, others: tuple[str, ...], networks: list
         stop_grace_period=draw(st.none() | SECONDS),
         read_only=draw(st.booleans()),
         container_name=draw(st.none() | NAMES),
+        managed=draw(st.none() | MANAGED),
     )
 
 

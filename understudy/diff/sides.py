@@ -55,7 +55,7 @@ class Sides:
         if drawn.repository is not None and drawn.production_ref:
             sha = drawn.repository.commit(drawn.production_ref).sha
             files = dict(contents(drawn.production, Origin(drawn.repository, sha, drawn.folder)))
-        name = drawn.production_ref or "as the commit has it"
+        name = drawn.production_name or "as the commit has it"
         return Side(SideRecord("production", name, file=drawn.file), Compared(drawn.production, files=files))
 
     def find(self, text: str) -> Side:

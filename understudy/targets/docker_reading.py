@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from understudy.errors import ToolError
 from understudy.stacks.sources.docker_host import COMPOSE, HostData
+from understudy.targets.docker_client import daemon_host
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -41,7 +42,7 @@ def read_host(client: DockerClient, *, project: str = "", label: str = "") -> Ho
             _used(networks, {name for c in containers for name in c["NetworkSettings"]["Networks"] or {}}),
             _used(volumes, {str(m["Name"]) for c in containers for m in c["Mounts"] if m["Type"] == "volume"}),
             client.api.info(),
-            str(client.api.base_url),
+            daemon_host(),
         )
     except (DockerException, OSError) as error:
         raise ToolError(f"Read what runs on the Docker host, and it failed: {error}.") from error

@@ -1,0 +1,150 @@
+"""Production from where it runs: the options that name it, what reads it, and the topology that it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from understudy.errors import UsageError
+from understudy.options import Options, Origin
+from understudy.stacks.topology import Topology, TopologyError
+
+__all__ = ["Production", "Source", "read_source", "source_of"]
+
+_LARGEST = 256 * 1024 * 1024
+"""Bytes of an export; a stack of ten thousand resources has about a tenth of it."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where production runs: a Pulumi stack, an export of one, or the Docker host, whole or one part of it."""
+
+    stack: str = ""
+    export: str = ""
+    docker: bool = False
+    project: str = ""
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        """Hold that one thing is named.
+
+        Raises:
+            UsageError: several are, or a part of a Docker host and not the host.
+        """
+        named = [
+            flag
+            for flag, given in (
+                ("--from-stack", self.stack),
+                ("--from-export", self.export),
+                ("--from-docker", self.docker),
+            )
+            if given
+        ]
+        if len(named) > 1:
+            raise UsageError(
+                f"{' and '.join(named)} were given, and production is one of them.", hint="Drop the others."
+            )
+        if (self.project or self.label) and not self.docker:
+            raise UsageError("--project and --label are parts of a Docker host.", hint="Give --from-docker with them.")
+        if self.project and self.label:
+            raise UsageError("--project and --label were both given.", hint="A project is a label too: drop one.")
+
+    @property
+    def name(self) -> str:
+        """What stood for production, for records; empty where nothing is named."""
+        if self.stack:
+            return f"stack {self.stack}"
+        if self.export:
+            return f"export {self.export}"
+        part = f" project {self.project}" if self.project else f" label {self.label}" if self.label else ""
+        return f"docker host{part}" if self.docker else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Production:
+    """What was read: the topology, what stood for it, and what `stacks.align` needs to know of the source."""
+
+    topology: Topology
+    name: str
+    references: Mapping[str, str] = field(default_factory=dict)
+    unsaid: tuple[str, ...] = ()
+
+
+def source_of(options: Options) -> Source | None:
+    """The source that the options name; None: production is a file in git. What a flag names wins over a file's word.
+
+    Raises:
+        UsageError: they name several in one place, or one beside `--production-ref`.
+    """
+    named = ("from_stack", "from_export", "from_docker")
+    origins = {key: options.origins.get(key, Origin.DEFAULT) for key in named if getattr(options, key)}
+    first = max(origins.values(), default=Origin.DEFAULT)
+    reference = options.origins.get("production_ref", Origin.DEFAULT) if options.production_ref else Origin.DEFAULT
+    if not origins or reference > first:
+        return None
+    stack, export, docker = (getattr(options, key) if origins.get(key) == first else None for key in named)
+    source = Source(stack or "", export or "", docker or False, options.project, options.label)
+    if reference is first:
+        raise UsageError(
+            f"{source.name} and --production-ref {options.production_ref} were both named as production.",
+            hint="Drop one of them.",
+        )
+    return source
+
+
+def read_source(source: Source, folder: Path, say: Say) -> Production:
+    """The topology of a source. Nothing of production is written.
+
+    Args:
+        source: where it is.
+        folder: that of the project: binds below it are the project's own files. An export is named from it.
+        say: is told in one sentence what takes long.
+
+    Raises:
+        UsageError: the source's name is none, or what it holds is no topology.
+        ToolError: Docker or Pulumi do not answer.
+        EngineError: the stack cannot be read.
+    """
+    try:
+        if source.docker:
+            return _of_docker(source)
+        from understudy.stacks.sources import pulumi_state
+
+        text = _of_stack(source, say) if source.stack else _of_file(folder / source.export)
+        topology = pulumi_state.read(text, source.stack or source.export, folder=str(folder.resolve()))
+    except TopologyError as error:
+        raise UsageError(f"Read production from the {source.name}, and it is no topology: {error}.") from error
+    references = {name: service.image.partition("@")[0] for name, service in topology.services.items() if service.image}
+    return Production(topology, source.name, references, ("expose",))
+
+
+def _of_docker(source: Source) -> Production:
+    from understudy.stacks.sources import docker_host
+    from understudy.targets.docker_client import client
+    from understudy.targets.docker_reading import read_host
+
+    data = read_host(client(), project=source.project, label=source.label)
+    return Production(docker_host.read(data), source.name, docker_host.references(data))
+
+
+def _of_stack(source: Source, say: Say) -> str:
+    from understudy.engine.production_export import export_production
+    from understudy.engine.pulumi_cli import ensure
+
+    return export_production(source.stack, ensure(say).path)
+
+
+def _of_file(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST + 1)
+        if len(data) > _LARGEST:
+            raise UsageError(f"Read the export {path}, and it has more than {_LARGEST:,} bytes.")
+        return data.decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"Read the export {path}, and it failed: {error}.", hint="`pulumi stack export --file FILE` writes one."
+        ) from error
