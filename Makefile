@@ -7,10 +7,11 @@ VENV := .venv/bin
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: ## virtual environment, Docker Engine, Pulumi CLI, base images: whatever of it is missing
+setup: ## virtual environment, Docker Engine, Pulumi CLI, base images, Compose CLI: whatever of it is missing
 	@$(PYTHON) scripts/setup.py
 
-demo: setup ## clone examples/shop for the current commit, test it, export, destroy
+demo: ## clone examples/shop for the current commit, test it, export, destroy
+	@$(PYTHON) scripts/setup.py --no-compose
 	@cd examples/shop && ../../$(VENV)/understudy run
 
 test: setup ## lint, types and every test
@@ -22,7 +23,7 @@ quick: $(VENV)/pytest ## lint and the tests that need neither Docker nor Pulumi
 	@$(VENV)/pytest -n auto tests/unit tests/components
 
 $(VENV)/pytest:
-	@$(PYTHON) scripts/setup.py
+	@$(PYTHON) scripts/setup.py --no-compose
 
 lint: ## ruff and mypy
 	@$(VENV)/ruff check
@@ -33,8 +34,7 @@ lint: ## ruff and mypy
 docs: ## write the generated pages: docs/cli.md, and the tables of docs/run-record.md
 	@$(VENV)/python scripts/docs.py
 
-bench: ## measure against Docker Compose, built from its pinned module
-	@$(PYTHON) scripts/setup.py --compose
+bench: setup ## measure against Docker Compose, built from its pinned module
 	@$(VENV)/python scripts/bench.py --compose "$$($(PYTHON) scripts/setup_compose.py)"
 
 clean: ## remove the virtual environment and what the tools cache in this folder

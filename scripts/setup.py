@@ -39,6 +39,14 @@ def _say(text: str) -> None:
     print(f"  {text}", flush=True)
 
 
+def _compose() -> str:
+    """Only tests and benchmark need it: where it cannot be made, those say so themselves."""
+    try:
+        return setup_compose.ensure(_say)
+    except Problem as problem:
+        return f"not made, so that the tests which compare with it cannot run: {problem}"
+
+
 STEPS: tuple[Step, ...] = (
     ("virtual environment", setup_venv.ensure),
     ("Docker Engine", setup_docker.ensure),
@@ -46,14 +54,14 @@ STEPS: tuple[Step, ...] = (
     ("base images", lambda: setup_images.ensure(_say)),
 )
 
-COMPOSE: Step = ("Compose CLI", setup_compose.ensure)
+COMPOSE: Step = ("Compose CLI", _compose)
 
 
 def main(arguments: list[str]) -> int:
-    """Take the steps in their order (with `--compose`, the benchmark's peer too); 1 when one cannot be done."""
+    """Take the steps in their order (`--no-compose`: without the peer of tests and benchmark); 1 when one fails."""
     os.environ["PATH"] = os.environ.get("PATH", os.defpath) + ":/usr/local/sbin:/usr/sbin:/sbin"
     with exclusive():
-        for name, step in (*STEPS, *([COMPOSE] if "--compose" in arguments else [])):
+        for name, step in (*STEPS, *([] if "--no-compose" in arguments else [COMPOSE])):
             started = time.monotonic()
             try:
                 result = step()

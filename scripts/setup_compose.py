@@ -1,4 +1,4 @@
-"""The Compose CLI that the benchmark compares with: the pinned one, built with Go into the cache."""
+"""The Compose CLI that tests and benchmark compare with: the pinned one, built with Go into the cache."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from machine import ROOT, Problem, cache_folder, run
@@ -23,7 +24,7 @@ def plugin_path() -> Path:
     return cache_folder() / "compose" / f"v{VERSION}" / "cli-plugins" / "docker-compose"
 
 
-def ensure() -> str:
+def ensure(say: Callable[[str], None] = lambda _text: None) -> str:
     """Have the pinned Compose CLI at `plugin_path()`; returns what was done.
 
     Raises:
@@ -34,7 +35,8 @@ def ensure() -> str:
         return str(plugin)
     go = shutil.which("go")
     if go is None:
-        raise Problem(f"the benchmark needs Compose {VERSION}, which is built with Go; install Go 1.24 or newer")
+        raise Problem(f"Compose {VERSION} is built with Go, and no `go` is on PATH; install Go 1.24 or newer")
+    say(f"building Compose {VERSION} with Go into the cache: once, for two or three minutes")
     plugin.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=plugin.parent, prefix=".making-") as scratch:
         made = Path(scratch) / "docker-compose"
@@ -46,5 +48,5 @@ def ensure() -> str:
     return f"{plugin} built"
 
 
-if __name__ == "__main__":  # for `make bench`, which hands the path on
+if __name__ == "__main__":  # for `make bench` and the tests, which are told the path
     print(plugin_path())

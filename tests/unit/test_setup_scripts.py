@@ -26,7 +26,9 @@ def load(name: str) -> ModuleType:
         sys.path.pop(0)
 
 
-machine, images, docker, venv = (load(f) for f in ("machine", "setup_images", "setup_docker", "setup_venv"))
+machine, images, docker, venv, setup = (
+    load(f) for f in ("machine", "setup_images", "setup_docker", "setup_venv", "setup")
+)
 
 
 def script(path: Path, text: str) -> Path:
@@ -336,3 +338,18 @@ def test_an_environment_that_was_made_by_hand_is_kept(finished: Path, tmp_path: 
     (root / ".venv" / ".understudy-stamp").unlink()
     assert venv.ensure(root) == "brought up to date"
     assert steps == ["pip"]
+
+
+@pytest.mark.parametrize(("arguments", "told"), [([], "no Go here"), (["--no-compose"], "")])
+def test_setup_goes_on_without_the_compose_cli_and_says_so(
+    arguments: list[str], told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(_say: object) -> str:
+        raise machine.Problem("no Go here")
+
+    monkeypatch.setattr(setup, "STEPS", ())
+    monkeypatch.setattr(setup.setup_compose, "ensure", fails)
+    assert setup.main(arguments) == 0
+    said = capsys.readouterr().out
+    assert told in said
+    assert ("Compose CLI" in said) == bool(told)

@@ -82,12 +82,17 @@ class Loader:
                 yield node
 
     def service_images(self, file: str, chain: frozenset[str]) -> Iterator[tuple[str, Node]]:
-        """Each service of a file and of those that it includes, as a mapping with `image` alone, as it stands."""
+        """Each service of a file and of those that it includes, as a mapping with `image` alone, as it stands.
+
+        An included file that is not there is passed over: `model` looks for it from the right folder, and says where.
+        """
         for document in self.plain_documents(file):
             for entry in items(get(document, "include")):
                 for path in [entry] if is_text(entry) else _listed(get(entry, "path")):
                     name = joined(posixpath.dirname(file), str(path.value))
-                    if "$" not in name and name not in {*chain, file} and not _REMOTE.match(str(path.value)):
+                    if "$" in name or name in {*chain, file} or _REMOTE.match(str(path.value)):
+                        continue
+                    if self.read_file(name) is not None:
                         yield from self.service_images(name, chain | {file})
             for name, service in entries(get(document, "services")).items():
                 yield name, made({k: v for k, v in entries(service).items() if k == "image"}, service)

@@ -133,28 +133,33 @@ def _logging(base: Node, over: Node, shape: Shape) -> Node:
 
 
 def _ipam(base: Node, over: Node, shape: Shape) -> Node:
-    """Address pools are merged where they are of one subnet."""
+    """Address pools are merged where they are of one subnet.
+
+    Compose merges into the earlier file's pool in place, wherever that has got to in the result by then; and a pool
+    of the later file that is in the result already is merged into the earlier file's next ones, whatever their subnet.
+    """
     for node in (base, over):
         if not isinstance(node.value, tuple):
             fail(node, f"here stands {kind(node)}; allowed is a list")
-    pools: list[Node] = []
+    originals = list(items(base))
+    pools: list[Node | int] = []  # a pool of the later file, or the number of one of the earlier file
 
-    def subnet(pool: Node) -> object:
-        found = get(pool, "subnet")
+    def subnet(pool: Node | int) -> object:
+        found = get(originals[pool] if isinstance(pool, int) else pool, "subnet")
         return None if found is None else found.value
 
-    for original in items(base):
+    for number in range(len(originals)):
         for other in items(over):
-            if subnet(original) != subnet(other) and not any(subnet(pool) == subnet(other) for pool in pools):
+            if subnet(number) != subnet(other) and not any(subnet(pool) == subnet(other) for pool in pools):
                 pools.append(other)
                 continue
-            original = merged = merge_mappings(original, other, shape.element)  # noqa: PLW2901 - it grows in place
-            index = next((i for i, pool in enumerate(pools) if subnet(pool) == subnet(merged)), None)
+            originals[number] = merge_mappings(originals[number], other, shape.element)
+            index = next((i for i, pool in enumerate(pools) if subnet(pool) == subnet(number)), None)
             if index is None:
-                pools.append(merged)
+                pools.append(number)
             else:
-                pools[index] = merged
-    return made(pools, base)
+                pools[index] = number
+    return made([originals[pool] if isinstance(pool, int) else pool for pool in pools], base)
 
 
 _RULES: Mapping[str, Callable[[Node, Node, Shape], Node]] = {

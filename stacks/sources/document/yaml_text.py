@@ -257,6 +257,9 @@ class _Composer:
             place_of_value = join(path, key)
             line, column = event.start_mark.line + 1, event.start_mark.column + 1
             value = self._value(next(self._events), place_of_value, depth + 1)
+            if value.value is None and not value.text and value.line > line:
+                # nothing stands there, and the parser gives the next line
+                value = replace(value, line=line, column=column)
             self.path = place_of_value
             if key in seen:
                 raise self._error(f"the key {key[:100]!r} stands twice in this mapping", event)
