@@ -23,6 +23,7 @@ __all__ = ["as_json", "as_yaml", "printed"]
 
 Text = Callable[[str], str]
 
+_ALWAYS: Mapping[str, Plain] = {"text!": "", "rate!": "0", "int!": 0, "uint16!": 0, "flag!": False}
 _WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "=", "<<"))
 _SEXAGESIMAL = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?|[-+]?0[0-7_]+|[-+]?[0-9][0-9_.]*")
 
@@ -91,6 +92,8 @@ def _write_out(found: dict[str, Any], shape: Shape) -> None:
     for key, known in shape.keys.items():
         if known.out == "command":
             found.setdefault(key, None)
+        elif known.out in _ALWAYS and shape.out != "ulimit":
+            found.setdefault(known.alias or key, _ALWAYS[known.out])
         elif known.out == "struct!":
             below = found.setdefault(key, {})
             _write_out(below, known)
