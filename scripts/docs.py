@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from docs_compose import KEYS_PAGE, compose_keys_page
 
 from understudy.cli import cli
 from understudy.options import OptionSpec, seconds, specs
@@ -199,7 +200,7 @@ def _without_meaning(page: str) -> list[str]:
 
 def render(root: Path = ROOT) -> dict[Path, str]:
     """Each generated page, relative to the root, as it has to be."""
-    pages = {CLI: _cli_page()}
+    pages = {CLI: _cli_page(), KEYS_PAGE: compose_keys_page()}
     for path, record in RECORDS:
         schema = json.loads((root / path).read_text(encoding="utf-8"))
         pages[record] = _record_page(record, (root / record).read_text(encoding="utf-8"), schema)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from .topology import Build, Service, Topology, Volume
 
-__all__ = ["ALLOW", "CAPABILITIES", "Allowed", "Right", "is_socket", "rights"]
+__all__ = ["ALLOW", "CAPABILITIES", "NOTHING", "Allowed", "Right", "is_socket", "rights"]
 
 ALLOW: Mapping[str, str] = {
     "bind:/PATH": "mounts of this path of the host, and of what is below it",
@@ -63,6 +63,10 @@ class Allowed:
         path = posixpath.normpath(name.removeprefix("bind:"))
         above = (allowed.removeprefix("bind:") for allowed in self.names if allowed.startswith("bind:"))
         return any(path == folder or path.startswith(f"{folder.rstrip('/')}/") for folder in above)
+
+
+NOTHING = Allowed()
+"""Nothing was named."""
 
 
 def _known(given: str) -> str:

@@ -228,4 +228,5 @@ def _map_service(service: Service, change: Callable[[str, str], str]) -> Service
         command=vector(service.command),
         entrypoint=vector(service.entrypoint),
         healthcheck=None if check is None else replace(check, test=vector(check.test)),
+        files=tuple(f if f.content is None else replace(f, content=change(f.content, f.name)) for f in service.files),
     )

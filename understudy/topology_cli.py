@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -108,3 +109,26 @@ def import_(export_file: str | None, stack: str, docker: bool, project: str, lab
         *(f"Not in it: {warning}" for warning in found.topology.warnings),
     )
     click.echo(write(found.topology, about=about), nl=False)
+
+
+@topology.command()
+@composition_options
+@click.option("--allow", multiple=True, metavar="NAME", help="Clone what is refused otherwise; several count.")
+@click.option("--format", "form", type=click.Choice(("text", "json")), default="text", help="The form [default: text].")
+def check(form: str, allow: tuple[str, ...], given: tuple[str, ...], **rest: Any) -> None:  # noqa: ANN401 - the fields of a Request
+    """Say of each key in the Compose files what becomes of it in a clone; exit with 2 if something is refused."""
+    from understudy.checking import as_json, as_text
+    from understudy.checking import check as examine
+    from understudy.composition import Request, find
+    from understudy.stacks.allowed import Allowed
+    from understudy.stacks.topology import TopologyError
+
+    try:
+        names = Allowed.of(allow)
+        composition = find(Request(given=_assignments(given), **rest), Path.cwd(), os.environ)
+        report = examine(composition, names)
+    except (TopologyError, ValueError) as error:
+        raise UsageError(f"Read the Compose files, and it failed: {error}.") from error
+    click.echo(as_json(report) if form == "json" else printable(as_text(report)))
+    if not report.passes:
+        sys.exit(UsageError.exit_code)

@@ -13,9 +13,9 @@ from understudy.stacks.secret_rules import SecretRule
 from understudy.stacks.topology import External, Suite, TopologyError, Where
 
 from .compose_profile import places, read_profile, secret_nodes, secret_rules
-from .compose_run import command, completed
+from .compose_run import command
 from .document.yaml_text import Node
-from .nodes import Fields, Reading, choice, flag, integer, items, mapping, number, pairs, parsed, text
+from .nodes import Fields, Reading, choice, flag, integer, items, mapping, number, parsed, table_of, text
 from .values import duration, host_name
 
 __all__ = ["NAME", "Extension", "read_extension", "secret_names"]
@@ -150,7 +150,7 @@ def _suite(name: str, node: Node, reading: Reading) -> Suite:
     if not argv or not argv[0]:
         raise TopologyError("the command is empty", node.key_where)
     given = fields.take("environment")
-    environment = completed(pairs(given, reading), reading) if given else {}
+    environment = _environment(given) if given else {}
     suite = Suite(
         name,
         argv,
@@ -162,6 +162,13 @@ def _suite(name: str, node: Node, reading: Reading) -> Suite:
     )
     limit = fields.take("timeout")
     return replace(suite, timeout=_seconds(limit)) if limit else suite
+
+
+def _environment(node: Node) -> dict[str, str]:
+    """A mapping, or a list of `KEY=value`."""
+    if not isinstance(node.value, tuple):
+        return table_of(node)
+    return dict(text(item).split("=", maxsplit=1) for item in node.value if "=" in text(item))
 
 
 def _seconds(node: Node) -> float:

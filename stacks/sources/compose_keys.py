@@ -86,7 +86,12 @@ _NAMED = frozenset(
         *(f"services.*.{key}" for key in ("networks", "depends_on", "ulimits", "build.ulimits", "models")),
     )
 )
-_FREE = frozenset(("environment", "labels", "args", "sysctls", "options", "driver_opts", "extra_hosts", "annotations"))
+_FREE = frozenset(
+    (
+        *("environment", "labels", "args", "sysctls", "options", "driver_opts", "extra_hosts", "annotations"),
+        *("additional_contexts", "ssh"),
+    )
+)
 _STEP = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|\[\d+\]|([^.\[]+)')
 
 

@@ -52,7 +52,7 @@ SERVICE: tuple[Key, ...] = (
     cloned("group_add", _SAME),
     cloned("healthcheck", "the same test; it decides when the service is ready"),
     cloned("hostname", "also an alias on the service's networks"),
-    cloned("image", "found on the daemon, or pulled and kept"),
+    cloned("image", "found on the daemon, or pulled and kept; pinned to the digest that its tag names, on the record"),
     cloned("init", _SAME),
     refused("ipc", "`host`: the clone would share the host's memory; any other value is cloned", "host-ipc"),
     idle("isolation", _WINDOWS),

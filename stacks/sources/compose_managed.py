@@ -7,7 +7,7 @@ from typing import Literal
 from understudy.stacks.topology import Managed
 
 from .document.yaml_text import Node
-from .nodes import Fields, Reading, choice, pairs, text
+from .nodes import Fields, Reading, choice, table_of, text
 
 __all__ = ["read_managed"]
 
@@ -32,7 +32,5 @@ def read_managed(node: Node, reading: Reading) -> Managed:
         fields.read("database", text, None),
         fields.read("user", text, None),
         fields.read("password", text, None),
-        fields.read(
-            "options", lambda given: {key: value or "" for key, (value, _) in pairs(given, reading).items()}, {}
-        ),
+        fields.read("options", table_of, {}),
     )

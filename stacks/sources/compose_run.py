@@ -1,27 +1,30 @@
-"""How a Compose service runs: command, environment, dependencies, health check, limits and restart policy."""
+"""How a Compose service runs: command, environment, dependencies, health check, limits, restart policy, logging."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from understudy.stacks.topology import Condition, Dependency, HealthCheck, Resources, Restart, TopologyError
+from understudy.stacks.change import Fidelity
+from understudy.stacks.topology import (
+    Condition,
+    Dependency,
+    HealthCheck,
+    Logging,
+    Resources,
+    Restart,
+    TopologyError,
+    Ulimit,
+)
 
-from .document.env_file import decode, parse_env
 from .document.yaml_text import Node
-from .nodes import Fields, Reading, T, choice, flag, integer, mapping, number, pairs, parsed, text, texts
+from .nodes import Fields, Reading, choice, flag, integer, mapping, number, parsed, table_of, text, texts
 from .values import byte_size, duration, split_command
 
-__all__ = [
-    "command",
-    "completed",
-    "dependencies",
-    "environment",
-    "healthcheck",
-    "labels",
-    "resources",
-    "restart",
-]
+__all__ = ["command", "dependencies", "healthcheck", "logging", "resources", "restart", "seconds", "ulimits"]
+
+LOCAL_LOGS = ("json-file", "local", "journald", "none")
+"""Log drivers that keep what they get on the host itself."""
 
 _CONDITIONS: Mapping[str, Condition] = {
     "service_started": "started",
@@ -30,6 +33,8 @@ _CONDITIONS: Mapping[str, Condition] = {
 }
 _POLICIES = {word: Restart(word) for word in ("no", "always", "on-failure", "unless-stopped")}
 _SWARM_CONDITIONS = {"none": "no", "on-failure": "on-failure", "any": "always"}
+_PERIOD = 100_000
+"""Microseconds of an accounting period of the processor, where none is given (Docker's default)."""
 
 
 def command(node: Node) -> tuple[str, ...]:
@@ -39,57 +44,22 @@ def command(node: Node) -> tuple[str, ...]:
     return parsed(node, split_command, secret=True)
 
 
-def completed(found: Mapping[str, tuple[str | None, Node]], reading: Reading) -> dict[str, str]:
-    """The pairs with values; one without takes that of the variable of its name, or is left out, as in Compose."""
-    given = ((key, reading.variables.get(key) if value is None else value) for key, (value, _) in found.items())
-    return {key: value for key, value in given if value is not None}
-
-
-def environment(direct: Node | None, files: Node | None, reading: Reading) -> dict[str, str]:
-    """The environment: that of the files in their order, then what `environment` itself says."""
-    result: dict[str, str] = {}
-    for node in () if files is None else files.value if isinstance(files.value, tuple) else (files,):
-        result.update(_env_file(node, reading))
-    if direct is not None:
-        found = pairs(direct, reading, secret=True)
-        for key, (value, _) in found.items():
-            if value is None and key not in reading.variables:
-                result.pop(key, None)
-        result.update(completed(found, reading))
-    return result
-
-
-def _env_file(node: Node, reading: Reading) -> dict[str, str]:
-    required, raw, named = True, False, node
-    if isinstance(node.value, Mapping):
-        fields = Fields(node, reading)
-        named = fields.need("path")
-        required = fields.read("required", flag, default=True)
-        raw = fields.read("format", lambda form: choice(form, {"raw": True}), default=False)
-        fields.finish()
-    path = reading.path(named, "the environment file")
-    data = reading.read_file(path)
-    if data is None:
-        if required:
-            raise TopologyError(
-                f"the environment file {path!r} is not in what is cloned (git may ignore it): commit one without "
-                f"secrets, write {{path: {path}, required: false}}, or take the folder as it lies with --dirty",
-                named.where,
-            )
-        return {}
-    return parse_env(decode(data, path), path, reading.variables, raw=raw)
+def seconds(node: Node) -> float:
+    """A duration."""
+    return parsed(node, duration)
 
 
 def dependencies(node: Node, reading: Reading) -> tuple[Dependency, ...]:
-    """`depends_on` as list or mapping."""
-    if isinstance(node.value, tuple):
-        return tuple(Dependency(name) for name in dict.fromkeys(texts(node)))
+    """`depends_on` as mapping."""
     result: list[Dependency] = []
     for name, child in mapping(node).items():
         fields = Fields(child, reading)
         condition = choice(found, _CONDITIONS) if (found := fields.take("condition")) else "started"
         required = fields.read("required", flag, default=True)
-        fields.finish({"restart": "dependents are not restarted with what they depend on"})
+        restarts = fields.take("restart")
+        if restarts is not None and flag(restarts) and restarts.where != child.where:
+            reading.leave_out(restarts, "it says what `docker compose restart` does", Fidelity.FAITHFUL)
+        fields.finish()
         result.append(Dependency(name, condition, required))
     return tuple(result)
 
@@ -100,22 +70,16 @@ def healthcheck(node: Node, reading: Reading) -> HealthCheck:
     disabled = fields.read("disable", flag, default=False)
     result = HealthCheck(
         fields.read("test", _health_test, None),
-        fields.read("interval", _duration, None),
-        fields.read("timeout", _duration, None),
-        fields.read("start_period", _duration, None),
+        fields.read("interval", seconds, None),
+        fields.read("timeout", seconds, None),
+        fields.read("start_period", seconds, None),
         fields.read("retries", integer, None),
     )
-    fields.finish({"start_interval": "readiness is probed at its own pace, so it is left out"})
+    fields.finish()
     return HealthCheck(("NONE",)) if disabled else result
 
 
-def _duration(node: Node) -> float:
-    return parsed(node, duration)
-
-
 def _health_test(node: Node) -> tuple[str, ...]:
-    if not isinstance(node.value, tuple):
-        return ("CMD-SHELL", text(node, secret=True))
     words = texts(node, secret=True)
     if words and words[0] == "NONE":
         return ("NONE",)
@@ -126,27 +90,58 @@ def _health_test(node: Node) -> tuple[str, ...]:
     return words
 
 
-def labels(node: Node, reading: Reading) -> dict[str, str]:
-    """`labels` as list or mapping; one without a value is empty."""
-    return {key: value or "" for key, (value, _) in pairs(node, reading).items()}
-
-
-def resources(limits: Fields | None, service: Fields) -> Resources:
-    """The limits of `deploy.resources` and of the service itself; where both say something, they have to agree."""
-
-    def pick(key: str, old: str, reader: Callable[[Node], T]) -> T | None:
-        new, direct = limits.take(key) if limits else None, service.take(old)
-        found = [reader(node) for node in (new, direct) if node is not None]
-        if direct and len(found) > 1 and found[0] != found[1]:
-            raise TopologyError(f"{old!r} and 'deploy.resources.limits.{key}' say different things", direct.where)
-        return found[0] if found else None
-
-    pids = pick("pids", "pids_limit", lambda node: integer(node, least=-1))
-    return Resources(
-        pick("cpus", "cpus", number),
-        pick("memory", "mem_limit", lambda node: parsed(node, byte_size)) or None,
-        pids if pids is not None and pids > 0 else None,  # 0 and -1 are Docker's words for unlimited
+def resources(service: Fields, deploy: Fields | None, reading: Reading) -> Resources:
+    """The limits of `deploy.resources` and of the service itself, which agree where both say something."""
+    node = deploy.take("resources") if deploy else None
+    both = Fields(node, reading) if node else None
+    limits, reserved = (_part(both, key, reading) for key in ("limits", "reservations"))
+    pids = _either(limits, "pids", service, "pids_limit")
+    cpus = _either(limits, "cpus", service, "cpus")
+    quota, period = service.take("cpu_quota"), service.take("cpu_period")
+    result = Resources(
+        cpus=_quota(quota, period) if cpus is None else number(cpus),
+        memory=_size(_either(limits, "memory", service, "mem_limit")),
+        pids=None if pids is None or integer(pids, least=-1) <= 0 else integer(pids),  # 0 and -1 are Docker's unlimited
+        memory_reservation=_size(_either(reserved, "memory", service, "mem_reservation")),
+        memory_swap=service.read("memswap_limit", _swap, None),
+        cpu_shares=service.read("cpu_shares", integer, None),
+        cpuset=service.read("cpuset", text, None),
+        shm=_size(service.take("shm_size")),
     )
+    for fields in (limits, reserved, both):
+        if fields:
+            fields.finish()
+    return result
+
+
+def _part(fields: Fields | None, key: str, reading: Reading) -> Fields | None:
+    node = fields.take(key) if fields else None
+    if node is None:
+        return None
+    part = Fields(node, reading)
+    part.take("devices")  # they are read with the service's other hardware
+    return part
+
+
+def _either(new: Fields | None, key: str, service: Fields, old: str) -> Node | None:
+    found, direct = new.take(key) if new else None, service.take(old)
+    return direct if found is None else found
+
+
+def _size(node: Node | None) -> int | None:
+    """Bytes; none for 0, which is Docker's word for unlimited."""
+    return None if node is None else parsed(node, byte_size) or None
+
+
+def _swap(node: Node) -> int | None:
+    return -1 if text(node) == "-1" else _size(node)
+
+
+def _quota(quota: Node | None, period: Node | None) -> float | None:
+    """Processors from microseconds in each period; a period alone limits nothing."""
+    if quota is None or integer(quota, least=-1) <= 0:
+        return None
+    return integer(quota) / (integer(period, least=1) if period else _PERIOD)
 
 
 def restart(node: Node | None, policy: Node | None, reading: Reading) -> Restart:
@@ -168,5 +163,33 @@ def _deploy_restart(node: Node, reading: Reading) -> Restart:
     fields = Fields(node, reading)
     word = fields.read("condition", lambda given: choice(given, _SWARM_CONDITIONS), "always")
     attempts = fields.read("max_attempts", integer, None)
-    fields.finish(dict.fromkeys(("delay", "window"), "is left out: the engine has its own delays"))
+    fields.finish()
     return Restart(_POLICIES[word].policy, attempts if word == "on-failure" else None)
+
+
+def logging(node: Node, reading: Reading) -> Logging | None:
+    """`logging` of a driver that keeps logs on the host; None is the engine's default."""
+    fields = Fields(node, reading)
+    driver_node = fields.take("driver")
+    driver = None if driver_node is None else text(driver_node)
+    options = fields.read("options", table_of, {})
+    fields.finish()
+    if driver_node is not None and driver not in LOCAL_LOGS:
+        reason = "the driver ships logs elsewhere, to where production's are: the clone has the engine's default"
+        reading.change(driver_node.key_where, driver, None, reason)
+        return None
+    return Logging(driver, options)
+
+
+def ulimits(node: Node, reading: Reading) -> tuple[Ulimit, ...]:
+    """`ulimits` as mapping of one number, or of `soft` and `hard`."""
+    found = []
+    for name, child in mapping(node).items():
+        if isinstance(child.value, Mapping):
+            fields = Fields(child, reading)
+            soft, hard = (integer(fields.need(key), least=-1) for key in ("soft", "hard"))
+            fields.finish()
+        else:
+            soft = hard = integer(child, least=-1)
+        found.append(Ulimit(name, soft, hard))
+    return tuple(found)

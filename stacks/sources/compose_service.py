@@ -1,128 +1,189 @@
-"""One service of a Compose file."""
+"""One service of a canonical Compose document."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from understudy.stacks.topology import Dependency, Kind, NetworkLink, Resources, Service, TopologyError
+from understudy.stacks.topology import (
+    Device,
+    DeviceRequest,
+    Kind,
+    Mount,
+    NetworkLink,
+    Service,
+    TopologyError,
+)
 
-from . import compose_links, compose_managed, compose_run
+from . import compose_mounts, compose_network, compose_run
+from .compose_build import build
+from .compose_files import Files, file_mounts
+from .compose_managed import read_managed
+from .compose_network import NetworkMode
 from .document.yaml_text import Node
 from .kinds import KINDS, kind_of_image
-from .nodes import Fields, Reading, choice, flag, integer, parsed, text
-from .values import duration, host_name
+from .nodes import Fields, Reading, choice, flag, integer, items, mapping, parsed, table_of, text, texts
+from .values import host_name, host_pair
 
-__all__ = ["left_out", "read_service"]
+__all__ = ["Around", "read_service"]
 
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@+-]{0,511}", re.ASCII)
-_UNSUPPORTED = "is not supported yet and left out"
-_NOT_YET = """
-annotations attach blkio_config cap_add cap_drop cgroup cgroup_parent credential_spec cpu_count cpu_percent
-cpu_period cpu_quota cpu_rt_period cpu_rt_runtime cpu_shares cpuset develop device_cgroup_rules devices dns dns_opt
-dns_search domainname external_links extra_hosts gpus group_add isolation label_file logging mac_address
-mem_reservation mem_swappiness memswap_limit models oom_kill_disable oom_score_adj platform post_start pre_stop
-provider pull_policy runtime security_opt shm_size stdin_open storage_opt sysctls tty ulimits use_api_socket
-userns_mode uts
-"""
-_KNOWN: Mapping[str, str] = dict.fromkeys(_NOT_YET.split(), _UNSUPPORTED)
-_REFUSED = ("extends", "volumes_from", "secrets", "configs")
-_HOSTS = {"pid": "the host's processes", "ipc": "the host's shared memory"}
+_JOB_MODES = ("replicated-job", "global-job")
+_SOCKET = "/var/run/docker.sock"
+_SPACES = {
+    "cgroup": ("host", "private"),
+    "uts": ("host",),
+    "userns_mode": ("host",),
+}
 
 
-def left_out(node: Node) -> str | None:
-    """Why a service does not run unless asked for: it has profiles, or no replicas."""
-    fields = node.value
-    if not isinstance(fields, Mapping):
-        return None
-    profiles = fields.get("profiles")
-    if profiles is not None and profiles.value:
-        return "has profiles, so it runs only when asked for; it is left out"
-    deploy = fields.get("deploy")
-    counts = [fields.get("scale")]
-    if deploy is not None and isinstance(deploy.value, Mapping):
-        counts.append(deploy.value.get("replicas"))
-    if any(count is not None and count.value in (0, "0") and count.value is not False for count in counts):
-        return "has no replicas; it is left out"
-    return None
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a service's keys may speak of: container and network names, configs and secrets, and who waits for a job."""
+
+    containers: dict[str, str] = field(default_factory=dict)
+    networks: Mapping[str, str] = field(default_factory=dict)
+    files: Files = field(default_factory=Files)
+    jobs: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_service(name: str, node: Node, reading: Reading, *, job: str | None) -> Service:
+def read_service(name: str, node: Node, around: Around, reading: Reading) -> Service:
     """The service of that name.
-
-    Args:
-        name: its key in the document.
-        node: its mapping.
-        reading: variables, files and warnings of the document.
-        job: a service that waits for this one's completion, or None.
 
     Raises:
         TopologyError: something in it is not allowed.
     """
+    for key, child in mapping(node).items():
+        reading.places[f"services.{name}.{key}"] = child.key_where
     fields = Fields(node, reading)
     fields.take("profiles")
-    for key in _REFUSED:
-        if (child := fields.take(key)) and child.value not in ((), {}):
-            raise TopologyError(
-                f"{key!r} is not supported yet, and without it the service cannot run as in production",
-                child.key_where,
-            )
-    linked = fields.read("links", compose_links.linked, ())
-    detached = _isolation(fields, reading)
     deploy = fields.take("deploy")
     deployed = Fields(deploy, reading) if deploy else None
     image = fields.read("image", _image, None)
-    mounts = fields.read("volumes", lambda given: compose_links.mounts(given, reading), ())
-    temporary = fields.read("tmpfs", lambda given: compose_links.tmpfs(given, reading), ())
-    joined = fields.read("networks", lambda given: compose_links.links(given, reading), ())
-    extended = fields.take("x-understudy")
-    extension = None if extended is None else Fields(extended, reading, allowed=("kind", "managed"))
+    mode = fields.read(
+        "network_mode",
+        lambda given: compose_network.network_mode(given, around.containers, around.networks, reading),
+        None,
+    )
+    platform = fields.read("platform", text, None)
+    own = fields.take("x-understudy")
+    extension = Fields(own, reading, allowed=("kind", "managed")) if own else None
+    secrets = Node(around.files.secrets, node.where, node.key_where)
     service = Service(
         name=name,
-        kind=_kind(extension, image, job),
+        kind=_kind(extension, deployed, image, around.jobs.get(name)),
         image=image,
-        build=fields.read("build", lambda given: compose_links.build(given, reading), None),
-        command=fields.read("command", compose_run.command, None),
-        entrypoint=fields.read("entrypoint", compose_run.command, None),
-        environment=compose_run.environment(fields.take("environment"), fields.take("env_file"), reading),
-        ports=fields.read("ports", lambda given: compose_links.published(given, reading), ()),
-        expose=fields.read("expose", compose_links.exposed, ()),
-        mounts=mounts + temporary,
-        networks=() if detached else joined or (NetworkLink("default"),),
-        hostname=fields.read("hostname", lambda given: parsed(given, host_name), None),
-        depends_on=_dependencies(fields, linked, reading),
-        healthcheck=fields.read("healthcheck", lambda given: compose_run.healthcheck(given, reading), None),
-        replicas=_replicas(fields, deployed, reading),
-        resources=_resources(fields, deployed, reading),
+        build=fields.read("build", lambda given: _build(name, given, secrets, platform, reading), None),
+        platform=platform,
+        replicas=_replicas(fields, deployed),
+        resources=compose_run.resources(fields, deployed, reading),
         restart=compose_run.restart(
             fields.take("restart"), deployed.take("restart_policy") if deployed else None, reading
         ),
-        labels=fields.read("labels", lambda given: compose_run.labels(given, reading), {}),
-        user=fields.read("user", text, None),
-        working_dir=fields.read("working_dir", text, None),
-        init=fields.read("init", flag, None),
-        stop_signal=fields.read("stop_signal", text, None),
-        stop_grace_period=fields.read("stop_grace_period", lambda given: parsed(given, duration), None),
-        read_only=fields.read("read_only", flag, default=False),
-        container_name=fields.read("container_name", lambda given: parsed(given, host_name), None),
-        managed=None
-        if extension is None
-        else extension.read("managed", lambda given: compose_managed.read_managed(given, reading), None),
+        **_process(fields, reading),
+        **_joined(fields, mode, name, around, reading),
+        **_confinement(fields, deploy, around, reading),
+        managed=extension.read("managed", lambda given: read_managed(given, reading), None) if extension else None,
         where=node.key_where,
     )
     if deployed:
         deployed.finish()
-    fields.finish(_KNOWN)
+    fields.finish()
     return service
 
 
-def _dependencies(
-    fields: Fields, linked: tuple[tuple[str, str | None], ...], reading: Reading
-) -> tuple[Dependency, ...]:
-    """Those of `depends_on`; what is linked has to be started too."""
-    found = fields.read("depends_on", lambda given: compose_run.dependencies(given, reading), ())
-    named = {dependency.service for dependency in found}
-    return (*found, *(Dependency(other) for other in dict.fromkeys(name for name, _ in linked) if other not in named))
+def _build(name: str, node: Node, secrets: Node, platform: str | None, reading: Reading) -> Any:  # noqa: ANN401 - a Build
+    places = {key: child.key_where for key, child in mapping(node).items()}
+    places = {"entitlements": places.get("privileged", node.key_where), **places}  # the one asks for the other
+    reading.places |= {f"services.{name}.build.{key}": where for key, where in places.items()}
+    return build(node, secrets, platform, reading)
+
+
+def _process(fields: Fields, reading: Reading) -> dict[str, Any]:
+    """What runs, and how it starts and ends."""
+    return {
+        "command": fields.read("command", compose_run.command, None),
+        "entrypoint": fields.read("entrypoint", compose_run.command, None),
+        "environment": fields.read("environment", lambda given: table_of(given, secret=True), {}),
+        "healthcheck": fields.read("healthcheck", lambda given: compose_run.healthcheck(given, reading), None),
+        "user": fields.read("user", text, None),
+        "working_dir": fields.read("working_dir", text, None),
+        "init": fields.read("init", flag, None),
+        "stop_signal": fields.read("stop_signal", text, None),
+        "stop_grace_period": fields.read("stop_grace_period", compose_run.seconds, None),
+        "tty": fields.read("tty", flag, default=False),
+        "stdin_open": fields.read("stdin_open", flag, default=False),
+        "runtime": fields.read("runtime", text, None),
+        "labels": fields.read("labels", table_of, {}),
+        "logging": fields.read("logging", lambda given: compose_run.logging(given, reading), None),
+        "depends_on": fields.read("depends_on", lambda given: compose_run.dependencies(given, reading), ()),
+    }
+
+
+def _joined(fields: Fields, mode: NetworkMode | None, name: str, around: Around, reading: Reading) -> dict[str, Any]:
+    """What the service is on and has: networks, names, ports, mounts and files."""
+    networks = fields.read("networks", lambda given: compose_network.links(given, reading), ())
+    if mode is not None:
+        networks = () if mode.joins is None else (NetworkLink(mode.joins),)
+    socket = fields.take("use_api_socket")
+    if socket is not None:
+        reading.places[f"services.{name}.volumes.{_SOCKET}"] = socket.key_where
+    fields.read("links", compose_network.linked, ())
+    return {
+        "networks": networks,
+        "network_of": None if mode is None else mode.of,
+        "host_network": mode is not None and mode.host,
+        "ports": fields.read("ports", lambda given: compose_network.published(given, reading), ()),
+        "expose": fields.read("expose", compose_network.exposed, ()),
+        "mounts": (
+            *fields.read("volumes", lambda given: compose_mounts.mounts(given, name, reading), ()),
+            *fields.read("tmpfs", compose_mounts.tmpfs, ()),
+            *((Mount("bind", _SOCKET, _SOCKET),) if socket is not None and flag(socket) else ()),
+        ),
+        "volumes_from": fields.read(
+            "volumes_from", lambda given: compose_mounts.volumes_from(given, around.containers, reading), ()
+        ),
+        "files": (
+            *file_mounts(fields.take("configs"), "config", around.files, reading),
+            *file_mounts(fields.take("secrets"), "secret", around.files, reading),
+        ),
+        "hostname": fields.read("hostname", lambda given: parsed(given, host_name), None),
+        "domainname": fields.read("domainname", text, None),
+        "container_name": fields.read("container_name", lambda given: parsed(given, host_name), None),
+        "extra_hosts": tuple(parsed(item, host_pair) for item in fields.read("extra_hosts", items, ())),
+        "dns": fields.read("dns", texts, ()),
+        "dns_search": fields.read("dns_search", texts, ()),
+        "dns_opt": fields.read("dns_opt", texts, ()),
+    }
+
+
+def _confinement(fields: Fields, deploy: Node | None, around: Around, reading: Reading) -> dict[str, Any]:
+    """What the service may do to the host, and what it sees of it; what nobody allowed is refused afterwards."""
+    spaces = {key: _space(fields.take(key), words) for key, words in _SPACES.items()}
+    return {
+        "read_only": fields.read("read_only", flag, default=False),
+        "privileged": fields.read("privileged", flag, default=False),
+        "cap_add": fields.read("cap_add", texts, ()),
+        "cap_drop": fields.read("cap_drop", texts, ()),
+        "security_opt": tuple(_security(item, reading) for item in fields.read("security_opt", items, ())),
+        "sysctls": fields.read("sysctls", table_of, {}),
+        "ulimits": fields.read("ulimits", lambda given: compose_run.ulimits(given, reading), ()),
+        "group_add": fields.read("group_add", texts, ()),
+        "ipc": fields.read("ipc", lambda given: compose_network.shared_space(given, around.containers, reading), None),
+        "pid": fields.read("pid", lambda given: compose_network.shared_space(given, around.containers, reading), None),
+        "cgroup": spaces["cgroup"],
+        "uts": spaces["uts"],
+        "userns": spaces["userns_mode"],
+        "devices": tuple(_device(item, reading) for item in fields.read("devices", items, ())),
+        "device_requests": (
+            *(_request(item, reading, gpu=True) for item in fields.read("gpus", items, ())),
+            *(_request(item, reading, gpu=False) for item in _reserved(deploy)),
+        ),
+        "device_cgroup_rules": fields.read("device_cgroup_rules", texts, ()),
+    }
 
 
 def _image(node: Node) -> str:
@@ -132,60 +193,72 @@ def _image(node: Node) -> str:
     return given
 
 
-def _isolation(fields: Fields, reading: Reading) -> bool:
-    """Refuse what would give a clone the host; whether the service is on no network at all."""
-    if (node := fields.take("privileged")) and flag(node):
-        raise TopologyError("'privileged: true' is refused: a clone must not have the host's rights", node.key_where)
-    for key, what in _HOSTS.items():
-        if node := fields.take(key):
-            if text(node) == "host":
-                raise TopologyError(f"'{key}: host' is refused: a clone must not see {what}", node.key_where)
-            reading.leave_out(node.key_where, _UNSUPPORTED)
-    node = fields.take("network_mode")
-    if node is None:
-        return False
-    mode = text(node)
-    if mode == "host":
-        raise TopologyError("'network_mode: host' is refused: a clone has networks of its own", node.key_where)
-    if mode.startswith(("service:", "container:")):
-        raise TopologyError(f"'network_mode: {mode}' is not supported yet", node.key_where)
-    if mode != "none":
-        reading.leave_out(node.key_where, f"{mode!r} {_UNSUPPORTED}; the service joins its networks")
-    return mode == "none"
-
-
-def _kind(extension: Fields | None, image: str | None, job: str | None) -> Kind:
+def _kind(extension: Fields | None, deployed: Fields | None, image: str | None, job: str | None) -> Kind:
     """What the document says, else a job where somebody waits for its end, else what the image is known for."""
-    chosen = None if extension is None else extension.take("kind")
+    mode = deployed.take("mode") if deployed else None
+    of_swarm = mode is not None and text(mode) in _JOB_MODES
+    if mode is not None and text(mode) not in {"replicated", "global", *_JOB_MODES}:
+        allowed = ", ".join(("replicated", "global", *_JOB_MODES))
+        raise TopologyError(f"{text(mode)[:60]!r} is no mode; allowed are {allowed}", mode.where)
+    chosen = extension.take("kind") if extension else None
     if chosen is None:
-        return "job" if job else kind_of_image(image)
+        return "job" if job or of_swarm else kind_of_image(image)
     kind = choice(chosen, KINDS)
     if job and kind != "job":
         raise TopologyError(f"the kind is {kind}, but {job!r} waits for its completion: that is a job", chosen.where)
     return kind
 
 
-def _replicas(fields: Fields, deployed: Fields | None, reading: Reading) -> int:
-    scale, new = fields.take("scale"), None
-    if deployed:
-        if (mode := deployed.take("mode")) and text(mode) != "replicated":
-            reading.leave_out(mode.key_where, f"{text(mode)[:60]!r} is read as replicated")
-        new = deployed.take("replicas")
-    found = [integer(node) for node in (new, scale) if node is not None]
-    if scale and len(found) > 1 and found[0] != found[1]:
-        raise TopologyError("'scale' and 'deploy.replicas' say different things", scale.where)
-    return found[0] if found else 1
+def _replicas(fields: Fields, deployed: Fields | None) -> int:
+    scale = fields.take("scale")
+    given = (deployed.take("replicas") if deployed else None) or scale
+    return 1 if given is None else integer(given)
 
 
-def _resources(fields: Fields, deployed: Fields | None, reading: Reading) -> Resources:
-    node = deployed.take("resources") if deployed else None
-    if node is None:
-        return compose_run.resources(None, fields)
-    both = Fields(node, reading)
-    limits_node = both.take("limits")
-    limits = Fields(limits_node, reading) if limits_node else None
-    result = compose_run.resources(limits, fields)
-    if limits:
-        limits.finish()
-    both.finish({"reservations": "a clone reserves nothing; left out"})
-    return result
+def _space(node: Node | None, allowed: tuple[str, ...]) -> str | None:
+    return None if node is None else choice(node, {word: word for word in allowed})
+
+
+def _security(node: Node, reading: Reading) -> str:
+    """A security option; a profile in a file is read, as Docker's API takes its text."""
+    given = text(node)
+    match = re.fullmatch(r"seccomp[:=](.+)", given, re.DOTALL)
+    if match is None or match[1] in {"unconfined", "builtin"} or match[1].startswith("{"):
+        return given
+    path = reading.inside(match[1], match[1], node.where, "the seccomp profile")
+    data = reading.read_file(path)
+    try:
+        return "seccomp=" + json.dumps(json.loads(data or b""), separators=(",", ":"))
+    except ValueError as error:
+        what = "is not in what is cloned" if data is None else f"is no JSON: {error}"
+        reading.refuse(node.where, f"the seccomp profile {path!r} {what}")
+        return given
+
+
+def _device(node: Node, reading: Reading) -> Device:
+    fields = Fields(node, reading)
+    source = text(fields.need("source"))
+    device = Device(source, fields.read("target", text, source), fields.read("permissions", text, "rwm"))
+    fields.finish()
+    return device
+
+
+def _reserved(deploy: Node | None) -> tuple[Node, ...]:
+    node = deploy
+    for key in ("resources", "reservations", "devices"):
+        node = None if node is None or node.value is None else mapping(node).get(key)
+    return () if node is None else items(node)
+
+
+def _request(node: Node, reading: Reading, *, gpu: bool) -> DeviceRequest:
+    fields = Fields(node, reading)
+    capabilities = fields.read("capabilities", texts, ())
+    request = DeviceRequest(
+        tuple(dict.fromkeys(("gpu", *capabilities))) if gpu else capabilities,
+        fields.read("driver", text, None),
+        fields.read("count", lambda count: integer(count, least=-1), None),
+        fields.read("device_ids", texts, ()),
+        fields.read("options", table_of, {}),
+    )
+    fields.finish()
+    return request

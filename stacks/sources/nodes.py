@@ -8,24 +8,28 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from understudy.stacks.allowed import Allowed
 from understudy.stacks.change import Change, Fidelity
 from understudy.stacks.clone import SECRET_TOKEN
 from understudy.stacks.topology import TopologyError, Where
 
+from .compose_keys import Key, Taken, schema_path
+from .compose_keys_parts import key_of
 from .document.yaml_text import Node
 from .values import boolean, number_text
 
 __all__ = [
     "Fields",
     "Reading",
+    "Refusal",
     "choice",
     "flag",
     "integer",
     "items",
     "mapping",
     "number",
-    "pairs",
     "parsed",
+    "table_of",
     "text",
     "texts",
 ]
@@ -34,55 +38,82 @@ T = TypeVar("T")
 D = TypeVar("D")
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a clone must not have: where it stands, what it is and why, and the name that would allow it, if any."""
+
+    where: Where
+    message: str
+    allow: str = ""
+
+
 @dataclass(slots=True)
 class Reading:
-    """What the reading of one document carries along: variables, files, warnings and what is left out.
+    """What the reading of one document carries along: variables, files, and what is put on the record.
 
-    `depth` is how many folders the document lies below the root of its tree; relative paths climb no higher.
+    `depth` is how many folders the project lies below the root of its tree; relative paths climb no higher. What is
+    not `provisioned` is only compared with what is: nothing is refused in it, and its files need not be there.
     """
 
     file: str
     depth: int
     variables: Mapping[str, str]
     read_file: Callable[[str], bytes | None]
+    allowed: Allowed = field(default_factory=Allowed)
+    provisioned: bool = True
     warnings: list[str] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    places: dict[str, Where] = field(default_factory=dict)
 
     def warn(self, where: Where, message: str) -> None:
         """Put a warning with its place on the record."""
         self.warnings.append(f"{where.file}:{where.line}: {where.path}: {message}")
 
-    def leave_out(self, where: Where, message: str) -> None:
-        """Warn of something that production has and the topology has not: a clone differs there."""
-        self.warn(where, message)
+    def change(
+        self,
+        where: Where,
+        production: str | None,
+        clone: str | None,
+        reason: str,
+        fidelity: Fidelity = Fidelity.CHANGED,
+    ) -> None:
+        """Put a difference with its place on the record."""
         place = f"{where.file}:{where.line}:{where.column}"
-        self.changes.append(Change(where.path, "declared", None, message, Fidelity.MISSING, place))
+        self.changes.append(Change(where.path, production, clone, reason, fidelity, place))
+
+    def leave_out(self, node: Node, reason: str, fidelity: Fidelity = Fidelity.MISSING) -> None:
+        """Put on the record what production has and the topology has not; warn where the clone lacks something."""
+        if fidelity is Fidelity.MISSING:
+            self.warn(node.key_where, f"left out: {reason}")
+        self.change(node.key_where, _shown(node), None, reason, fidelity)
+
+    def refuse(self, where: Where, message: str, allow: str = "") -> None:
+        """Put on the record what no clone has; the reading goes on, so that all of it can be named."""
+        if self.provisioned:
+            self.refusals.append(Refusal(where, message, allow))
 
     def path(self, node: Node, what: str) -> str:
-        """A path relative to the document's folder, normalised.
-
-        Raises:
-            TopologyError: it is absolute, a home folder's, empty, or leaves the tree.
-        """
+        """A path relative to the project's folder, normalised; one that no clone can have is refused."""
         given = text(node)
         return self.inside(given, given, node.where, what)
 
     def inside(self, given: str, joined: str, where: Where, what: str) -> str:
-        """`joined` normalised, if it stays in the tree; `given` is what the document says."""
-        if not given or given.startswith(("/", "~")) or re.match(r"[A-Za-z]:[\\/]", given):
-            raise TopologyError(
-                f"{what} is {given!r}, a path of one host; a clone takes only what the commit's tree holds: "
-                "name it relative to the document's folder",
-                where,
-            )
+        """`joined` normalised, which has to stay in the tree; `given` is what the document says."""
         path = posixpath.normpath(joined)
-        if path.split("/").count("..") > self.depth:
-            raise TopologyError(f"{what} is {given!r}, which leaves the commit's tree", where)
+        if not given or given.startswith(("/", "~")) or re.match(r"[A-Za-z]:[\\/]", given):
+            self.refuse(
+                where,
+                f"{what} is {given!r}, a path of one host; a clone takes only what the commit's tree holds: "
+                "name it relative to the project's folder",
+            )
+        elif path.split("/").count("..") > self.depth:
+            self.refuse(where, f"{what} is {given!r}, which leaves the commit's tree")
         return path
 
 
 class Fields:
-    """A mapping that is read key by key; `finish` names in a warning what nobody took."""
+    """A mapping that is read key by key; `finish` puts on the record what nobody took."""
 
     def __init__(self, node: Node, reading: Reading, *, allowed: Iterable[str] | None = None) -> None:
         """Read `node`, a mapping; with `allowed`, any other key is an error that lists them."""
@@ -114,11 +145,24 @@ class Fields:
             raise TopologyError(f"{key!r} is missing", self.node.key_where)
         return node
 
-    def finish(self, known: Mapping[str, str] | None = None) -> None:
-        """Warn of each key that is left, with what `known` says about it; `x-` keys are nobody's business."""
+    def finish(self) -> None:
+        """Put each key that is left on the record, as the table of keys says; `x-` keys are nobody's business."""
         for key, node in self._nodes.items():
-            if not key.startswith("x-"):
-                self._reading.leave_out(node.key_where, (known or {}).get(key, "is not understood and left out"))
+            if not key.startswith("x-") and node.value is not None:
+                row = key_of(schema_path(node.where.path))
+                self._reading.leave_out(node, row.reason, _fidelity(row))
+
+
+def _fidelity(row: Key) -> Fidelity:
+    """That of a key which nothing has read: what should have been cloned is missing."""
+    return row.fidelity if row.taken in {Taken.CHANGED, Taken.LEFT_OUT} else Fidelity.MISSING
+
+
+def _shown(node: Node) -> str:
+    """A value in a few words; a list or mapping may hold anything, and is only said to be there."""
+    if isinstance(node.value, Mapping | tuple) or node.value is None:
+        return "declared"
+    return str(text(node, secret=True))[:200]
 
 
 def _kind(node: Node) -> str:
@@ -173,10 +217,13 @@ def text(node: Node, *, secret: bool = False) -> str:
 
 
 def texts(node: Node, *, secret: bool = False) -> tuple[str, ...]:
-    """The node as a list of texts; a single text is a list of one."""
-    if isinstance(node.value, tuple):
-        return tuple(text(item, secret=secret) for item in node.value)
-    return (text(node, secret=secret),)
+    """The node as a list of texts."""
+    return tuple(text(item, secret=secret) for item in items(node))
+
+
+def table_of(node: Node, *, secret: bool = False) -> dict[str, str]:
+    """The node as a mapping of texts; a key without a value is left out, as Compose does where no variable has one."""
+    return {key: text(child, secret=secret) for key, child in mapping(node).items() if child.value is not None}
 
 
 def parsed(node: Node, parser: Callable[[str], T], *, secret: bool = False) -> T:
@@ -226,25 +273,3 @@ def choice(node: Node, allowed: Mapping[str, T]) -> T:
     if given not in allowed:
         raise TopologyError(f"{given[:60]!r} is not allowed; allowed are {', '.join(allowed)}", node.where)
     return allowed[given]
-
-
-def pairs(node: Node, reading: Reading, *, secret: bool = False) -> dict[str, tuple[str | None, Node]]:
-    """Compose's list `KEY=value` or mapping `KEY: value`; None where a key has no value."""
-    found: dict[str, tuple[str | None, Node]] = {}
-    if isinstance(node.value, tuple):
-        for item in node.value:
-            key, mark, value = text(item, secret=secret).partition("=")
-            found[_key(key, item)] = (value if mark else None, item)
-        return found
-    for key, child in mapping(node).items():
-        given = None if child.value is None else text(child, secret=secret)
-        found[_key(key, child)] = (given, child)
-        if isinstance(child.value, int | float) and not isinstance(child.value, bool) and given != child.text:
-            reading.warn(child.where, f"{child.text} is a number, which is written {given}; quote it to keep it")
-    return found
-
-
-def _key(key: str, node: Node) -> str:
-    if not key or "=" in key:
-        raise TopologyError(f"{key[:60]!r} cannot be a variable's name or a label's", node.where)
-    return key

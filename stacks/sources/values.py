@@ -10,13 +10,23 @@ from typing import Literal
 
 from understudy.stacks.topology import Port
 
-__all__ = ["MAX_RANGE", "boolean", "byte_size", "duration", "host_name", "number_text", "ports", "split_command"]
+__all__ = [
+    "MAX_RANGE",
+    "boolean",
+    "byte_size",
+    "duration",
+    "host_name",
+    "host_pair",
+    "number_text",
+    "ports",
+    "split_command",
+]
 
 MAX_RANGE = 1024
 """Ports of one range: each is probed and published on its own."""
 
 _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
-_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_UNITS = {"ns": "1e-9", "us": "1e-6", "µs": "1e-6", "μs": "1e-6", "ms": "1e-3", "s": "1", "m": "60", "h": "3600"}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgtp]?)i?b?", re.IGNORECASE | re.ASCII)
 _HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?", re.ASCII)
 _PORTS = re.compile(
@@ -37,7 +47,7 @@ def duration(text: str) -> float:
     pieces = list(_DURATION.finditer(text))
     if not pieces or "".join(piece[0] for piece in pieces) != text or len(text) > 100:  # noqa: PLR2004 - no real one
         raise ValueError(f"{text[:100]!r} is no duration; a number needs its unit, as in 90s, 1m30s or 500ms")
-    return math.fsum(float(piece[1]) * _UNITS[piece[2]] for piece in pieces)
+    return float(sum(Decimal(piece[1]) * Decimal(_UNITS[piece[2]]) for piece in pieces))
 
 
 def byte_size(text: str) -> int:
@@ -76,6 +86,18 @@ def split_command(text: str) -> tuple[str, ...]:
         return tuple(shlex.split(text))
     except ValueError as error:
         raise ValueError(f"the command {text[:100]!r} cannot be split: {str(error).lower()}") from error
+
+
+def host_pair(text: str) -> tuple[str, str]:
+    """A host name and its address from `NAME=ADDRESS`, as Compose prints it.
+
+    Raises:
+        ValueError: one is missing.
+    """
+    name, _, address = text.partition("=")
+    if not name or not address:
+        raise ValueError(f"{text[:100]!r} is no host with its address; allowed is NAME=ADDRESS")
+    return name, address
 
 
 def host_name(text: str) -> str:

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from understudy.stacks.change import Fidelity
 from understudy.stacks.clone import secret_token
 from understudy.stacks.profile import Profile
 from understudy.stacks.serial import canonical_json, topology_data
@@ -26,25 +27,27 @@ def extended(extension: str, before: str = WEB) -> Topology:
     [
         ("", "the document is empty"),
         ("# only a note\n", "the document is empty"),
-        ("- a", "no mapping at its top"),
-        ("text", "no mapping at its top"),
-        ("version: '3'", "no services"),
-        ("services:", "no services"),
+        ("- a", "a list at its top"),
+        ("text", "a text at its top"),
+        ("version: '3'", "the document is empty"),
+        ("services:", "allowed is a mapping of services"),
         ("services: {}", "no services"),
         ("services: []", "allowed is a mapping"),
         ("services: {web: }", "here stands nothing"),
-        ("services: {web: {}}", "neither an image nor a build"),
-        ("services: {'a b': {image: x}}", "is no service's name"),
+        ("services: {web: {}}", "neither 'image' nor 'build'"),
+        ("services: {'a b': {image: x}}", "'a b'"),
         ("services: {'-a': {image: x}}", "is no service's name"),
-        ("name: Shop!\nservices: {web: {image: x}}", "is no project's name"),
-        ("services: {web: {image: x, profiles: [debug]}}", "no service is left"),
+        ("services: {web: {image: x, profiles: [debug]}}", "no services that run"),
         ("services: {web: {image: x, scale: 0}}", "no service is left"),
-        ("services: {a: {image: x, profiles: [p]}, b: {image: x, depends_on: [a]}}", "which has profiles"),
-        ("services: {a: {image: x, deploy: {replicas: 0}}, b: {image: x, depends_on: [a]}}", "has no replicas"),
+        (
+            "services: {a: {image: x, profiles: [p]}, b: {image: x, depends_on: [a]}}",
+            "which is not started: it has the profile p",
+        ),
+        ("services: {a: {image: x, deploy: {replicas: 0}}, b: {image: x, depends_on: [a]}}", "it has no replicas"),
         ("services: {web: {image: x}}\nservices: {}", "stands twice"),
         ("services: {web: {image: '--privileged'}}", "no image reference"),
         ('services: {web: {image: "x\\ny"}}', "no image reference"),
-        ("services: {web: {image: ''}}", "no image reference"),
+        ("services: {web: {image: ''}}", "neither"),
     ],
 )
 def test_what_is_no_topology_is_refused_with_its_place(text: str, message: str) -> None:
@@ -89,34 +92,32 @@ services:
     assert load(short).services == load(long).services
 
 
-def test_networks_and_volumes_that_nobody_uses_are_named() -> None:
+def test_networks_and_volumes_that_nobody_uses_are_left_out_as_compose_does() -> None:
     found = load(
         "services:\n  web: {image: x, networks: [front], volumes: ['data:/d']}\n"
-        "networks:\n  front: {internal: true, driver: bridge, labels: {a: b}}\n  back:\n"
-        "volumes:\n  data: {driver_opts: {device: /x}}\n  other:\n"
+        "networks:\n  front: {internal: true, driver: overlay, labels: {a: b}}\n  back:\n"
+        "volumes:\n  data: {driver_opts: {type: nfs, device: ':/x'}}\n  other:\n"
     )
     assert {name: network.internal for name, network in found.networks.items()} == {"front": True}
     assert found.networks["front"].labels == {"a": "b"}
     assert list(found.volumes) == ["data"]
-    assert [warning.partition(" ")[0] + warning.split(": ")[1] for warning in found.warnings] == [
-        "compose.yaml:4:networks.front.driver",
-        "compose.yaml:5:networks.back",
-        "compose.yaml:7:volumes.data.driver_opts",
-        "compose.yaml:8:volumes.other",
+    assert [(change.path, change.production, change.rule) for change in found.changes] == [
+        ("networks.front.driver", "overlay", "compose.yaml:4:27"),
+        ("volumes.data.driver_opts", "type=nfs, device=:/x", "compose.yaml:7:10"),
     ]
 
 
-def test_unknown_keys_at_the_top_are_named() -> None:
-    found = load("version: '3'\nsecrets: {a: {file: b}}\nnonsense: 1\nx-mine: 1\n" + WEB)
-    assert [warning.split(": ")[1] for warning in found.warnings] == ["version", "secrets", "nonsense"]
+def test_a_key_that_the_specification_does_not_have_is_refused_as_compose_does() -> None:
+    with pytest.raises(TopologyError, match="'nonsense' is not known here"):
+        load("nonsense: 1\n" + WEB)
 
 
 def test_services_with_profiles_are_left_out_and_named() -> None:
     found = load("services:\n  web: {image: x, profiles: []}\n  debug:\n    image: x\n    profiles: [debug]\n")
     assert list(found.services) == ["web"]
-    assert found.warnings == (
-        "compose.yaml:3: services.debug: has profiles, so it runs only when asked for; it is left out",
-    )
+    (change,) = found.changes
+    assert (change.path, change.fidelity) == ("services.debug", Fidelity.MISSING)
+    assert "it has the profile debug" in change.reason
 
 
 def test_the_extension_in_full() -> None:
@@ -262,7 +263,7 @@ networks: {a: , b: }
     assert found.services["db"].networks == (NetworkLink("a", ("database",)), NetworkLink("b"))
     assert found.services["cache"].networks == (NetworkLink("a"),)
     assert [d.service for d in found.services["web"].depends_on] == ["db", "cache"]
-    with pytest.raises(TopologyError, match="'gone', which is not a service"):
+    with pytest.raises(TopologyError, match="'gone', which is not declared"):
         load("services: {web: {image: x, links: [gone]}}")
 
 
@@ -291,6 +292,6 @@ def test_a_secret_from_an_environment_file_is_a_literal_for_derivation() -> None
 
 
 def test_a_circle_and_a_deep_name_have_their_place() -> None:
-    with pytest.raises(TopologyError, match="turn in a circle") as caught:
+    with pytest.raises(TopologyError, match="in a circle") as caught:
         load("services:\n  a: {image: x, depends_on: [b]}\n  b: {image: x, depends_on: [a]}\n")
     assert caught.value.where.line in {2, 3}

@@ -120,6 +120,7 @@ def services(draw: st.DrawFn, name: str, others: tuple[str, ...], networks: list
     ]
     joined = draw(unique(st.sampled_from(networks)))
     links = tuple(NetworkLink(network, draw(unique(NAMES))) for network in joined)
+    replicas = draw(st.integers(1, 5))
     kind = draw(st.sampled_from(["service", "database", "cache", "queue", "gateway"]))
     image = draw(st.none() | st.sampled_from(["postgres:15", "example.com/team/web:1", "sha256:" + "a" * 64]))
     built = st.builds(Build, PATHS, st.just("Dockerfile") | PATHS, st.none() | NAMES, mapping(TEXTS))
@@ -141,7 +142,7 @@ def services(draw: st.DrawFn, name: str, others: tuple[str, ...], networks: list
             for other in draw(unique(st.sampled_from(others)) if others else st.just(()))
         ),
         healthcheck=draw(st.none() | CHECKS),
-        replicas=draw(st.integers(1, 5)),
+        replicas=replicas,
         resources=draw(RESOURCES),
         restart=draw(RESTARTS),
         labels=draw(st.dictionaries(NAMES, TEXTS, max_size=2)),
@@ -151,7 +152,7 @@ def services(draw: st.DrawFn, name: str, others: tuple[str, ...], networks: list
         stop_signal=draw(st.none() | st.just("SIGINT")),
         stop_grace_period=draw(st.none() | SECONDS),
         read_only=draw(st.booleans()),
-        container_name=draw(st.none() | NAMES),
+        container_name=draw(st.none() | NAMES) if replicas == 1 else None,
         managed=draw(st.none() | MANAGED),
     )
 
