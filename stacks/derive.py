@@ -15,7 +15,7 @@ from .commit_changes import commit_changes
 from .compare import hidden
 from .profile import DEFAULT, Profile
 from .secret_values import refuse_literals
-from .third_parties import third_parties
+from .third_parties import third_parties, unlisted
 from .topology import Topology, TopologyError
 from .trust import trust
 
@@ -85,6 +85,7 @@ def derive(
         steps.host_sides,
         lambda clone: steps.networks(clone, profile),
         third_parties,
+        unlisted,
         trust,
         steps.volumes,
         steps.endpoints,

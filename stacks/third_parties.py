@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from .clone import Change, Clone, Fidelity, Mock, recorded
+from .host_names import Mention, in_command, in_file, in_value
 from .topology import External, Service, Topology, TopologyError
 
-__all__ = ["third_parties"]
+__all__ = ["Call", "called", "own_names", "third_parties", "unlisted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a service calls: host, port (None: not said) and the place below the service that says so."""
+
+    host: str
+    port: int | None
+    place: str
 
 
 def third_parties(clone: Clone) -> Clone:
@@ -37,10 +48,108 @@ def own_names(topology: Topology) -> frozenset[str]:
     return frozenset(name.lower() for service in topology.services.values() for name in _names(service))
 
 
+def called(service: Service) -> tuple[Call, ...]:
+    """Every host that a service's configuration calls, its own neighbours among them, in the order of the document."""
+    found: list[Call] = []
+
+    def note(place: str, mentions: Iterable[Mention]) -> None:
+        found.extend(Call(mention.host, mention.port, place) for mention in mentions)
+
+    for key, value in service.environment.items():
+        port = _companion(service.environment, key)
+        mentions = (replace(each, port=each.port or port) for each in in_value(key, value))
+        note(f"environment.{key}", mentions)
+    note("command", in_command(service.command or ()))
+    note("entrypoint", in_command(service.entrypoint or ()))
+    note("healthcheck.test", in_command((service.healthcheck.test if service.healthcheck else None) or ()))
+    for file in service.files:
+        note(f"{file.kind}s.{file.name}", in_file(file.content or ""))
+    outside = (host for host, address in service.extra_hosts if not re.match(r"host-gateway|127\.|\[?::1", address))
+    note("extra_hosts", (Mention(host.lower()) for host in outside))
+    return tuple(dict.fromkeys(found))
+
+
+def _companion(environment: Mapping[str, str], key: str) -> int | None:
+    """The port that stands beside a host: `SMTP_PORT` beside `SMTP_HOST`."""
+    stem = re.fullmatch(r"(\w*?)(?:HOSTNAME|HOST|ADDRESS|ADDR|SERVER)", key, re.IGNORECASE)
+    given = environment.get(f"{stem[1]}PORT", "") if stem else ""
+    return int(given) if re.fullmatch(r"[0-9]{1,5}", given) and 0 < int(given) < 65536 else None  # noqa: PLR2004 - ports
+
+
+def unlisted(clone: Clone) -> Clone:
+    """Record what a closed clone's services call and cannot reach, because no entry in the document is for it.
+
+    Wherever a third party has an entry, a fixed address of it in `extra_hosts` goes, as it would lead past the mock
+    or the egress relay.
+    """
+    topology = clone.topology
+    known = own_names(topology) | {name.lower() for name in _gone(clone)}
+    listed: dict[str, list[External]] = {}
+    for external in topology.externals.values():
+        listed.setdefault(external.host, []).append(external)
+    answered = {mock.host for mock in clone.mocks} | {external.host for external in clone.allowed}
+    changes: list[Change] = []
+    services: dict[str, Service] = {}
+    for name, service in topology.services.items():
+        fixed = tuple((host, address) for host, address in service.extra_hosts if host.lower() in answered)
+        changes += [_unfixed(name, host, address) for host, address in fixed]
+        services[name] = replace(service, extra_hosts=tuple(each for each in service.extra_hosts if each not in fixed))
+        if not clone.open_network:
+            strangers = [each for each in called(service) if not _is_own(each.host, known, topology)]
+            changes += _missing(service, strangers, listed)
+    return recorded(replace(clone, topology=replace(topology, services=services)), *changes)
+
+
+def _gone(clone: Clone) -> Iterator[str]:
+    """The services that production has and the clone has not: each is on the record already."""
+    yield from (change.path.removeprefix("services.") for change in clone.changes if change.clone is None)
+
+
+def _is_own(host: str, known: frozenset[str], topology: Topology) -> bool:
+    """Whether a host is one of the clone's own, also as `service.network`, by which Docker knows it too."""
+    first, _, rest = host.partition(".")
+    network = rest.rpartition("_")[2] if rest not in topology.networks else rest
+    return host in known or (first in known and network in topology.networks)
+
+
+def _unfixed(service: str, host: str, address: str) -> Change:
+    reason = "the third party is mocked or allowed, and its fixed address would lead past that"
+    return Change(f"services.{service}.extra_hosts.{host}", address, None, reason)
+
+
+def _missing(service: Service, calls: Iterable[Call], listed: Mapping[str, list[External]]) -> Iterator[Change]:
+    """One Change for each host, with all the places that call it."""
+    found: dict[str, list[Call]] = {}
+    for call in calls:
+        entries = listed.get(call.host, [])
+        answering = [entry.port for entry in entries if entry.mock is not None or entry.allow]
+        if entries and (call.port is None or not answering or call.port in answering):
+            continue  # the entry's own Change says what becomes of it
+        found.setdefault(call.host, []).append(call)
+    for host, same in found.items():
+        places = ", ".join(dict.fromkeys(call.place for call in same))
+        port = next((call.port for call in same if call.port is not None), None)
+        if host in listed:
+            ports = " and ".join(str(entry.port) for entry in listed[host])
+            why = f"its entry under x-understudy, externals is for port {ports}"
+        else:
+            why = "it is no service of the clone and has no entry under x-understudy, externals"
+        yield Change(
+            f"services.{service.name}.externals.{host}",
+            f"{host}:{port}" if port else host,
+            None,
+            f"called in {places}, it cannot be reached: {why}; give it one with a mock, or with `allow: true`",
+            Fidelity.MISSING,
+            service.where.place,
+        )
+
+
 def _names(service: Service) -> Iterator[str]:
     yield service.name
     yield from (alias for link in service.networks for alias in link.aliases)
     yield from (name for name in (service.hostname, service.container_name) if name)
+    if service.hostname and service.domainname:
+        yield f"{service.hostname}.{service.domainname}"
 
 
 def _hold_names(external: External, topology: Topology, names: frozenset[str]) -> None:

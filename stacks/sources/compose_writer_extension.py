@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
+from understudy.stacks.endpoints import scheme_of
 from understudy.stacks.profile import Profile, ServiceProfile
 from understudy.stacks.topology import External, Suite, Topology
 
@@ -53,7 +54,9 @@ def _external(external: External) -> Document:
         {
             "host": external.host,
             "port": external.port,
-            "scheme": None if external.scheme == "http" else external.scheme,
+            "scheme": None
+            if external.scheme == "http" and scheme_of(external.port, "service") != "https"
+            else external.scheme,
             "mock": external.mock,
             "allow": external.allow or None,
         }

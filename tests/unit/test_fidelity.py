@@ -133,7 +133,7 @@ TEXT = """\
 services:
   web.one:
     image: x
-    environment: {PASSWORD: of-production, URL: "pg://app:of-production@db"}
+    environment: {PASSWORD: of-production, URL: "pg://app:of-production@web"}
     volumes: [/anon]
   web: {image: x, scale: 3}
 x-understudy:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,9 +9,9 @@ import pytest
 from understudy.stacks.clone import Change, Clone, Fidelity, Mock
 from understudy.stacks.derive import derive, profile_named
 from understudy.stacks.endpoints import mock_endpoint
-from understudy.stacks.fidelity import fidelity
+from understudy.stacks.fidelity import fidelity, fidelity_report
 from understudy.stacks.sources.compose import read
-from understudy.stacks.topology import TopologyError
+from understudy.stacks.topology import External, Service, Topology, TopologyError
 
 
 def clone_of(text: str, profile: str = "default") -> Clone:
@@ -29,6 +30,11 @@ def with_externals(externals: str, service: str = "image: x", **fields: Any) -> 
 def change(clone: Clone, path: str) -> Change:
     (found,) = [each for each in clone.changes if each.path == path]
     return found
+
+
+def verdicts(clone: Clone) -> dict[str, Fidelity]:
+    found = fidelity(fidelity_report(clone.topology, clone))
+    return {subject.rpartition(".")[2]: verdict for subject, verdict in found.items()}
 
 
 def changed(clone: Clone, service: str, kind: str = "environment") -> dict[str, tuple[str | None, str | None]]:
@@ -66,6 +72,9 @@ def test_every_service_trusts_the_authority_and_each_variable_is_a_change() -> N
         assert {key: value for key, (_, value) in found.items()} == service.environment
         assert {production for production, _ in found.values()} == {None}
         assert change(clone, f"services.{name}.volumes./understudy").clone is not None
+    before = {name: replace(service, environment={}) for name, service in clone.topology.services.items()}
+    production = replace(clone.topology, services=before)
+    assert not [each for each in fidelity_report(production, clone) if "a defect" in each.reason]
     assert clone.topology.services["web"].environment == {
         "SSL_CERT_FILE": "/understudy/bundle.pem",
         "REQUESTS_CA_BUNDLE": "/understudy/bundle.pem",
@@ -95,7 +104,7 @@ def test_what_production_sets_itself_stays_and_what_that_means_is_on_the_record(
     assert changed(clone, "web")["JAVA_TOOL_OPTIONS"] == ("-Xmx64m", environment["JAVA_TOOL_OPTIONS"])
     assert "SSL_CERT_FILE" not in changed(clone, "web")
     assert change(clone, "services.web.trust.SSL_CERT_FILE").fidelity is Fidelity.MISSING
-    assert fidelity(clone)["web"] is Fidelity.MISSING
+    assert verdicts(clone)["web"] is Fidelity.MISSING
 
 
 def test_a_trust_store_of_productions_own_stays() -> None:
@@ -119,19 +128,15 @@ def test_an_allowed_third_party_is_reached_through_the_relay() -> None:
     found = change(clone, "externals.mail")
     assert (found.production, found.clone) == ("smtp.example:587", "smtp.example:587 by the egress relay")
     assert re.fullmatch(r"compose.yaml:2:\d+", found.rule)
-    assert fidelity(clone) == {
-        "web": fidelity(clone)["web"],
-        "db": fidelity(clone)["db"],
-        "mail": Fidelity.FAITHFUL,
-        "other": Fidelity.MISSING,
-    }
+    assert verdicts(clone)["mail"] is Fidelity.FAITHFUL
+    assert verdicts(clone)["other"] is Fidelity.MISSING
 
 
 def test_an_open_clone_needs_no_relay() -> None:
     clone = with_externals("mail: {host: smtp.example, port: 587, allow: true}", profile="open")
     assert clone.allowed == ()
     assert clone.reaches_out
-    assert fidelity(clone)["mail"] is Fidelity.FAITHFUL
+    assert verdicts(clone)["mail"] is Fidelity.FAITHFUL
 
 
 def test_a_host_may_be_allowed_on_several_ports() -> None:
@@ -150,3 +155,110 @@ def test_two_that_are_allowed_on_one_port_have_both_to_speak_tls() -> None:
 def test_a_name_of_the_clones_own_is_no_third_party(service: str) -> None:
     with pytest.raises(TopologyError, match=r"is .* name of|is the name of"):
         with_externals("pay: {host: pay.example}", f"image: x, {service}")
+
+
+# ---- what is called and not listed
+
+
+def missing(clone: Clone) -> dict[str, str | None]:
+    return {each.path: each.production for each in clone.changes if ".externals." in each.path}
+
+
+CALLING = """
+services:
+  web:
+    image: registry.example/team/web:1.2.3
+    environment:
+      DATABASE_URL: postgres://app:secret@db:5432/app
+      CACHE_URL: redis://cache.internal.example/0
+      SMTP_HOST: smtp.example
+      SMTP_PORT: 587
+      MAIL_FROM: orders@shop.example
+      PAYMENTS_URL: https://api.payments.example
+      REPORTS_URL: https://reports.example/v2
+      OWN: http://web.shop_default:80
+    command: [serve, --oidc-url, "https://login.example/realms/shop"]
+    healthcheck: {test: [CMD, curl, -f, "http://localhost:80/"]}
+  worker:
+    image: x
+    environment: {REPORTS: "https://reports.example/v2", AGAIN: "reports.example:443"}
+  db: {image: 'postgres:15'}
+  cache: {image: redis, networks: {default: {aliases: [cache.internal.example]}}}
+networks: {default: {}}
+x-understudy:
+  externals: {payments: {host: api.payments.example, port: 443, mock: mocks/payments}}
+  profiles: {open: {network: open}}
+"""
+
+
+def test_what_nobody_listed_is_on_the_record_with_its_places_and_what_to_do() -> None:
+    clone = clone_of(CALLING)
+    assert missing(clone) == {
+        "services.web.externals.smtp.example": "smtp.example:587",
+        "services.web.externals.reports.example": "reports.example:443",
+        "services.web.externals.login.example": "login.example:443",
+        "services.worker.externals.reports.example": "reports.example:443",
+    }
+    found = change(clone, "services.worker.externals.reports.example")
+    assert (found.clone, found.fidelity) == (None, Fidelity.MISSING)
+    assert found.reason == (
+        "called in environment.REPORTS, environment.AGAIN, it cannot be reached: it is no service of the clone and has "
+        "no entry under x-understudy, externals; give it one with a mock, or with `allow: true`"
+    )
+    assert re.fullmatch(r"compose.yaml:\d+:\d+", found.rule)
+    assert verdicts(clone)["worker"] is Fidelity.MISSING
+
+
+def test_an_open_clone_reaches_what_nobody_listed() -> None:
+    assert missing(clone_of(CALLING, "open")) == {}
+
+
+@pytest.mark.parametrize(
+    ("external", "url", "lost"),
+    [
+        ("port: 443, mock: m", "https://pay.example", False),
+        ("port: 443, allow: true", "https://pay.example/x", False),
+        ("port: 443", "https://pay.example", False),  # its own Change says that it cannot be reached
+        ("port: 443, mock: m", "https://pay.example:8443", True),
+        ("port: 443, allow: true", "http://pay.example", True),
+    ],
+)
+def test_an_entry_is_for_its_port(external: str, url: str, lost: bool) -> None:  # noqa: FBT001 - a parameter of pytest's
+    clone = with_externals(f"pay: {{host: pay.example, {external}}}", f"image: x, environment: {{PAY: '{url}'}}")
+    assert bool(missing(clone)) is lost
+    if lost:
+        assert "is for port 443" in change(clone, "services.web.externals.pay.example").reason
+
+
+def test_a_service_that_the_clone_leaves_out_is_no_third_party() -> None:
+    clone = clone_of("""
+services:
+  web: {image: x, environment: {METRICS: "http://metrics:9090", DEBUG: "http://debug:1"}}
+  metrics: {image: x}
+  debug: {image: x, profiles: [debug]}
+x-understudy: {profiles: {default: {without: [metrics]}}}
+""")
+    assert missing(clone) == {}
+
+
+@pytest.mark.parametrize(
+    ("external", "kept"),
+    [
+        (External("pay", "pay.example", mock="m"), False),
+        (External("pay", "pay.example", allow=True), False),
+        (External("pay", "pay.example"), True),
+        (None, True),
+    ],
+)
+def test_a_fixed_address_leads_past_no_mock_and_no_relay(external: External | None, kept: bool) -> None:  # noqa: FBT001 - a parameter of pytest's
+    fixed = (("pay.example", "198.51.100.9"), ("docker", "host-gateway"))
+    web = Service("web", image="x", extra_hosts=fixed)
+    topology = Topology("shop", {"web": web}, externals={} if external is None else {"pay": external})
+    clone = derive(topology, topology, commit="c" * 12, profile=profile_named(topology), unchanged_builds={})
+    assert clone.topology.services["web"].extra_hosts == (fixed if kept else fixed[1:])
+    assert ("services.web.externals.pay.example" in missing(clone)) is (external is None)
+    if not kept:
+        (gone,) = [each for each in clone.changes if ".extra_hosts" in each.path]
+        assert (gone.production, gone.clone) == ("198.51.100.9", None)
+    reasons = [finding.reason for finding in fidelity_report(topology, clone)]
+    assert not [reason for reason in reasons if "a defect" in reason]
