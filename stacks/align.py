@@ -22,8 +22,8 @@ def aligned(
 
     Third parties, endpoints, profiles, suites, kinds and the project's name are not production's to say: the commit's
     stand. A secret that both give to one variable of one service has the commit's name. An environment that
-    production keeps sealed is the commit's. A service that names the image by which production's containers were
-    started, runs the very image that they run.
+    production keeps sealed is the commit's, and so is how an image is built: what runs does not say it. A service
+    that names the image by which production's containers were started, runs the very image that they run.
 
     Args:
         production: as it was read.
@@ -69,6 +69,8 @@ def _resolved(path: str, sealed: set[str]) -> bool:
 
 def _beside(service: Service, other: Service, *, sealed: bool, unsaid: tuple[str, ...]) -> Service:
     given = {key: getattr(other, key) for key in unsaid}
+    if other.build is not None and service.build is None:
+        given |= {"build": other.build, "image": other.image}
     if sealed:
         given["environment"] = {**other.environment, **service.environment}
     return replace(service, kind=other.kind, **given)

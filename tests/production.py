@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import socket
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from understudy.stacks.identity import Environment, ownership_labels
+from understudy.stacks.serial import topology_data
+from understudy.stacks.topology import Topology
 
-__all__ = ["shop_production"]
+__all__ = ["differing", "free_port", "shop_production"]
 
 DATABASE = {"PGHOST": "db.shop.internal", "PGUSER": "shop", "PGDATABASE": "shop"}
 QUEUE = {"QUEUE_URL": "redis://queue.shop.internal:6379/0"}
@@ -174,3 +177,27 @@ def shop_production(
         )
 
     return program
+
+
+def free_port() -> int:
+    """A port of this host that nobody listens on now."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every leaf by its path; lists whose order means nothing are sorted."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _flat(item, f"{path}.{key}" if path else key)
+    elif isinstance(value, list) and not path.endswith(("command", "entrypoint", "test")):
+        yield path, sorted(value, key=repr)
+    else:
+        yield path, value
+
+
+def differing(one: Topology, other: Topology) -> set[str]:
+    """The paths of the leaves that differ."""
+    left, right = dict(_flat(topology_data(one))), dict(_flat(topology_data(other)))
+    return {path for path in {*left, *right} if left.get(path) != right.get(path)}

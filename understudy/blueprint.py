@@ -86,8 +86,8 @@ def draw(options: Options, folder: Path) -> Blueprint:
     candidate = _read(reader, inside, where, place / inside.name, name)
     source = source_of(options)
     production_ref = "" if source else options.production_ref or repository.default_ref()
-    if source:
-        taken = read_source(source, place, lambda _: None)
+    taken = read_source(source, place, lambda _: None) if source else None
+    if taken:
         beside = aligned(taken.topology, candidate, references=taken.references, unsaid=taken.unsaid)
         production_sha, (production, candidate), notes = commit.sha, beside, taken.topology.warnings
     elif production_ref:
@@ -99,14 +99,14 @@ def draw(options: Options, folder: Path) -> Blueprint:
         production_sha, production = commit.sha, candidate
         notes = (f"{_NO_DEFAULT}: {repository.no_default_ref()}",)
     before, after = (keys.Origin(repository, sha, project) for sha in (production_sha, commit.sha))
-    reused = {} if options.dirty else keys.unchanged_builds(production, before, candidate, after)
+    reused = {} if options.dirty or taken else keys.unchanged_builds(production, before, candidate, after)
     clone = _derive(
         production,
         candidate,
         commit.short,
         options.profile,
         unchanged=reused,
-        why=_why_built(options, production, before, candidate, after),
+        why=_why_built(options, taken.topology if taken else production, before, candidate, after),
         pids_limit=_pids_limit(options),
     )
     return Blueprint(
@@ -121,7 +121,7 @@ def draw(options: Options, folder: Path) -> Blueprint:
         candidate=candidate,
         clone=clone,
         warnings=(*candidate.warnings, *notes),
-        production_source=source.name if source else "",
+        production_source=taken.name if taken else "",
     )
 
 

@@ -7,7 +7,7 @@ from understudy.stacks.change import Change, Fidelity
 from understudy.stacks.clone import secret_token
 from understudy.stacks.compare import compare
 from understudy.stacks.profile import Profile
-from understudy.stacks.topology import External, Port, Service, Suite, Topology
+from understudy.stacks.topology import Build, External, Port, Service, Suite, Topology
 
 DIGEST = "sha256:" + "d" * 64
 
@@ -66,3 +66,10 @@ def test_a_sealed_environment_is_the_commits_and_no_difference() -> None:
     told, same = aligned(production, candidate, references={}, unsaid=("expose",))
     assert differences(told, same) == ["services.old"]
     assert told.changes == (gone,)
+
+
+def test_what_the_commit_builds_is_not_said_to_differ_from_the_image_that_runs() -> None:
+    candidate = Topology("shop", {"web": Service("web", build=Build("web"))})
+    production = Topology("shop", {"web": Service("web", image=DIGEST)})
+    told, same = aligned(production, candidate, references={"web": "shop-web"})
+    assert differences(told, same) == []
