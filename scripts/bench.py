@@ -1,8 +1,8 @@
 """Benchmarks: each figure is measured beside its peer in the same run, interleaved, and written as a ratio.
 
 `make bench` runs it. It measures (1) an empty stack's life cycle through the engine beside the three bare CLI
-processes, and (2) ready and gone for 1, 10 and 30 containers through `understudy up` and `down` beside Docker Compose
-and beside docker-py alone with 8 threads. It writes docs/benchmarks.md.
+processes, (2) ready and gone for 1, 10 and 30 containers through `understudy up` and `down` beside Docker Compose
+and beside docker-py alone with 8 threads, and (3) `understudy diff` (bench_diff.py). It writes docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from concurrent import futures
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import bench_diff
 import docker
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,6 +60,7 @@ one after another. Goal: a ratio of at most 1.3.
 | `python -c pass` | {nothing} |
 | more | {more} |
 
+{diff}
 ## Ready and gone
 
 One Compose file of N services ({image}, httpd on one published port): `understudy up` and `understudy down` beside
@@ -266,10 +268,16 @@ def ratio(ours: list[float], peer: list[float]) -> str:
     return f"{min(pairs):.2f} / {statistics.median(pairs):.2f}"
 
 
-Pair = tuple[list[float], list[float]]
+Pair = bench_diff.Pair
 
 
-def page(rounds: int, empty: Pair, helped: Pair, counts: dict[int, tuple[Series, Series, Series]]) -> str:
+def page(
+    rounds: int,
+    empty: Pair,
+    helped: Pair,
+    diffed: tuple[Pair, Pair],
+    counts: dict[int, tuple[Series, Series, Series]],
+) -> str:
     server = docker.from_env().version()
     lines = [
         HEAD.format(
@@ -284,6 +292,7 @@ def page(rounds: int, empty: Pair, helped: Pair, counts: dict[int, tuple[Series,
             help=shown(helped[0]),
             nothing=shown(helped[1]),
             more=shown([a - b for a, b in zip(*helped, strict=True)]),
+            diff=bench_diff.section(*diffed, shown, ratio),
             image=IMAGE,
             threads=FLOOR_THREADS,
         )
@@ -296,15 +305,18 @@ def page(rounds: int, empty: Pair, helped: Pair, counts: dict[int, tuple[Series,
             )
             cells = f"{shown(series.ready)} | {shown(series.gone)} | {shown(series.both)}"
             lines.append(f"| {count} | {series.name} | {cells} | {against} |")
-    return "\n".join([*lines, "", "## Goals", "", *verdicts(empty, helped, counts), ""])
+    return "\n".join([*lines, "", "## Goals", "", *verdicts(empty, helped, diffed, counts), ""])
 
 
-def verdicts(empty: Pair, helped: Pair, counts: dict[int, tuple[Series, Series, Series]]) -> list[str]:
+def verdicts(
+    empty: Pair, helped: Pair, diffed: tuple[Pair, Pair], counts: dict[int, tuple[Series, Series, Series]]
+) -> list[str]:
     """Each goal with met or missed, by medians."""
     middle = statistics.median
     found = [
         ("an empty stack, at most 1.3 times the bare processes", middle(empty[0]) <= MOST_TIMES * middle(empty[1])),
         ("`--help`, less than 0.15 s beyond the interpreter", middle(helped[0]) - middle(helped[1]) < MOST_HELP),
+        *bench_diff.verdicts(*diffed),
     ]
     for count, (ours, compose, _) in counts.items():
         many = count >= MANY
@@ -332,12 +344,15 @@ def main() -> None:
     print(f"empty stack: {shown(empty[0])} s, bare {shown(empty[1])} s, ratio {ratio(*empty)}", flush=True)
     helped = help_and_nothing(chosen.rounds)
     print(f"--help: {shown(helped[0])} s, nothing {shown(helped[1])} s", flush=True)
+    diffed = bench_diff.diff_and_nothing(chosen.rounds), bench_diff.engine_and_bare(chosen.rounds)
+    for name, pair in zip(("diff", "diff --engine"), diffed, strict=True):
+        print(f"{name}: {shown(pair[0])} s, peer {shown(pair[1])} s", flush=True)
     counts = {}
     for count in chosen.counts:
         counts[count] = ready_and_gone(count, chosen.rounds, chosen.compose)
         for series in counts[count]:
             print(f"{count:3} {series.name:11} ready {shown(series.ready)} gone {shown(series.gone)}", flush=True)
-    chosen.out.write_text(page(chosen.rounds, empty, helped, counts), encoding="utf-8")
+    chosen.out.write_text(page(chosen.rounds, empty, helped, diffed, counts), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from understudy.report.codec import encode, schema_of
 from understudy.stacks.differences import Difference
 
 __all__ = [
@@ -161,11 +160,15 @@ class DiffRecord:
 
     def to_json(self) -> str:
         """The record as JSON text."""
+        from understudy.report.codec import encode
+
         return json.dumps({"schema": self.schema, **encode(self)}, indent=1, allow_nan=False) + "\n"
 
     @classmethod
     def json_schema(cls) -> dict[str, object]:
         """The JSON schema of the record; `understudy/schemas/diff.schema.json` is this, published."""
+        from understudy.report.codec import schema_of
+
         return schema_of(cls, identity="urn:understudy:diff:1", title="Understudy diff record, version 1")
 
 

@@ -1,4 +1,4 @@
-"""The sides of a comparison: what a user names on the command line, found and read; nothing is written."""
+"""The sides of a comparison that git knows: production, a commit, a file; what is named is found by `named`."""
 
 from __future__ import annotations
 
@@ -7,27 +7,19 @@ from pathlib import Path
 
 from understudy.blueprint import Blueprint, draw, read_topology
 from understudy.build.contents import contents
-from understudy.build.git import Repository
 from understudy.build.keys import Origin
-from understudy.diff.kept import environment_side, kept_runs, run_folder, run_side
 from understudy.diff.record import SideRecord
 from understudy.diff.side import Side
-from understudy.engine.settings import EngineSettings
-from understudy.errors import NotFoundError, UnderstudyError, UsageError
-from understudy.lease import LeaseStore
+from understudy.errors import UsageError
 from understudy.options import Options
-from understudy.session import find_lease
 from understudy.stacks.differences import Compared
 
-__all__ = ["PREFIXES", "Sides"]
-
-PREFIXES = ("commit", "file", "env", "run")
-"""What may stand before a colon to say what a side is."""
+__all__ = ["Sides"]
 
 
 @dataclass(frozen=True)
 class Sides:
-    """Finds sides. Without a prefix a name is tried as each of `_guesses` in turn; the first that there is counts."""
+    """Draws sides. Nothing is written."""
 
     options: Options
     folder: Path
@@ -67,91 +59,40 @@ class Sides:
         """
         if text == "production":
             return self.production()
-        prefix, colon, rest = text.partition(":")
-        if colon and prefix in PREFIXES:
-            return self._prefixed(prefix, rest)
-        for guess in (self._last, self._exact_environment, self._run, self._file, self._commit, self._environment):
-            found = guess(text)
-            if found is not None:
-                return found
-        raise UsageError(
-            f"Looked for {text!r}, and it is no environment, run, file or commit.",
-            hint="`understudy list` shows environments, `git log` commits; a prefix says which is meant: "
-            + ", ".join(f"{prefix}:NAME" for prefix in PREFIXES)
-            + ".",
-        )
+        from understudy.diff.named import find  # with leases and runs, which two commits do not need
 
-    def _prefixed(self, prefix: str, rest: str) -> Side:
-        match prefix:
-            case "commit":
-                return self._drawn(self._at(rest))
-            case "file":
-                return self._read(self.folder / rest)
-            case "env":
-                return self._of_lease(rest or None)
-            case _:
-                folder = run_folder(self.folder / self.options.runs, rest or "latest")
-                if folder is None:
-                    raise NotFoundError(
-                        f"Looked for run {rest or 'latest'!r}, and there is none.",
-                        hint=f"Runs are folders of {self.folder / self.options.runs / 'understudy-runs'}.",
-                    )
-                return run_side(folder, self._redrawn)
+        return find(self, text)
 
-    def _last(self, text: str) -> Side | None:
-        """The environment of this branch or, where none runs, its newest run."""
-        if text != "last":
-            return None
-        try:
-            return self._of_lease(None)
-        except NotFoundError as error:
-            branch = Repository.find(self.folder).checked_out()
-            for folder, record in kept_runs(self.folder / self.options.runs):
-                if branch and record.branch == branch:
-                    return run_side(folder, self._redrawn)
-            error.hint = f"No run of this branch is in {self.folder / self.options.runs}/understudy-runs either."
-            raise
+    def commit(self, commit: str) -> Side:
+        """The environment that a commit would have.
 
-    def _exact_environment(self, text: str) -> Side | None:
-        leases, _ = self._store().list()
-        exact = [each for each in leases if text in {each.id, each.stack, f"{each.project}/{each.stack}"}]
-        return environment_side(exact[0]) if len(exact) == 1 else None
+        Raises:
+            UsageError: there is no such commit, or no valid topology in it.
+        """
+        return self._drawn(self._at(commit))
 
-    def _environment(self, text: str) -> Side | None:
-        leases, _ = self._store().list()
-        return self._of_lease(text) if any(text in {each.key, each.branch} for each in leases) else None
+    def redrawn(self, commit: str, profile: str) -> Blueprint:
+        """The blueprint of a commit with a profile.
 
-    def _of_lease(self, text: str | None) -> Side:
-        if text is not None:
-            return environment_side(find_lease(self._store(), text))
-        repository = Repository.find(self.folder)
-        return environment_side(find_lease(self._store(), None, repository.checked_out(), repository.origin()))
+        Raises:
+            UsageError: as `commit`.
+        """
+        return draw(replace(self._at(commit), profile=profile), self.folder)
 
-    def _run(self, text: str) -> Side | None:
-        folder = run_folder(self.folder / self.options.runs, text)
-        return None if folder is None else run_side(folder, self._redrawn)
+    def file(self, path: Path) -> Side:
+        """What a topology file declares, as it lies.
 
-    def _file(self, text: str) -> Side | None:
-        path = self.folder / text
-        return self._read(path) if "\0" not in text and path.is_file() else None
-
-    def _commit(self, text: str) -> Side | None:
-        try:
-            Repository.find(self.folder).commit(text)
-        except UsageError:
-            return None
-        side = self._drawn(self._at(text))
-        also = [each.id for each in self._store().list()[0] if text in {each.key, each.branch}]
-        if also:
-            note = f"{text!r} was taken for the commit; its environment is env:{also[0]}"
-            return replace(side, warnings=(*side.warnings, note))
-        return side
+        Raises:
+            UsageError: it is not there, or no valid topology.
+        """
+        if not path.is_file():
+            raise UsageError(f"Looked for the topology {path}, and there is no such file.")
+        topology = read_topology(path)
+        record = SideRecord("file", str(path), file=str(path))
+        return Side(record, Compared(topology), warnings=topology.warnings)
 
     def _at(self, commit: str) -> Options:
         return replace(self.options, commit=commit, dirty=False)
-
-    def _redrawn(self, commit: str, profile: str) -> Blueprint:
-        return draw(replace(self._at(commit), profile=profile), self.folder)
 
     def _drawn(self, options: Options) -> Side:
         drawn = draw(options, self.folder)
@@ -172,17 +113,3 @@ class Sides:
         if drawn.dirty:
             notes = (*notes, "the files of a working folder are not compared, only what the topology says of them")
         return Side(record, Compared(drawn.clone.topology, drawn.clone, files), blueprint=drawn, warnings=notes)
-
-    def _read(self, path: Path) -> Side:
-        if not path.is_file():
-            raise UsageError(f"Looked for the topology {path}, and there is no such file.")
-        topology = read_topology(path)
-        record = SideRecord("file", str(path), file=str(path))
-        return Side(record, Compared(topology), warnings=topology.warnings)
-
-    def _store(self) -> LeaseStore:
-        settings = EngineSettings.from_environment(Path("pulumi"))  # for its backend: no CLI is needed to read leases
-        try:
-            return LeaseStore.beside(settings.backend, self.options.lease_dir)
-        except UsageError as error:
-            raise UnderstudyError(str(error)) from error

@@ -1,0 +1,163 @@
+"""What `understudy diff` costs: beside an interpreter that does nothing, and with `--engine` beside `pulumi preview`."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+__all__ = ["SECTION", "SERVICES", "Pair", "diff_and_nothing", "engine_and_bare", "section", "verdicts"]
+
+ROOT = Path(__file__).resolve().parent.parent
+UNDERSTUDY = Path(sys.executable).parent / "understudy"
+SERVICES = 50
+BUILT = 10
+MOST_SECONDS, MOST_TIMES = 1.0, 1.5
+
+Pair = tuple[list[float], list[float]]
+"""Seconds of ours and of the peer, one of each a round."""
+
+SECTION = """\
+## Differences
+
+`understudy diff`, production against a commit that changes every fifth service, in a topology of {services} services
+of which {built} are built, beside `python -c pass`; whole processes. Goal: less than 1 s more. `understudy diff
+--engine` of the same commit beside `pulumi preview` of a project whose program is `understudy.program.main`, both for
+an empty stack. Goal: at most 1.5 times.
+
+| | seconds |
+|---|---|
+| `understudy diff` | {ours} |
+| `python -c pass` | {nothing} |
+| more | {more} |
+| `understudy diff --engine` | {engine} |
+| `pulumi preview` | {bare} |
+| ratio | {ratio} |
+"""
+
+
+def topology(edition: int) -> str:
+    """Services with what real ones have; every fifth one differs between two editions."""
+    services = ""
+    for number in range(SERVICES):
+        image = f"app-{number}:{edition if number % 5 == 0 else 1}"
+        origin = f"    build: ./s{number}\n" if number < BUILT else f"    image: {image}\n"
+        services += (
+            f"  s{number}:\n{origin}"
+            f"    environment: {{MODE: m{number % 7}, URL: 'postgres://app:pw@s{SERVICES - 1}/db', N: '{number}'}}\n"
+            f"    ports: ['{10000 + number}:8080']\n"
+            f"    volumes: ['v{number}:/data', './conf:/conf:ro']\n"
+            "    healthcheck: {test: [CMD, probe], interval: 5s}\n"
+            "    deploy: {replicas: 2, resources: {limits: {memory: 64M, cpus: '0.5'}}}\n"
+        )
+    return f"name: bench\nservices:\n{services}volumes: {{{', '.join(f'v{n}: {{}}' for n in range(SERVICES))}}}\n"
+
+
+def project(folder: Path) -> dict[str, str]:
+    """A Pulumi project in a git repository, production on main and another edition on a branch; its environment."""
+    folder.mkdir()
+    env = {key: value for key, value in os.environ.items() if not key.startswith("PULUMI_")}
+    env |= {
+        "XDG_STATE_HOME": str(folder.parent / "state"),
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_SYSTEM": os.devnull,
+    }
+    (folder / "Pulumi.yaml").write_text(
+        f"name: bench\nruntime: {{name: python, options: {{virtualenv: {sys.prefix}}}}}\n"
+        f"plugins: {{providers: [{{name: docker, path: {sys.prefix}/share/understudy/plugins}}]}}\n"
+    )
+    (folder / "__main__.py").write_text("from understudy.program import main\n\nmain()\n")
+    (folder / "conf").mkdir()
+    (folder / "conf" / "settings").write_text("x\n")
+    for number in range(BUILT):
+        (folder / f"s{number}").mkdir()
+        (folder / f"s{number}" / "Dockerfile").write_text("FROM busybox:1.35\n")
+    who = ("-c", "user.name=bench", "-c", "user.email=bench@example.invalid")
+    call("git", "init", "-q", "-b", "main", cwd=folder, env=env)
+    for edition, branch in ((1, ""), (2, "feature")):
+        if branch:
+            call("git", "checkout", "-q", "-b", branch, cwd=folder, env=env)
+        (folder / "compose.yaml").write_text(topology(edition))
+        call("git", "add", ".", cwd=folder, env=env)
+        call("git", *who, "commit", "-qm", f"edition {edition}", cwd=folder, env=env)
+    return env
+
+
+def call(*arguments: str, cwd: Path, env: dict[str, str]) -> str:
+    done = subprocess.run(arguments, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"ran {' '.join(arguments)}, and it failed:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def timed(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def taken(rounds: int, ours: Callable[[], object], peer: Callable[[], object]) -> Pair:
+    """A round of each in turn; the first is not counted."""
+    pairs = [(timed(ours), timed(peer)) for _ in range(rounds + 1)][1:]
+    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+
+
+def diff_and_nothing(rounds: int) -> Pair:
+    """Seconds of `understudy diff` of 50 services, and of an interpreter that does nothing."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "bench"
+        env = project(folder)
+        return taken(
+            rounds,
+            lambda: call(str(UNDERSTUDY), "diff", cwd=folder, env=env),
+            lambda: call(sys.executable, "-c", "pass", cwd=folder, env=env),
+        )
+
+
+def engine_and_bare(rounds: int) -> Pair:
+    """Seconds of `understudy diff --engine`, and of `pulumi preview` of the same program."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "bench"
+        env = project(folder)
+        exports = call(str(UNDERSTUDY), "env", cwd=folder, env=env)
+        shell = dict(line.removeprefix("export ").split("=", 1) for line in exports.splitlines())
+        plain = env | {key: value.strip("'") for key, value in shell.items()}
+        call("pulumi", "stack", "init", "bench", "--non-interactive", cwd=folder, env=plain)
+        return taken(
+            rounds,
+            lambda: call(str(UNDERSTUDY), "diff", "--engine", cwd=folder, env=env),
+            lambda: call("pulumi", "preview", "--non-interactive", cwd=folder, env=plain),
+        )
+
+
+def section(
+    diffed: Pair, engine: Pair, shown: Callable[[list[float]], str], ratio: Callable[[list[float], list[float]], str]
+) -> str:
+    """The part of docs/benchmarks.md; figures and ratios are written as on the rest of the page."""
+    return SECTION.format(
+        services=SERVICES,
+        built=BUILT,
+        ours=shown(diffed[0]),
+        nothing=shown(diffed[1]),
+        more=shown([a - b for a, b in zip(*diffed, strict=True)]),
+        engine=shown(engine[0]),
+        bare=shown(engine[1]),
+        ratio=ratio(*engine),
+    )
+
+
+def verdicts(diffed: Pair, engine: Pair) -> list[tuple[str, bool]]:
+    """Each goal and whether it is met, by medians."""
+    middle = statistics.median
+    return [
+        (
+            f"diff of {SERVICES} services, less than 1 s beyond the interpreter",
+            middle(diffed[0]) - middle(diffed[1]) < MOST_SECONDS,
+        ),
+        ("diff --engine, at most 1.5 times a bare preview", middle(engine[0]) <= MOST_TIMES * middle(engine[1])),
+    ]
