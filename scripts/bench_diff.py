@@ -1,4 +1,4 @@
-"""What `understudy diff` costs: beside an interpreter that does nothing, and with `--engine` beside `pulumi preview`."""
+"""What `understudy diff` costs: beside an idle interpreter, and with `--engine` beside `pulumi preview`."""
 
 from __future__ import annotations
 
