@@ -49,7 +49,7 @@ def own_names(topology: Topology) -> frozenset[str]:
 
 
 def called(service: Service) -> tuple[Call, ...]:
-    """Every host that a service's configuration calls, its own neighbours among them, in the order of the document."""
+    """Every host that a service's configuration calls, its own neighbours among them."""
     found: list[Call] = []
 
     def note(place: str, mentions: Iterable[Mention]) -> None:

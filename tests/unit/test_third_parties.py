@@ -202,7 +202,7 @@ def test_what_nobody_listed_is_on_the_record_with_its_places_and_what_to_do() ->
     found = change(clone, "services.worker.externals.reports.example")
     assert (found.clone, found.fidelity) == (None, Fidelity.MISSING)
     assert found.reason == (
-        "called in environment.REPORTS, environment.AGAIN, it cannot be reached: it is no service of the clone and has "
+        "called in environment.AGAIN, environment.REPORTS, it cannot be reached: it is no service of the clone and has "
         "no entry under x-understudy, externals; give it one with a mock, or with `allow: true`"
     )
     assert re.fullmatch(r"compose.yaml:\d+:\d+", found.rule)
