@@ -38,7 +38,8 @@ This page is generated: `make docs` writes it, and a test holds that it is fresh
 Every option can be given as a flag, as an environment variable, or as a key at the top of `understudy.toml`, which is
 looked for in the current folder and upwards, not past the root of the git repository. A flag wins over a variable, a
 variable over the file, the file over the default. An unknown key in the file is an error. Durations are numbers of
-seconds, or text such as `90s`, `15m`, `2h`, `1d`; switches are `true` or `false` in variables and in the file.
+seconds, or text such as `90s`, `15m`, `2h`, `1d`; switches are `true` or `false` in variables and in the file. An
+option of which several count is repeated as a flag, a text with commas in a variable, a list in the file.
 
 [What the exit codes mean](run-record.md#exit-codes) is said with the run record.
 
@@ -96,7 +97,7 @@ def _command(name: str, command: click.Command) -> str:
 
 def _default(spec: OptionSpec) -> str:
     value = spec.default
-    if value in ("", None):
+    if value in ("", None, ()):
         return ""
     if spec.switch:
         return f"`{str(value).lower()}`"

@@ -3,41 +3,40 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from understudy.build import keys
-from understudy.build.git import Commit, Repository, normal_path
-from understudy.build.tree import read_inside
+from understudy.build.git import Commit, Repository
 from understudy.build.why import why_built
+from understudy.composition import FILES
+from understudy.documents import Documents, Reader, from_commit, from_folder
 from understudy.errors import UsageError
 from understudy.lease import Lease
 from understudy.options import Options, Origin
 from understudy.production import read_source, source_of
 from understudy.provider.settings import ProviderSettings
 from understudy.stacks.align import aligned
+from understudy.stacks.allowed import Allowed
 from understudy.stacks.clone import Change, Clone
 from understudy.stacks.derive import derive, profile_named
 from understudy.stacks.identity import parse_time
-from understudy.stacks.sources import compose
 from understudy.stacks.topology import Topology, TopologyError
 
 _NO_DEFAULT = "no default branch is known here, so the commit stands for production"
 
-__all__ = ["FILES", "Blueprint", "draw", "read_topology", "redraw"]
-
-FILES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
-"""Where a topology is looked for, in the Compose specification's order of preference."""
+__all__ = ["Blueprint", "draw", "read_topology", "redraw"]
 
 
 @dataclass(frozen=True)
 class Blueprint:
     """What an environment is to be: the repository, the commit, the file, and the clone derived from them.
 
-    `folder` and `file` are relative to the repository's root, in POSIX form; `origin` tells the repository from
-    others on every machine; `warnings` name what was left out. `repository` is None where only the files are at hand.
+    `folder` and `file`, the first of its `documents`, are relative to the repository's root, in POSIX form; `origin`
+    tells the repository from others on every machine; `warnings` name what was left out. `repository` is None where
+    only the files are at hand.
     `production_source` says where production runs, if it was read there; `production_ref` is then empty.
     """
 
@@ -45,6 +44,7 @@ class Blueprint:
     origin: str
     folder: str
     file: str
+    documents: Documents
     commit: Commit
     dirty: bool
     production_ref: str
@@ -79,11 +79,12 @@ def draw(options: Options, folder: Path) -> Blueprint:
             hint="Name a commit instead of --dirty.",
         )
     commit = repository.commit(options.commit)
-    reader = _from_folder(repository.root, project) if options.dirty else _from_commit(repository, commit.sha, project)
+    reader = from_folder(repository.root, project) if options.dirty else from_commit(repository, commit.sha, project)
     where = "the working folder" if options.dirty else f"commit {commit.short}"
-    inside = PurePosixPath(project, PurePosixPath(options.file).name or _held(reader, place, where))
+    said = Documents.of(options, folder, place)
+    documents = said.found(reader, place, where)
     name = place.name.removesuffix(".git") if repository.bare else place.name
-    candidate = _read(reader, inside, where, place / inside.name, name)
+    candidate = documents.read(reader, project, name, where, place=place)
     source = source_of(options)
     production_ref = "" if source else options.production_ref or repository.default_ref()
     taken = read_source(source, place, lambda _: None) if source else None
@@ -93,7 +94,7 @@ def draw(options: Options, folder: Path) -> Blueprint:
     elif production_ref:
         production_sha = repository.commit(production_ref).sha
         production, notes = _production(
-            _from_commit(repository, production_sha, project), production_ref, inside, candidate
+            said, from_commit(repository, production_sha, project), production_ref, project, candidate
         )
     else:
         production_sha, production = commit.sha, candidate
@@ -113,7 +114,8 @@ def draw(options: Options, folder: Path) -> Blueprint:
         repository=repository,
         origin=repository.origin(),
         folder=project,
-        file=str(inside),
+        file=str(PurePosixPath(project, documents.files[0])),
+        documents=documents,
         commit=commit,
         dirty=options.dirty,
         production_ref=production_ref,
@@ -130,7 +132,8 @@ def _place(options: Options, folder: Path) -> tuple[Repository, Path, str]:
 
     The folder need not be on disk: it may be in the commit only, and of a bare repository nothing is on disk.
     """
-    path = Path(os.path.abspath(folder / options.file))  # noqa: PTH100 - links inside the tree stay links
+    first = options.file[0] if options.file else ""
+    path = Path(os.path.abspath(folder / first))  # noqa: PTH100 - links inside the tree stay links
     project = path.parent if options.file else path
     there = next(each for each in (project, *project.parents) if each.is_dir())
     try:
@@ -143,80 +146,21 @@ def _place(options: Options, folder: Path) -> tuple[Repository, Path, str]:
     return repository, project, "" if str(inside) == "." else str(inside)
 
 
-Reader = Callable[[str], bytes | None]
-
-
-def _held(reader: Reader, folder: Path, where: str) -> str:
-    """The first of FILES that is there; else the first that lies in the folder, for the message about it.
-
-    Raises:
-        UsageError: there is none.
-    """
-    for name in FILES:
-        if reader(name) is not None:
-            return name
-    for name in FILES:
-        if (folder / name).is_file():
-            return name
-    raise UsageError(
-        f"Looked for a topology in {folder} at {where}, and there is none of {', '.join(FILES)}.",
-        hint="Change to the folder of your Compose file, or name it with -f FILE.",
-    )
-
-
-def _from_commit(repository: Repository, sha: str, project: str) -> Reader:
-    def read(relative: str) -> bytes | None:
-        inside = normal_path(project, relative)
-        return None if inside is None else repository.read(sha, inside)
-
-    return read
-
-
-def _from_folder(root: Path, project: str) -> Reader:
-    def read(relative: str) -> bytes | None:
-        inside = normal_path(project, relative)
-        return None if inside is None else read_inside(root, inside)
-
-    return read
-
-
-def _read(reader: Reader, inside: PurePosixPath, where: str, path: Path, project: str) -> Topology:
-    data = reader(inside.name)
-    if data is None:
-        hint = "It is in the folder but not there: commit it, name another commit, or use --dirty."
-        raise UsageError(
-            f"Read the topology {inside} from {where}, and it is not there.", hint=hint if path.is_file() else ""
-        )
-    return _parse(data, inside, reader, project, where)
-
-
-def _parse(
-    data: bytes, inside: PurePosixPath, reader: Reader, project: str, where: str, *, secrets: tuple[str, ...] = ()
-) -> Topology:
-    try:
-        return compose.read(
-            data.decode("utf-8"),
-            str(inside),
-            variables=compose.variables_for(os.environ, reader),
-            read_file=reader,
-            project=project,
-            secrets=secrets,
-        )
-    except UnicodeDecodeError as error:
-        raise UsageError(f"Read the topology {inside} from {where}, and it is no UTF-8 text: {error}.") from error
-    except TopologyError as error:
-        raise UsageError(f"Read the topology from {where}, and it is not valid: {error}.") from error
-
-
 def _production(
-    reader: Reader, ref: str, inside: PurePosixPath, candidate: Topology
+    documents: Documents, reader: Reader, ref: str, folder: str, candidate: Topology
 ) -> tuple[Topology, tuple[str, ...]]:
-    data = reader(inside.name)
-    if data is None:
-        return candidate, (f"{inside} is not at {ref}: the commit's own topology stands for production",)
+    """The topology at `ref`, by the files that are there."""
+    there = documents.at(reader)
+    if not there.files:
+        name = documents.files[0] if documents.files else FILES[0]
+        missing = PurePosixPath(folder, name)
+        return candidate, (f"{missing} is not at {ref}: the commit's own topology stands for production",)
+    notes = tuple(
+        f"{PurePosixPath(folder, name)} is not at {ref}: production is read without it" for name in there.gone
+    )
     try:
         where = f"production, {ref}"
-        return _parse(data, inside, reader, candidate.name, where, secrets=candidate.secrets), ()
+        return there.read(reader, folder, candidate.name, where, secrets=candidate.secrets, provisioned=False), notes
     except UsageError as error:
         error.hint = "Name what stands for production with --production-ref."
         raise
@@ -232,9 +176,11 @@ def read_topology(path: Path) -> Topology:
         root = Repository.find(path.parent).root
     except UsageError:
         root = path.parent
-    inside = PurePosixPath(os.path.relpath(path.parent.resolve(), root.resolve())) / path.name
-    project = "" if str(inside.parent) == "." else str(inside.parent)
-    return _read(_from_folder(root, project), inside, str(path.parent), path, path.parent.name)
+    inside = PurePosixPath(os.path.relpath(path.parent.resolve(), root.resolve()))
+    project = "" if str(inside) == "." else str(inside)
+    return Documents((path.name,)).read(
+        from_folder(root, project), project, path.parent.name, str(path.parent), provisioned=False
+    )
 
 
 def redraw(lease: Lease, changes: tuple[Change, ...]) -> Blueprint:
@@ -245,9 +191,15 @@ def redraw(lease: Lease, changes: tuple[Change, ...]) -> Blueprint:
     """
     inside = PurePosixPath(lease.topology)
     project = "" if str(inside.parent) == "." else str(inside.parent)
-    reader = _from_folder(Path(lease.tree), project)
     where = f"the files of environment {lease.id}, {lease.tree}"
-    candidate = _read(reader, inside, where, Path(lease.topology), lease.name)
+    documents = Documents(
+        lease.files or (inside.name,),
+        lease.env_files,
+        lease.given,
+        lease.compose_profiles,
+        Allowed(frozenset(lease.allow)),
+    )
+    candidate = documents.read(from_folder(Path(lease.tree), project), project, lease.name, where)
     clone = _derive(
         candidate, candidate, lease.commit[:12], lease.profile, unchanged={}, pids_limit=_pids_limit(Options())
     )
@@ -256,6 +208,7 @@ def redraw(lease: Lease, changes: tuple[Change, ...]) -> Blueprint:
         origin=lease.repository,
         folder=project,
         file=lease.topology,
+        documents=documents,
         commit=Commit(lease.commit, lease.commit[:12], "", parse_time(lease.created), lease.branch),
         dirty=lease.dirty,
         production_ref="",

@@ -21,7 +21,7 @@ __all__ = ["cli", "main"]
 Command = Callable[..., Any]
 
 _PRODUCTION = ("production_ref", "from_stack", "from_export", "from_docker", "project", "label")
-_WHERE = ("file", "commit", "dirty", *_PRODUCTION, "profile", "name")
+_WHERE = ("file", "env_file", "set", "compose_profile", "allow", "commit", "dirty", *_PRODUCTION, "profile", "name")
 _HOW = ("bind", "ready_timeout", "parallel", "relay_image", "mock_image", "docker_provider", "image_budget")
 _LIFE = ("ttl", "max_ttl", "lease_dir")
 _TESTS = ("workers", "fail_fast", "runs")
@@ -29,13 +29,14 @@ _TESTS = ("workers", "fail_fast", "runs")
 
 def _declare(spec: OptionSpec) -> Callable[[Command], Command]:
     dashed = "--" + spec.name.replace("_", "-")
-    shown = "" if spec.default in {"", None} or spec.switch else f" [default: {spec.default}]"
+    shown = "" if spec.default in {"", None, ()} or spec.switch else f" [default: {spec.default}]"
     text = f"{spec.help}{shown}"
     if spec.switch:
         pair = f"{dashed}/--no-{dashed[2:]}" if spec.default else dashed
         return click.option(pair, spec.name, is_flag=True, default=None, help=text)
     flags = (spec.flag, dashed) if spec.flag else (dashed,)
-    return click.option(*flags, spec.name, default=None, metavar=spec.metavar, help=text)
+    default = () if spec.several else None
+    return click.option(*flags, spec.name, default=default, multiple=spec.several, metavar=spec.metavar, help=text)
 
 
 def _options(*names: str) -> Callable[[Command], Command]:

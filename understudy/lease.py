@@ -54,7 +54,9 @@ class Lease:
     """What a stranger needs to find and destroy an environment. Times are RFC 3339, UTC.
 
     `key` is the name or branch that a user calls it by, `name` the topology's. `plain`: the stack is a user's own,
-    under plain Pulumi. `dirty`: the files are those of a working folder on top of `commit`.
+    under plain Pulumi. `dirty`: the files are those of a working folder on top of `commit`. `files` are the Compose
+    files, relative to the folder of the first, which is `topology`; `env_files`, `given` (`NAME=VALUE`, less declared
+    secrets), `compose_profiles` and `allow` what they were read with.
     """
 
     id: str
@@ -77,6 +79,11 @@ class Lease:
     tree: str = ""
     dirty: bool = False
     plain: bool = False
+    files: tuple[str, ...] = ()
+    env_files: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
+    compose_profiles: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
 
     @property
     def worked_on(self) -> bool:
@@ -114,6 +121,8 @@ class Lease:
             data = json.loads(text)
             data["owner"] = Owner(**data["owner"])
             data["state"] = LeaseState(data["state"])
+            for several in ("files", "env_files", "given", "compose_profiles", "allow"):
+                data[several] = tuple(data.get(several, ()))
             lease = cls(**data)
             if not _ID.fullmatch(lease.id):
                 raise ValueError(f"{lease.id!r} is no id")  # noqa: TRY301 - joins the other reasons

@@ -54,6 +54,21 @@ def _text(value: object) -> str:
     return value
 
 
+def _several(value: object) -> tuple[str, ...]:
+    """A list of texts; in a variable, one text with commas between."""
+    given = value.split(",") if isinstance(value, str) else value
+    if not isinstance(given, list | tuple):
+        raise ValueError("a list of texts")  # noqa: TRY004 - one error for all bad values
+    return tuple(_text(item) for item in given if item != "")
+
+
+def _assignments(value: object) -> tuple[str, ...]:
+    given = _several(value)
+    if not all(re.match(r"[^=\s]+=", item) for item in given):
+        raise ValueError("NAME=VALUE, or a list of such")
+    return given
+
+
 def _positive(value: object) -> int:
     try:
         number = int(str(value))
@@ -103,11 +118,12 @@ class OptionSpec:
     help: str
     default: object
     switch: bool
+    several: bool = False
 
     @property
     def metavar(self) -> str:
         """The placeholder in help texts."""
-        return self.name.rsplit("_", 1)[-1].upper()
+        return "NAME=VALUE" if self.parse is _assignments else self.name.rsplit("_", 1)[-1].upper()
 
 
 def _option(default: object, parse: Callable[[object], Any], text: str, flag: str = "") -> Any:  # noqa: ANN401 - a field of any type
@@ -118,7 +134,13 @@ def _option(default: object, parse: Callable[[object], Any], text: str, flag: st
 class Options:
     """Every option of Understudy with its value; `origins` says where each came from."""
 
-    file: str = _option("", _text, "The topology file (default: the Compose file of this folder).", "-f")
+    file: tuple[str, ...] = _option(
+        (), _several, "A Compose file; several are merged (default: that of this folder and its override file).", "-f"
+    )
+    env_file: tuple[str, ...] = _option((), _several, "A file of variables in the place of .env; several count.")
+    set: tuple[str, ...] = _option((), _assignments, "A variable, NAME=VALUE, above all others; several count.")
+    compose_profile: tuple[str, ...] = _option((), _several, "A profile of Compose that is active; several count.")
+    allow: tuple[str, ...] = _option((), _several, "Clone what is refused otherwise, by name; several count.")
     commit: str = _option("HEAD", _text, "The commit to clone.")
     dirty: bool = _option(False, _switch, "Take the folder as it lies instead of a commit.")
     production_ref: str = _option("", _text, "Where production's topology is read (default: the default branch).")
@@ -159,6 +181,7 @@ def specs() -> tuple[OptionSpec, ...]:
             help=item.metadata["help"],
             default=item.default,
             switch=isinstance(item.default, bool),
+            several=isinstance(item.default, tuple),
         )
         for item in fields(Options)
         if "parse" in item.metadata
@@ -206,8 +229,9 @@ def resolve(
     for spec in by_name.values():
         if spec.variable in variables:
             given[spec.name] = (variables[spec.variable], Origin.ENVIRONMENT, spec.variable)
-        if flags.get(spec.name) is not None:
-            given[spec.name] = (flags[spec.name], Origin.FLAG, said(spec.name))
+        said_by_flag = flags.get(spec.name)
+        if said_by_flag is not None and said_by_flag != ():
+            given[spec.name] = (said_by_flag, Origin.FLAG, said(spec.name))
     values: dict[str, Any] = {}
     for key, (value, _, place) in given.items():
         try:

@@ -15,7 +15,7 @@ LAYERS = (
     ("provision", "teardown", "session"),
     ("program", "suites", "export", "report"),
     ("rehearsal",),
-    ("preparation", "blueprint", "production", "seed", "authority", "checking", "composition"),
+    ("preparation", "blueprint", "production", "seed", "authority", "checking", "composition", "documents"),
     ("engine", "provider", "lease", "targets", "build", "doctor"),
     ("components",),
     ("stacks",),
