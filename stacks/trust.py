@@ -78,7 +78,7 @@ def trust(clone: Clone) -> Clone:
                 service.where,
             )
         path = f"services.{name}"
-        changes.append(Change(f"{path}.volumes.{FOLDER}", None, "the authority's certificate, read-only", _REASON))
+        changes.append(Change(f"{path}.mounts.{FOLDER}", None, "the authority's certificate, read-only", _REASON))
         changes += _untrusting(service)
         added = _variables(service)
         changes += [

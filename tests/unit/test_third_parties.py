@@ -71,7 +71,7 @@ def test_every_service_trusts_the_authority_and_each_variable_is_a_change() -> N
         found = changed(clone, name)
         assert {key: value for key, (_, value) in found.items()} == service.environment
         assert {production for production, _ in found.values()} == {None}
-        assert change(clone, f"services.{name}.volumes./understudy").clone is not None
+        assert change(clone, f"services.{name}.mounts./understudy").clone is not None
     before = {name: replace(service, environment={}) for name, service in clone.topology.services.items()}
     production = replace(clone.topology, services=before)
     assert not [each for each in fidelity_report(production, clone) if "a defect" in each.reason]

@@ -70,7 +70,7 @@ def body(inputs: Mapping[str, Any], pids_limit: int) -> dict[str, Any]:
         "Image": inputs["image"],
         "Labels": labels_of(inputs),
         "Env": list(inputs.get("envs") or ()),
-        "ExposedPorts": {_port(p): {} for p in ports},
+        "ExposedPorts": {port: {} for port in (*map(_port, ports), *_declared(inputs))},
         "Tty": inputs.get("tty", False),
         "OpenStdin": inputs.get("stdinOpen", False),
         "HostConfig": _host_config(inputs, pids_limit),
@@ -97,6 +97,11 @@ def body(inputs: Mapping[str, Any], pids_limit: int) -> dict[str, Any]:
 
 def _port(port: Mapping[str, Any]) -> str:
     return f"{port['internal']}/{port.get('protocol', 'tcp')}"
+
+
+def _declared(inputs: Mapping[str, Any]) -> list[str]:
+    """The ports that production exposes, kept in a label since the schema has no property for them."""
+    return [f"{port}/tcp" for port in labels_of(inputs).get(LABEL + "ports", "").split(",") if port.isdigit()]
 
 
 def _healthcheck(check: Mapping[str, Any]) -> dict[str, Any]:
