@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from understudy.stacks.topology import TopologyError, Where
@@ -86,8 +87,11 @@ def parse(text: str, file: str) -> Raw:
     return found[0] if found else Raw(None, 1, 1)
 
 
+@lru_cache(maxsize=16)
 def documents(text: str, file: str) -> tuple[Raw, ...]:
     """The documents in `text`, without what is tagged `!reset`.
+
+    The last few are kept: parsing takes most of the time of a load, and production's file is often the commit's.
 
     Raises:
         TopologyError: the text is no YAML, repeats a key, has a key that is no text, a tag of YAML's own that is not
