@@ -38,12 +38,16 @@ _IMPORTED = ("services", "volumes", "networks", "secrets", "configs")
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Where a model stands: its folder from the project's, that from its includer's, its variables and includers."""
+    """Where a model stands: its folder from the project's, that from its includer's, its variables and includers.
+
+    `sources` keeps what was read for `extends`: many services extend one file.
+    """
 
     variables: Mapping[str, str]
     base: str = ""
     relative: str = "."
     chain: tuple[str, ...] = ()
+    sources: dict[str, Source] = field(default_factory=dict, compare=False)
 
 
 @dataclass(slots=True)
@@ -145,6 +149,11 @@ class Loader:
     def _extends(self, context: Context) -> Callable[[Node], Source]:
         def read(name: Node) -> Source:
             given = _local(name)
+            if given not in context.sources:
+                context.sources[given] = extend(name, given)
+            return context.sources[given]
+
+        def extend(name: Node, given: str) -> Source:
             file = joined(context.base, given, self.home)
             model = Node({}, name.where, name.where)
             resets: tuple[tuple[str, ...], ...] = ()

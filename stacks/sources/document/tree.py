@@ -72,9 +72,9 @@ def get(node: Node | None, *path: str) -> Node | None:
     return node
 
 
-def made(value: Scalar | Iterable[Node] | Mapping[str, Node], like: Node) -> Node:
+def made(value: Scalar | Iterable[Node] | dict[str, Node], like: Node) -> Node:
     """A node with another value that stands where `like` does."""
-    if isinstance(value, str | int | float | bool | None | Mapping):
+    if value is None or isinstance(value, (str, int, float, dict)):
         return Node(value, like.where, like.key_where)
     return Node(tuple(value), like.where, like.key_where)
 

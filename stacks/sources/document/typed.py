@@ -170,7 +170,7 @@ def _numbers(node: Node, _shape: Shape) -> Node:
 
 def _test(node: Node, _shape: Shape) -> Node:
     if is_text(node):
-        return made((made("CMD-SHELL", node), made(node.value, node)), node)
+        return made((made("CMD-SHELL", node), node), node)
     return _texts(node, ANY)
 
 
