@@ -44,7 +44,7 @@ def variable_name(service: str, port: int) -> str:
 
 def _ports(service: Service) -> Iterable[int]:
     """TCP ports that `ports` names; of a gateway that names none, those that it exposes; of a job none."""
-    if service.kind == "job":
+    if service.kind == "job" or service.host_network:  # on the host's network it answers at the host's own address
         return ()
     declared = service.ports or (service.expose if service.kind == "gateway" else ())
     return (port.target for port in declared if port.protocol == "tcp")

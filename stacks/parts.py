@@ -77,6 +77,12 @@ class Mount:
     read_only: bool = False
     options: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def from_tree(self) -> str | None:
+        """The path in the commit's tree that is bound; None where it is another mount, or a path of the host."""
+        bound = self.kind == "bind" and self.source is not None and not self.source.startswith("/")
+        return self.source if bound else None
+
 
 @dataclass(frozen=True, slots=True)
 class FileMount:

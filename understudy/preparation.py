@@ -59,6 +59,8 @@ CLONE = "clone.json"
 """The file in which a clone is kept, beside its tree and in its run folder, so that others are compared with it."""
 
 _CHANGES = "changes.json"
+_NO_FOLDER = ("docker-image://", "service:")
+"""How further contexts of a build begin that are images."""
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 """What a mock's certificate is for beside its host name: tests reach it through a published port."""
@@ -182,11 +184,12 @@ def _used(clone: Clone) -> Iterator[tuple[str, str]]:
     for service in clone.topology.services.values():
         if service.build is not None and service.name not in clone.unchanged_builds:
             yield service.build.context, f"the build context of service {service.name!r}"
-            for path in (*service.build.contexts.values(), *service.build.secrets.values()):
+            folders = (path for path in service.build.contexts.values() if not path.startswith(_NO_FOLDER))
+            for path in (*folders, *service.build.secrets.values()):
                 yield path, f"what the build of service {service.name!r} reads"
         for mount in service.mounts:
-            if mount.kind == "bind" and mount.source is not None:
-                yield mount.source, f"a bind of service {service.name!r}"
+            if mount.from_tree is not None:
+                yield mount.from_tree, f"a bind of service {service.name!r}"
         for file in service.files:
             if file.source is not None:
                 yield file.source, f"a {file.kind} of service {service.name!r}"
@@ -235,7 +238,7 @@ def with_images(blueprint: Blueprint, client: DockerClient, *, pull: bool = True
 def binds(blueprint: Blueprint, tree: CommitTree, state: Path, environment: str) -> tuple[Bind, ...]:
     """Every bind of the clone's services, and where its content lies or will lie."""
     services = blueprint.clone.topology.services.values()
-    sources = [m.source for s in services for m in s.mounts if m.kind == "bind" and m.source is not None]
+    sources = [m.from_tree for s in services for m in s.mounts if m.from_tree is not None]
     return find_binds(sources, tree, blueprint.folder, trees(state, environment))
 
 

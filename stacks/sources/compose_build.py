@@ -20,13 +20,15 @@ _INSECURE = "security.insecure"
 def build(node: Node, secrets: Node | None, platform: str | None, reading: Reading) -> Build:
     """A build; `secrets` are those at the top of the document, `platform` is the service's."""
     fields = Fields(node, reading)
+    already = len(reading.refusals)
     context_node = fields.take("context")
     context = _context(context_node, reading) if context_node else "."
     inline = fields.read("dockerfile_inline", text, None)
     dockerfile = "Dockerfile"
     if named := fields.take("dockerfile"):
         dockerfile = text(named)
-        reading.inside(dockerfile, f"{context}/{dockerfile}", named.where, "the Dockerfile")
+        if len(reading.refusals) == already:  # else it is the context that is wrong
+            reading.inside(dockerfile, f"{context}/{dockerfile}", named.where, "the Dockerfile")
     network = fields.read("network", text, None)
     result = Build(
         context,

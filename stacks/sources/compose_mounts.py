@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from understudy.stacks.allowed import is_socket
-from understudy.stacks.change import Fidelity
 from understudy.stacks.topology import Mount, TopologyError
 
 from .document.yaml_text import Node
@@ -59,9 +58,7 @@ def _mount(node: Node, service: str, reading: Reading) -> Mount | None:
 
 def _bind(node: Node, reading: Reading) -> dict[str, str]:
     fields = Fields(node, reading)
-    create = fields.take("create_host_path")  # the short form says true without being asked
-    if create is not None and not flag(create):
-        reading.leave_out(create, "what the commit does not have is an empty folder", Fidelity.FAITHFUL)
+    fields.take("create_host_path")  # the short form says true without being asked, and false is not printed
     found = {key: fields.read(key, text, "") for key in ("propagation", "selinux")}
     fields.finish()
     return {key: value for key, value in found.items() if value}

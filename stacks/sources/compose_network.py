@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from understudy.stacks.change import Fidelity
 from understudy.stacks.topology import NetworkLink, Port, TopologyError
 
 from .document.yaml_text import Node
@@ -31,7 +32,7 @@ def _port(node: Node, reading: Reading) -> Port:
     target = integer(fields.need("target"), least=1)
     mode = fields.take("mode")  # the short form says `ingress` without being asked
     if mode is not None and text(mode) != "ingress":
-        reading.change(mode.key_where, text(mode), None, "it is for a Swarm of hosts")
+        reading.leave_out(mode, "it is for a Swarm of hosts", Fidelity.FAITHFUL)
     port = Port(
         target,
         fields.read("published", text, None),

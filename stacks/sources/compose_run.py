@@ -57,11 +57,17 @@ def dependencies(node: Node, reading: Reading) -> tuple[Dependency, ...]:
         condition = choice(found, _CONDITIONS) if (found := fields.take("condition")) else "started"
         required = fields.read("required", flag, default=True)
         restarts = fields.take("restart")
-        if restarts is not None and flag(restarts) and restarts.where != child.where:
+        # what Compose adds where another key needs the service stands, all of it, where that key does
+        implied = restarts is not None and _place(restarts) == _place(child)
+        if restarts is not None and flag(restarts) and not implied:
             reading.leave_out(restarts, "it says what `docker compose restart` does", Fidelity.FAITHFUL)
         fields.finish()
         result.append(Dependency(name, condition, required))
     return tuple(result)
+
+
+def _place(node: Node) -> tuple[str, int, int]:
+    return node.where.file, node.where.line, node.where.column
 
 
 def healthcheck(node: Node, reading: Reading) -> HealthCheck:

@@ -23,6 +23,8 @@ from .compose_build import build
 from .compose_files import Files, file_mounts
 from .compose_managed import read_managed
 from .compose_network import NetworkMode
+from .document.tree import get
+from .document.tree import items as items_of
 from .document.yaml_text import Node
 from .kinds import KINDS, kind_of_image
 from .nodes import Fields, Reading, choice, flag, integer, items, mapping, parsed, table_of, text, texts
@@ -62,6 +64,8 @@ def read_service(name: str, node: Node, around: Around, reading: Reading) -> Ser
     fields.take("profiles")
     deploy = fields.take("deploy")
     deployed = Fields(deploy, reading) if deploy else None
+    if (devices := get(deploy, "resources", "reservations", "devices")) is not None:
+        reading.places.setdefault(f"services.{name}.gpus", devices.key_where)
     image = fields.read("image", _image, None)
     mode = fields.read(
         "network_mode",
@@ -244,10 +248,8 @@ def _device(node: Node, reading: Reading) -> Device:
 
 
 def _reserved(deploy: Node | None) -> tuple[Node, ...]:
-    node = deploy
-    for key in ("resources", "reservations", "devices"):
-        node = None if node is None or node.value is None else mapping(node).get(key)
-    return () if node is None else items(node)
+    """The devices among the reservations."""
+    return items_of(get(deploy, "resources", "reservations", "devices"))
 
 
 def _request(node: Node, reading: Reading, *, gpu: bool) -> DeviceRequest:

@@ -13,7 +13,7 @@ import pytest
 
 from understudy.build.builder import Builder, last_lines
 from understudy.errors import InterruptedRunError, ProvisionError, ToolError
-from understudy.stacks.topology import Build
+from understudy.stacks.topology import Build, Ulimit
 
 FOREVER = """
 import signal, subprocess, sys, time
@@ -40,6 +40,40 @@ def test_values_stand_in_the_argument_of_their_option() -> None:
         *("--label=k=v", "--build-arg=--a=$(b)", "--target=--t", "--", "/c"),
     ]
     assert Builder("docker", buildx=True).command(*arguments)[1:3] == ["buildx", "build"]
+
+
+def test_what_only_buildx_can_do_is_asked_of_it_alone() -> None:
+    build = Build("x", ssh=("default",), entitlements=("network.host",))
+    arguments = (Path("/c"), Path("/c/D"), build, "t:1", {})
+    more = {"contexts": {"base": "docker-image://b:1"}, "secrets": {"token": Path("/c/token")}}
+    command = Builder("docker", buildx=True).command(*arguments, **more)
+    assert command[7:-2] == [
+        "--build-context=base=docker-image://b:1",
+        "--secret=id=token,src=/c/token",
+        "--ssh=default",
+        "--allow=network.host",
+    ]
+    with pytest.raises(ToolError, match="needs further contexts and secrets and SSH keys and entitlements") as caught:
+        Builder("docker", buildx=False).command(*arguments, **more)
+    assert "buildx" in caught.value.hint
+
+
+def test_both_builders_take_what_a_build_is_given() -> None:
+    build = Build(
+        "x",
+        labels={"a": "b", "com.docker.compose.project": "p"},
+        network="none",
+        extra_hosts=(("db", "192.0.2.1"),),
+        shm=1024,
+        ulimits=(Ulimit("nofile", 1, 2),),
+    )
+    for buildx in (False, True):
+        command = Builder("docker", buildx=buildx).command(
+            Path("/c"), Path("/d"), build, "t:1", {"k": "v"}, platform="linux/arm64"
+        )
+        assert [word for word in command if word.startswith("--label")] == ["--label=a=b", "--label=k=v"]
+        given = ("--platform=linux/arm64", "--network=none", "--add-host=db:192.0.2.1", "--shm-size=1024")
+        assert {*given, "--ulimit=nofile=1:2"} <= set(command)
 
 
 def test_output_is_kept_in_a_file(builder: Builder, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from understudy.build.git import Repository
 from understudy.build.keys import Origin, build_plans, image_tags, unchanged_builds
 from understudy.errors import ProvisionError
-from understudy.stacks.topology import Build, Service, Topology
+from understudy.stacks.topology import Build, Service, Topology, Ulimit
 
 PLATFORM = "linux/amd64"
 WEB = Build("web", args={"A": "1", "B": "2"})
@@ -83,6 +83,15 @@ def test_a_commit_that_leaves_the_context_alone_has_the_same_tag(shop: Shop) -> 
         replace(WEB, args={"A": "1"}),
         replace(WEB, target="stage"),
         replace(WEB, dockerfile="../../docker/Dockerfile"),
+        replace(WEB, inline="FROM x"),
+        replace(WEB, contexts={"more": "../docker"}),
+        replace(WEB, contexts={"more": "docker-image://x"}),
+        replace(WEB, secrets={"token": "web/Dockerfile"}),
+        replace(WEB, labels={"a": "b"}),
+        replace(WEB, network="none"),
+        replace(WEB, extra_hosts=(("a", "192.0.2.1"),)),
+        replace(WEB, shm=1024),
+        replace(WEB, ulimits=(Ulimit("nofile", 1, 2),)),
     ],
 )
 def test_every_input_is_part_of_the_key(shop: Shop, other: Build) -> None:
@@ -110,12 +119,42 @@ def test_a_dockerfile_outside_of_the_context_counts(shop: Shop) -> None:
         (Build("web", dockerfile="Nope"), "Dockerfile 'Nope'"),
         (Build("web", dockerfile="../web"), "Dockerfile"),
         (Build("out"), "build context"),
+        (Build("web", contexts={"more": "nope"}), "build context 'nope'"),
+        (Build("web", secrets={"token": "nope"}), "the secret 'token' of the build"),
     ],
 )
 def test_what_is_not_in_the_commit_is_named(shop: Shop, build: Build, named: str) -> None:
     (shop.folder / "shop/out").symlink_to("/etc")
     with pytest.raises(ProvisionError, match=named):
         build_plans(topology(build), shop.at(shop.commit()), PLATFORM)
+
+
+def test_a_build_in_the_document_needs_no_dockerfile(shop: Shop) -> None:
+    (plan,) = build_plans(topology(Build("../docker", inline="FROM z")), shop.at(shop.first), PLATFORM)
+    assert (plan.context, plan.dockerfile) == ("docker", None)
+
+
+def test_an_image_that_a_build_needs_is_planned_and_counts(shop: Shop) -> None:
+    def both(base: Build) -> Topology:
+        app = Service("app", build=Build("web", contexts={"base": "service:base"}))
+        return Topology("shop", {"app": app, "base": Service("base", build=base)})
+
+    origin = shop.at(shop.first)
+    app, base = build_plans(both(WEB), origin, PLATFORM, frozenset({"base"}))
+    assert (app.service, base.service, app.needs) == ("app", "base", {"base"})
+    assert build_plans(both(replace(WEB, target="x")), origin, PLATFORM)[0].key != app.key
+    with pytest.raises(ProvisionError, match="needs its own image"):
+        build_plans(both(Build("web", contexts={"app": "service:app"})), origin, PLATFORM)
+    with pytest.raises(ProvisionError, match="no service that is built"):
+        build_plans(topology(Build("web", contexts={"x": "service:gone"})), origin, PLATFORM)
+
+
+def test_a_platform_of_its_own_is_part_of_the_key(shop: Shop) -> None:
+    found = topology(WEB)
+    other = replace(found, services={"web": replace(found.services["web"], platform="linux/arm64")})
+    (plan,) = build_plans(other, shop.at(shop.first), PLATFORM)
+    assert plan.platform == "linux/arm64"
+    assert plan.tag == tag(WEB, shop.at(shop.first), "linux/arm64")
 
 
 def test_services_without_a_build_or_to_be_skipped_have_no_plan(shop: Shop) -> None:

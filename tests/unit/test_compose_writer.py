@@ -152,7 +152,7 @@ def services(draw: st.DrawFn, name: str, others: tuple[str, ...], networks: list
         stop_signal=draw(st.none() | st.just("SIGINT")),
         stop_grace_period=draw(st.none() | SECONDS),
         read_only=draw(st.booleans()),
-        container_name=draw(st.none() | NAMES) if replicas == 1 else None,
+        container_name=draw(st.none() | st.just(f"c-{name}")) if replicas == 1 else None,
         managed=draw(st.none() | MANAGED),
     )
 

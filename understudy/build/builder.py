@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from understudy.errors import InterruptedRunError, ProvisionError, ToolError
+from understudy.stacks.identity import RESERVED_LABELS
 from understudy.stacks.topology import Build
 
 __all__ = ["Builder", "last_lines"]
@@ -56,17 +57,53 @@ class Builder:
             raise ToolError(f"Ran `docker buildx version`, and it failed: {error}.") from error
         return cls(docker, buildx=answer.returncode == 0)
 
-    def command(self, context: Path, dockerfile: Path, build: Build, tag: str, labels: Mapping[str, str]) -> list[str]:
-        """The argument vector of one build. Values stand in the same argument as their option."""
+    def command(
+        self,
+        context: Path,
+        dockerfile: Path,
+        build: Build,
+        tag: str,
+        labels: Mapping[str, str],
+        *,
+        contexts: Mapping[str, str] | None = None,
+        secrets: Mapping[str, Path] | None = None,
+        platform: str | None = None,
+    ) -> list[str]:
+        """The argument vector of one build. Values stand in the same argument as their option.
+
+        Raises:
+            ToolError: the build needs what only buildx can do.
+        """
+        only_buildx = {
+            "further contexts": contexts,
+            "secrets": secrets,
+            "SSH keys": build.ssh,
+            "entitlements": build.entitlements,
+        }
+        needs = [what for what, given in only_buildx.items() if given]
+        if needs and not self.buildx:
+            raise ToolError(
+                f"A build needs {' and '.join(needs)}, and the docker CLI here has the classic builder only.",
+                hint="Install buildx (the package docker-buildx-plugin, or docker-buildx); `understudy doctor` checks.",
+            )
         head = ["buildx", "build", "--load", "--progress=plain"] if self.buildx else ["build", "--force-rm"]
         return [
             self._docker,
             *head,
             f"--tag={tag}",
             f"--file={dockerfile}",
-            *(f"--label={key}={value}" for key, value in labels.items()),
+            *(f"--label={key}={value}" for key, value in {**_own(build.labels), **labels}.items()),
             *(f"--build-arg={key}={value}" for key, value in build.args.items()),
             *([f"--target={build.target}"] if build.target else []),
+            *([f"--platform={platform}"] if platform else []),
+            *([f"--network={build.network}"] if build.network else []),
+            *(f"--add-host={host}:{address}" for host, address in build.extra_hosts),
+            *([f"--shm-size={build.shm}"] if build.shm else []),
+            *(f"--ulimit={limit.name}={limit.soft}:{limit.hard}" for limit in build.ulimits),
+            *(f"--build-context={name}={place}" for name, place in (contexts or {}).items()),
+            *(f"--secret=id={name},src={path}" for name, path in (secrets or {}).items()),
+            *(f"--ssh={key}" for key in build.ssh),
+            *(f"--allow={right}" for right in build.entitlements),
             "--",
             str(context),
         ]
@@ -120,6 +157,11 @@ class Builder:
                 f"{last_lines(log)}",
                 hint=_hint(log),
             )
+
+
+def _own(labels: Mapping[str, str]) -> dict[str, str]:
+    """The build's labels without those that say whose an object is."""
+    return {key: value for key, value in labels.items() if not key.startswith(RESERVED_LABELS)}
 
 
 def _wait(process: subprocess.Popen[bytes], stops: Sequence[threading.Event], within: float) -> int | None:

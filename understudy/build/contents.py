@@ -33,8 +33,8 @@ def _named(topology: Topology) -> Iterator[tuple[str, str]]:
         if service.build is not None:
             yield from _built(service.build, f"{path}.build")
         for mount in service.mounts:
-            if mount.kind == "bind" and mount.source is not None:
-                yield f"{path}.mounts.{mount.target}", mount.source
+            if mount.from_tree is not None:
+                yield f"{path}.mounts.{mount.target}", mount.from_tree
         for file in service.files:
             if file.source is not None:
                 yield f"{path}.files.{file.target}", file.source

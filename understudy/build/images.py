@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,23 +115,33 @@ class ImageBuilder:
         platform = daemon_platform(self._client)
         origin = Origin(tree.repository, tree.treeish, project_folder, tree.pointers)
         plans = build_plans(topology, origin, platform, skip)
+        images: dict[str, BuiltImage] = {}
+        tags = {plan.service: plan.tag for plan in plans}
+        with ThreadPoolExecutor(parallel or os.cpu_count() or 1, thread_name_prefix="build") as pool:
+            for wave in _waves(plans):
+                images |= self._wave(pool, wave, tree, tags)
+        return {plan.service: images[plan.service] for plan in plans if plan.service not in skip}
+
+    def _wave(
+        self, pool: ThreadPoolExecutor, plans: list[BuildPlan], tree: CommitTree, tags: Mapping[str, str]
+    ) -> dict[str, BuiltImage]:
+        """The images of builds that do not wait for each other."""
         groups: dict[str, list[BuildPlan]] = {}
         for plan in plans:
             groups.setdefault(plan.key, []).append(plan)
         failed = threading.Event()
         images: dict[str, BuiltImage] = {}
         errors: list[BaseException] = []
-        with ThreadPoolExecutor(parallel or os.cpu_count() or 1, thread_name_prefix="build") as pool:
-            futures = [pool.submit(self._group, group, tree, failed) for group in groups.values()]
-            for future in as_completed(futures):
-                error = future.exception()
-                if error is not None:
-                    failed.set()
-                    errors.append(error)
-                else:
-                    images.update(future.result())
+        futures = [pool.submit(self._group, group, tree, failed, tags) for group in groups.values()]
+        for future in as_completed(futures):
+            error = future.exception()
+            if error is not None:
+                failed.set()
+                errors.append(error)
+            else:
+                images.update(future.result())
         self._raise_first(errors)
-        return {plan.service: images[plan.service] for plan in plans}
+        return images
 
     def _raise_first(self, errors: list[BaseException]) -> None:
         """The cause goes before the interruptions that followed from it, unless it was the user who interrupted."""
@@ -138,7 +149,9 @@ class ImageBuilder:
         for error in sorted(errors, key=lambda error: isinstance(error, InterruptedRunError) != stopped):
             raise error
 
-    def _group(self, plans: list[BuildPlan], tree: CommitTree, failed: threading.Event) -> dict[str, BuiltImage]:
+    def _group(
+        self, plans: list[BuildPlan], tree: CommitTree, failed: threading.Event, tags: Mapping[str, str]
+    ) -> dict[str, BuiltImage]:
         """Services with one key share one image: the first is built, the others get a tag."""
         images = {}
         for plan in plans:
@@ -147,7 +160,7 @@ class ImageBuilder:
             self._listener(Progress(Phase.BUILD, State.STARTED, plan.service, plan.tag))
             started = time.monotonic()
             try:
-                image_id, built = self._one(plan, tree, failed)
+                image_id, built = self._one(plan, tree, failed, tags)
             except BaseException as error:
                 self._listener(Progress(Phase.BUILD, State.FAILED, plan.service, type(error).__name__))
                 raise
@@ -157,11 +170,13 @@ class ImageBuilder:
             self._listener(Progress(Phase.BUILD, State.DONE, plan.service, detail, took))
         return images
 
-    def _one(self, plan: BuildPlan, tree: CommitTree, failed: threading.Event) -> tuple[str, bool]:
+    def _one(
+        self, plan: BuildPlan, tree: CommitTree, failed: threading.Event, tags: Mapping[str, str]
+    ) -> tuple[str, bool]:
         with self._cache.building(plan.key, self._stop):
             found = self._cache.find(plan.tag, plan.key)
             if found is None:
-                self._run(plan, tree, failed)
+                self._run(plan, tree, failed, tags)
                 found, built = self._cache.find(plan.tag, plan.key), True
             else:
                 built = False
@@ -173,16 +188,49 @@ class ImageBuilder:
             )
         return found, built
 
-    def _run(self, plan: BuildPlan, tree: CommitTree, failed: threading.Event) -> None:
-        context, dockerfile = tree.path(plan.context), tree.path(plan.dockerfile)
-        if context is None or dockerfile is None:
-            raise ProvisionError(
-                f"Looked for {plan.context!r} and {plan.dockerfile!r} in the tree {tree.root}, and one is not there.",
-                hint="Somebody changed the tree; remove it and run again.",
-            )
+    def _run(self, plan: BuildPlan, tree: CommitTree, failed: threading.Event, tags: Mapping[str, str]) -> None:
         with self._finding:
             builder = self._builder = self._builder or Builder.find()
-        labels = {CACHE_LABEL: "image", KEY_LABEL: plan.key}
-        command = builder.command(context, dockerfile, plan.build, plan.tag, labels)
-        log = self._logs / f"{plan.service.replace('/', '_')}.log"
-        builder.run(plan.service, command, log, (self._stop, failed), WITHIN)
+        with tempfile.TemporaryDirectory(prefix="understudy-build-") as folder:
+            written = Path(folder) / "Dockerfile"
+            if plan.build.inline is not None:
+                written.write_text(plan.build.inline, encoding="utf-8")
+            command = builder.command(
+                _on_disk(tree, plan.context),
+                written if plan.dockerfile is None else _on_disk(tree, plan.dockerfile),
+                plan.build,
+                plan.tag,
+                {CACHE_LABEL: "image", KEY_LABEL: plan.key},
+                contexts={name: _context(tree, place, tags) for name, place in plan.contexts.items()},
+                secrets={name: _on_disk(tree, path) for name, path in plan.secrets.items()},
+                platform=plan.platform,
+            )
+            log = self._logs / f"{plan.service.replace('/', '_')}.log"
+            builder.run(plan.service, command, log, (self._stop, failed), WITHIN)
+
+
+def _waves(plans: Iterable[BuildPlan]) -> Iterator[list[BuildPlan]]:
+    """The builds in parts, each after those whose images it needs; needs do not turn in a circle (keys.py)."""
+    left = {plan.service: plan for plan in plans}
+    while left:
+        wave = [plan for plan in left.values() if not plan.needs & left.keys()]
+        yield wave
+        for plan in wave:
+            del left[plan.service]
+
+
+def _on_disk(tree: CommitTree, path: str) -> Path:
+    found = tree.path(path)
+    if found is None:
+        raise ProvisionError(
+            f"Looked for {path!r} in the tree {tree.root}, and it is not there.",
+            hint="Somebody changed the tree; remove it and run again.",
+        )
+    return found
+
+
+def _context(tree: CommitTree, place: str, tags: Mapping[str, str]) -> str:
+    """A further context as the docker CLI takes it: a folder, or an image."""
+    if place.startswith("service:"):
+        return f"docker-image://{tags[place.removeprefix('service:')]}"
+    return place if place.startswith("docker-image://") else str(_on_disk(tree, place))

@@ -1,0 +1,124 @@
+"""`understudy topology check`: every key that a file uses with what becomes of it, and all that is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from understudy.cli import cli
+
+FILE = """\
+version: '3'
+services:
+  web:
+    image: web:1
+    container_name: web
+    oom_score_adj: 5
+    cap_add: [NET_ADMIN]
+    volumes: ["/var/run/docker.sock:/s", "data:/d"]
+    environment: {A: b}
+    x-mine: {privileged: true}
+  db:
+    image: db:1
+    privileged: true
+    build: {context: ../up}
+volumes: {data: }
+"""
+
+
+def check(folder: Path, *arguments: str, text: str = FILE) -> Result:
+    (folder / "compose.yaml").write_text(text, encoding="utf-8")
+    return CliRunner().invoke(cli, ["topology", "check", str(folder / "compose.yaml"), *arguments])
+
+
+def report(folder: Path, *arguments: str, text: str = FILE) -> Any:
+    return json.loads(check(folder, "--format", "json", *arguments, text=text).stdout)
+
+
+def test_every_key_of_a_file_is_told(tmp_path: Path) -> None:
+    found = report(tmp_path)
+    (keys,) = found["files"].values()
+    assert {row["key"]: row["taken"] for row in keys} == {
+        "version": "left out",
+        "services": "cloned",
+        "services.*.image": "cloned",
+        "services.*.container_name": "changed",
+        "services.*.oom_score_adj": "left out",
+        "services.*.cap_add": "cloned",
+        "services.*.volumes": "refused",
+        "services.*.environment": "cloned",
+        "services.*.privileged": "refused",
+        "services.*.build": "cloned",
+        "services.*.build.context": "refused",
+        "volumes": "changed",
+    }
+    images = next(row for row in keys if row["key"] == "services.*.image")
+    assert (images["count"], images["line"], images["column"]) == (2, 4, 5)
+    assert all(row["reason"] for row in keys)
+
+
+def test_everything_that_is_refused_is_listed_with_its_place_and_what_allows_it(tmp_path: Path) -> None:
+    found = report(tmp_path)
+    assert not found["passes"]
+    listed = [(r["line"], r["key"], r["allow"]) for r in found["refusals"]]
+    assert listed == [
+        (14, "services.db.build.context", None),
+        (8, "services.web.volumes[0]", "docker-socket"),
+        (13, "services.db.privileged", "privileged"),
+    ]
+
+
+def test_the_exit_code_says_whether_something_is_refused(tmp_path: Path) -> None:
+    assert check(tmp_path).exit_code == 2
+    assert check(tmp_path, text="services: {web: {image: x}}\n").exit_code == 0
+    allowed = FILE.replace("../up", "up")
+    assert check(tmp_path, "--allow", "docker-socket", "--allow", "privileged", text=allowed).exit_code == 0
+
+
+def test_what_is_allowed_is_cloned_and_says_so(tmp_path: Path) -> None:
+    text = FILE.replace("../up", "up")
+    found = report(tmp_path, "--allow", "docker-socket", "--allow", "privileged", text=text)
+    (keys,) = found["files"].values()
+    row = next(row for row in keys if row["key"] == "services.*.privileged")
+    assert row["taken"] == "cloned"
+    assert row["reason"].startswith("allowed by name (--allow privileged)")
+
+
+def test_the_text_names_places_reasons_and_what_to_do(tmp_path: Path) -> None:
+    done = check(tmp_path)
+    assert "5:5 services.*.container_name: a host has one container of a name" in done.stdout
+    assert ":13:5: services.db.privileged: 'true' is refused: the clone would have the host's rights" in done.stdout
+    assert "allow it: --allow privileged" in done.stdout
+    assert done.stdout.rstrip().endswith("refused: 3")
+    assert "nothing is refused" in check(tmp_path, text="services: {web: {image: x}}\n").stdout
+
+
+def test_what_compose_refuses_is_an_error_with_its_place(tmp_path: Path) -> None:
+    done = check(tmp_path, text="services: {web: {imag: x}}\n")
+    assert done.exit_code == 2
+    assert "'imag' is not known here" in done.stdout
+    assert ":1:18" in done.stdout
+
+
+def test_a_name_that_cannot_be_allowed_is_no_option(tmp_path: Path) -> None:
+    done = check(tmp_path, "--allow", "everything")
+    assert "'everything' cannot be allowed; what can is bind:/PATH" in str(done.exception)
+
+
+def test_paths_may_climb_to_the_root_of_the_repository(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "deploy").mkdir()
+    text = "services: {web: {build: ../app}}\n"
+    assert check(tmp_path / "deploy", text=text).exit_code == 0
+    assert check(tmp_path, text=text).exit_code == 2
+
+
+@pytest.mark.parametrize("text", ["services: [", "\x1b[31m: 1\n"])
+def test_what_is_no_yaml_is_told_without_steering_the_terminal(tmp_path: Path, text: str) -> None:
+    done = check(tmp_path, text=text)
+    assert done.exit_code != 0
+    assert "\x1b" not in done.output
