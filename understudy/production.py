@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from understudy.errors import UsageError
@@ -65,8 +65,12 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Production:
-    """What was read: the topology, what stood for it, and what `stacks.align` needs to know of the source."""
+    """What was read, what stood for it, and what `stacks.align` needs to know of the source.
 
+    `given` is what the source says, `topology` what a Compose file that says so is read as.
+    """
+
+    given: Topology
     topology: Topology
     name: str
     references: Mapping[str, str] = field(default_factory=dict)
@@ -109,16 +113,31 @@ def read_source(source: Source, folder: Path, say: Say) -> Production:
         EngineError: the stack cannot be read.
     """
     try:
-        if source.docker:
-            return _of_docker(source)
-        from understudy.stacks.sources import pulumi_state
-
-        text = _of_stack(source, say) if source.stack else _of_file(folder / source.export)
-        topology = pulumi_state.read(text, source.stack or source.export, folder=str(folder.resolve()))
+        found = _of_docker(source) if source.docker else _of_pulumi(source, folder, say)
+        return replace(found, topology=_as_compose_has_it(found.given))
     except TopologyError as error:
         raise UsageError(f"Read production from the {source.name}, and it is no topology: {error}.") from error
+
+
+def _as_compose_has_it(given: Topology) -> Topology:
+    """What the topology's Compose file says: a commit's topology was read by the same rules, and is put beside it."""
+    from understudy.stacks.sources import compose
+    from understudy.stacks.sources.compose_writer import write
+
+    file = given.where.file or "production"
+    read = compose.read(write(given), file, variables={}, read_file=lambda _: None, provisioned=False)
+    changes = (replace(change, rule="") for change in read.changes)
+    warnings = (*given.warnings, *(text for text in read.warnings if text not in given.warnings))
+    return replace(read, changes=(*given.changes, *changes), warnings=warnings, where=given.where)
+
+
+def _of_pulumi(source: Source, folder: Path, say: Say) -> Production:
+    from understudy.stacks.sources import pulumi_state
+
+    text = _of_stack(source, say) if source.stack else _of_file(folder / source.export)
+    topology = pulumi_state.read(text, source.stack or source.export, folder=str(folder.resolve()))
     references = {name: service.image.partition("@")[0] for name, service in topology.services.items() if service.image}
-    return Production(topology, source.name, references, ("expose",))
+    return Production(topology, topology, source.name, references, ("expose",))
 
 
 def _of_docker(source: Source) -> Production:
@@ -127,7 +146,8 @@ def _of_docker(source: Source) -> Production:
     from understudy.targets.docker_reading import read_host
 
     data = read_host(client(), project=source.project, label=source.label)
-    return Production(docker_host.read(data), source.name, docker_host.references(data))
+    topology = docker_host.read(data)
+    return Production(topology, topology, source.name, docker_host.references(data))
 
 
 def _of_stack(source: Source, say: Say) -> str:

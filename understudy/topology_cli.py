@@ -102,13 +102,13 @@ def import_(export_file: str | None, stack: str, docker: bool, project: str, lab
             "Nothing was named to import.", hint="Name an EXPORT_FILE, or give --from-stack or --from-docker."
         )
     found = read_source(source, Path.cwd(), say)
-    for warning in found.topology.warnings:
+    for warning in found.given.warnings:
         say(warning)
     about = (
         f"Production as it was read from the {source.name}.",
-        *(f"Not in it: {warning}" for warning in found.topology.warnings),
+        *(f"Not in it: {warning}" for warning in found.given.warnings),
     )
-    click.echo(write(found.topology, about=about), nl=False)
+    click.echo(write(found.given, about=about), nl=False)
 
 
 @topology.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 
 from understudy.stacks.topology import (
@@ -158,6 +158,13 @@ def _port(port: Port) -> Document:
     return {**found, "protocol": port.protocol}
 
 
+_OPTIONS: Mapping[str, Callable[[str], object]] = {
+    "nocopy": lambda text: text == "true",
+    "mode": lambda text: int(text, 8),
+}
+"""The options of a mount that are no texts in Compose."""
+
+
 def _mount(mount: Mount) -> Document:
     found: Document = {"type": mount.kind, "target": mount.target}
     if mount.source is not None:
@@ -166,7 +173,7 @@ def _mount(mount: Mount) -> Document:
     if mount.read_only:
         found["read_only"] = True
     if mount.options:
-        found[mount.kind] = {key: value == "true" if key == "nocopy" else value for key, value in mount.options}
+        found[mount.kind] = {key: _OPTIONS.get(key, str)(value) for key, value in mount.options}
     return found
 
 

@@ -196,7 +196,7 @@ def _files(given: Mapping[str, Any], name: str, found: Found) -> Iterator[FileMo
     """What the program puts into the container, as configs with their content."""
     for index, entry in enumerate(_list(given, "uploads")):
         target, content = str(entry.get("file")), entry.get("content")
-        if not isinstance(content, str):
+        if not isinstance(content, str) or not content:
             found.leave_out(f"services.{name}.configs", target, "the stack does not show the file's content as text")
             continue
         permissions = _text(entry, "permissions") or ("0744" if entry.get("executable") is True else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,9 @@ _SIGNATURE = "4dabf18193072939515e22adb298388d"
 
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - the mark of a secret, no secret (SecretSig, ibidem)
 _DEPTH = 64
+
+_NOT_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
+"""What a logical name may have, and a name in a Compose file may not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,10 @@ SECRET = Secret()
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One resource of a deployment; `name` is its logical name, `property_dependencies` are URNs by property."""
+    """One resource of a deployment; `property_dependencies` are URNs by property.
+
+    `name` is its logical name as a Compose file can have it.
+    """
 
     urn: str
     type: str
@@ -135,7 +142,7 @@ def _resources(found: list[Any], where: Where) -> Iterator[Resource]:
         yield Resource(
             urn=entry["urn"],
             type=str(entry.get("type") or ""),
-            name=entry["urn"].rsplit("::", 1)[-1],
+            name=_NOT_A_NAME.sub("-", entry["urn"].rsplit("::", 1)[-1]).strip("-._") or "resource",
             id=str(entry.get("id") or ""),
             custom=bool(entry.get("custom")),
             inputs=inputs,

@@ -69,7 +69,12 @@ def read(text: str, source: str, *, folder: str = "") -> Topology:
     pulumi_managed.finish(state, found)
     if not found.services:
         raise TopologyError(f"none of its {len(state.resources)} resources is a service that a clone could run", where)
-    return declare_secrets(found.topology(state.project or "production"))
+    return declare_secrets(found.topology(_project(state.project)))
+
+
+def _project(name: str) -> str:
+    """A Pulumi project's name as Compose takes one."""
+    return re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-_") or "production"
 
 
 def _deployment(text: str, where: Where) -> Mapping[str, Any]:

@@ -22,7 +22,9 @@ from understudy.stacks.topology import (
     Build,
     Dependency,
     External,
+    FileMount,
     HealthCheck,
+    Logging,
     Managed,
     Mount,
     Network,
@@ -33,6 +35,7 @@ from understudy.stacks.topology import (
     Service,
     Suite,
     Topology,
+    Ulimit,
     Volume,
 )
 
@@ -74,7 +77,33 @@ RESOURCES = st.builds(
     st.none() | st.integers(1, 64000).map(lambda thousandths: thousandths / 1000),
     st.none() | st.integers(1, 1 << 40),
     st.none() | st.integers(1, 10**6),
+    memory_reservation=st.none() | st.integers(1, 1 << 20),
+    memory_swap=st.sampled_from([None, -1]),
+    cpu_shares=st.none() | st.integers(2, 4096),
+    cpuset=st.sampled_from([None, "0", "0-2,4"]),
+    shm=st.none() | st.integers(1, 1 << 30),
 )
+SYSTEM = st.sampled_from(["net.core.somaxconn", "net.ipv4.ip_forward"])
+FURTHER: Mapping[str, st.SearchStrategy] = {
+    "domainname": st.none() | NAMES,
+    "platform": st.sampled_from([None, "linux/amd64"]),
+    "runtime": st.sampled_from([None, "runsc"]),
+    "tty": st.booleans(),
+    "stdin_open": st.booleans(),
+    "cap_add": st.sampled_from([(), ("NET_BIND_SERVICE",)]),
+    "cap_drop": st.sampled_from([(), ("ALL", "CHOWN")]),
+    "security_opt": st.sampled_from([(), ("no-new-privileges:true",)]),
+    "sysctls": st.dictionaries(SYSTEM, st.integers(0, 9).map(str), max_size=2),
+    "ulimits": st.sampled_from([(), (Ulimit("nofile", 1024, 2048), Ulimit("nproc", 5, 5))]),
+    "group_add": st.sampled_from([(), ("audio", "1000")]),
+    "extra_hosts": st.sampled_from([(), (("legacy", "10.0.0.1"), ("six", "::1"))]),
+    "dns": st.sampled_from([(), ("10.0.0.2",)]),
+    "dns_search": st.sampled_from([(), ("internal", "example")]),
+    "dns_opt": st.sampled_from([(), ("ndots:2",)]),
+    "logging": st.none() | st.builds(Logging, st.just("json-file"), st.dictionaries(NAMES, TEXTS, max_size=2)),
+    "ipc": st.sampled_from([None, "private", "shareable"]),
+}
+"""What a service may say besides, each independent of the others."""
 
 
 PROFILES = st.builds(
@@ -107,6 +136,10 @@ def mapping(values: st.SearchStrategy) -> st.SearchStrategy:
     return st.dictionaries(KEYS, values, max_size=3)
 
 
+def config(name: str, text: str) -> FileMount:
+    return FileMount("config", f"{name}-conf", "/etc/app.conf", content=text, mode=0o440, uid="1")
+
+
 @st.composite
 def services(draw: st.DrawFn, name: str, others: tuple[str, ...], networks: list[str], volumes: list[str]) -> Service:
     """A service that depends on some of `others` and joins some of the networks and volumes."""
@@ -114,7 +147,14 @@ def services(draw: st.DrawFn, name: str, others: tuple[str, ...], networks: list
         draw(
             st.builds(Mount, st.just("volume"), st.just(f"/v{index}"), st.sampled_from([None, *volumes]), st.booleans())
             | st.builds(Mount, st.just("bind"), st.just(f"/b{index}"), PATHS, st.booleans())
-            | st.builds(Mount, st.just("tmpfs"), st.just(f"/t{index}"), st.none(), st.booleans())
+            | st.builds(
+                Mount,
+                st.just("tmpfs"),
+                st.just(f"/t{index}"),
+                st.none(),
+                st.booleans(),
+                st.sampled_from([(), (("mode", "1777"), ("size", "1024"))]),
+            )
         )
         for index in range(draw(st.integers(0, 3)))
     ]
@@ -154,6 +194,8 @@ def services(draw: st.DrawFn, name: str, others: tuple[str, ...], networks: list
         read_only=draw(st.booleans()),
         container_name=draw(st.none() | st.just(f"c-{name}")) if replicas == 1 else None,
         managed=draw(st.none() | MANAGED),
+        files=draw(st.just(()) | TEXTS.filter(bool).map(lambda text: (config(name, text),))),
+        **{key: draw(strategy) for key, strategy in FURTHER.items()},
     )
 
 
@@ -202,7 +244,7 @@ def back(text: str, variables: Mapping[str, str] | None = None) -> Topology:
     return compose.read(text, "compose.yaml", variables=variables or {}, read_file=lambda _: None)
 
 
-@settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.generate])  # shrinking takes minutes
+@settings(max_examples=25, deadline=None, phases=[Phase.explicit, Phase.generate])  # shrinking takes minutes
 @given(topologies())
 def test_what_is_written_reads_back_to_the_same_topology(topology: Topology) -> None:
     text = write(topology, about=("Read from production.\nToday.",))
