@@ -23,7 +23,9 @@ from understudy.report import (
     exit_code,
     utc,
 )
-from understudy.stacks.clone import Change, Fidelity
+from understudy.report.codec import decode, encode
+from understudy.stacks.clone import Change, Clone, Fidelity
+from understudy.stacks.topology import Topology
 from understudy.suites.contract import EndpointAddress
 from understudy.suites.results import Case, Outcome, SuiteResult, SuitesResult, SuiteStatus
 from understudy.targets.interface import ContainerFacts, Owned, Receipt
@@ -205,3 +207,14 @@ def test_the_first_cause_of_the_order_wins(causes: list[int], expected: int) -> 
 
 def test_moments_are_utc_with_a_fraction() -> None:
     assert utc(1_700_000_000.123456) == Moment("2023-11-14T22:13:20.123456Z")
+
+
+def test_a_tuple_of_several_types_comes_back() -> None:
+    data = encode(Clone(Topology("t", {}, endpoints=(("web", 80),))))
+    assert decode(Clone, data).topology.endpoints == (("web", 80),)
+    data["topology"]["endpoints"] = [["web", "80"]]
+    with pytest.raises(RecordError, match="int expected"):
+        decode(Clone, data)
+    data["topology"]["endpoints"] = [["web"]]
+    with pytest.raises(RecordError, match="expected"):
+        decode(Clone, data)
