@@ -261,3 +261,32 @@ def test_the_origin_has_no_credentials(folder: Path, git: Git, url: str, shown: 
     assert Repository.find(folder).origin() == str(folder)
     git("remote", "add", "origin", url)
     assert Repository.find(folder).origin() == shown
+
+
+def test_many_paths_are_looked_up_at_once_as_each_alone(folder: Path, git: Git) -> None:
+    (folder / "real").mkdir()
+    (folder / "real" / "file").write_text("x", encoding="utf-8")
+    (folder / "inside").symlink_to("real")
+    (folder / "outside").symlink_to("/etc")
+    (folder / "loop").symlink_to("loop")
+    (folder / "dangling").symlink_to("nothing")
+    git("add", "-A")
+    git("commit", "-qm", "links")
+    paths = (
+        "outside/passwd",
+        "real",
+        "loop",
+        "inside/file",
+        "",
+        "dangling",
+        "nothing",
+        "../x",
+        "real/file/x",
+        "real/file",
+    )
+    repository, head = Repository.find(folder), git("rev-parse", "HEAD")
+    found = repository.object_ids(head, paths)
+    alone = {path: Repository.find(folder).object_id(head, path) for path in paths}
+    assert found == {path: name for path, name in alone.items() if name}
+    assert set(found) == {"real", "inside/file", "", "real/file"}
+    assert found["inside/file"] == found["real/file"]

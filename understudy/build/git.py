@@ -219,15 +219,15 @@ class Repository(GitFolder):
         return found[0] if found else None
 
     def object_ids(self, treeish: str, paths: Sequence[str]) -> Mapping[str, str]:
-        """Path -> id of the file or folder there, for those that are there; links are not followed. One process."""
+        """Path -> id of the file or folder there, as `object_id` says it, of those that are there; asks git once."""
         inside = {path: normal for path in paths if (normal := normal_path(path)) is not None}
         if not inside or "\n" in treeish:
             return {}
         seen = self.grafted(treeish)
-        found = seen.store.ids(
-            [f"{seen.tree}:{normal}" if normal else seen.tree + "^{tree}" for normal in inside.values()]
-        )
-        return {path: name for path, name in zip(inside, found, strict=True) if name}
+        names = {path: f"{seen.tree}:{normal}" if normal else seen.tree + "^{tree}" for path, normal in inside.items()}
+        unknown = [name for name in dict.fromkeys(names.values()) if name not in self._found]
+        self._found.update(seen.store.find_all(unknown) if unknown else {})
+        return {path: found[0] for path, name in names.items() if (found := self._found.get(name))}
 
     def tree_id(self, treeish: str, path: str) -> str | None:
         """The tree id of the folder at `path` in a commit or tree, None where there is no folder."""

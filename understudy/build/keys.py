@@ -197,6 +197,18 @@ def _file(service: Service, name: str, given: str, origin: Origin) -> str:
     return path
 
 
+def _look_up(topology: Topology, origin: Origin) -> None:
+    """Ask for what all keys need at once: git takes as long for fifty paths as for one."""
+    wanted: list[str] = []
+    for service in topology.services.values():
+        if service.build is None:
+            continue
+        context = normal_path(origin.project_folder, service.build.context)
+        if context is not None:
+            wanted += [context, normal_path(context, service.build.dockerfile) or context]
+    origin.repository.object_ids(origin.treeish, wanted)
+
+
 def _component(name: str) -> str:
     """A part of an image's name: lower case, separators never doubled or at an end (the reference grammar)."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60].strip("-") or "x"
@@ -210,6 +222,8 @@ def unchanged_builds(
     A service that has only a build has no image of production to run; one whose build differs has to be built.
     """
     unchanged: dict[str, str] = {}
+    _look_up(production, production_origin)
+    _look_up(candidate, origin)
     for name, service in production.services.items():
         other = candidate.services.get(name)
         if service.build is None or other is None or other.build is None:

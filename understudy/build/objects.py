@@ -17,6 +17,7 @@ from understudy.errors import ToolError, UnderstudyError
 __all__ = ["RAW", "Found", "ObjectStore", "quoted"]
 
 _OBJECT = re.compile(rb"([0-9a-f]{40,64}) (\w+) (\d+)\n")
+_ODD = re.compile(rb"(?:symlink|dangling|loop|notdir) (\d+)\n")
 _PLAIN = re.compile(rb"[^\"\\\x00-\x1f\x7f-\xff]+")
 
 RAW = "* -text -ident -filter !eol !working-tree-encoding\n"
@@ -110,12 +111,20 @@ class ObjectStore:
             raise ToolError(f"Ran `git {arguments[0]}` on the objects in {read}, and it failed: {message_of(done)}.")
         return done
 
-    def ids(self, names: Sequence[str]) -> tuple[str, ...]:
-        """The id of the object that each name means, empty where there is none; links are not followed. One process."""
+    def find_all(self, names: Sequence[str]) -> dict[str, Found]:
+        """What `find` says of each name, without contents and without those that it does not find; in one process."""
         asked = b"".join(os.fsencode(name) + b"\n" for name in names)
-        lines = self.run("cat-file", "--batch-check", data=asked).stdout.splitlines(keepends=True)
-        heads = (_OBJECT.fullmatch(line) for line in lines)
-        return tuple(head[1].decode() if head else "" for head in heads)
+        told = self.run("cat-file", "--batch-check", "--follow-symlinks", data=asked).stdout
+        found: dict[str, Found] = {}
+        place = 0
+        for name in names:
+            end = told.find(b"\n", place) + 1
+            line, place = told[place:end], end
+            if head := _OBJECT.fullmatch(line):
+                found[name] = (head[1].decode(), head[2].decode(), b"")
+            elif odd := _ODD.fullmatch(line):
+                place += int(odd[1]) + 1  # where a link leads that leads nowhere inside, and a line feed
+        return found
 
     def find(self, name: str, *, content: bool = False) -> Found | None:
         """The object that a name such as `COMMIT:path` means, links followed inside the tree; None: there is none."""
