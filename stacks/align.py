@@ -29,7 +29,8 @@ def aligned(
         production: as it was read.
         candidate: the topology at the commit.
         references: service -> the image's name that production was started with.
-        unsaid: fields of a service that the source has no word for, such as `expose` in a Pulumi stack.
+        unsaid: fields that the source has no word for in every service, such as `expose` in a Pulumi stack; where
+            they are empty the commit's stand.
     """
     sealed = {
         change.path.split(".")[1]
@@ -68,7 +69,7 @@ def _resolved(path: str, sealed: set[str]) -> bool:
 
 
 def _beside(service: Service, other: Service, *, sealed: bool, unsaid: tuple[str, ...]) -> Service:
-    given = {key: getattr(other, key) for key in unsaid}
+    given = {key: getattr(service, key) or getattr(other, key) for key in unsaid}
     if other.build is not None and service.build is None:
         given |= {"build": other.build, "image": other.image}
     if sealed:

@@ -234,6 +234,9 @@ def _exposed(host: Json, config: Json, own: Json, path: str, seen: Seen) -> Iter
 
 
 def _hostname(container: Json) -> str | None:
+    """The name that was asked for: not the container's id, nor the name of whose network it shares."""
+    if str(container["HostConfig"].get("NetworkMode") or "").startswith(("container:", "host")):
+        return None
     name = container["Config"].get("Hostname") or ""
     return name if name and not container["Id"].startswith(name) else None
 

@@ -79,7 +79,7 @@ def read(data: HostData) -> Topology:
     )
     names = _Names(data, groups)
     services = {name: _service(name, replicas, data, names, seen) for name, replicas in sorted(groups.items())}
-    services = {name: _kinded(service, services, groups[name][0]) for name, service in services.items()}
+    services = {name: _kinded(service, services, groups[name][0], data) for name, service in services.items()}
     networks = {link.network for service in services.values() for link in service.networks}
     volumes = {m.source for s in services.values() for m in s.mounts if m.kind == "volume" and m.source is not None}
     topology = Topology(
@@ -97,7 +97,14 @@ def read(data: HostData) -> Topology:
 def references(data: HostData) -> dict[str, str]:
     """Service -> the name of the image that its containers were started with; it may name another image by now."""
     groups = _grouped([c for c in data.containers if _counts(c, data.host, [])], [])
-    return {name: str(replicas[0]["Config"]["Image"]) for name, replicas in groups.items()}
+    return {name: _image_name(replicas[0], data) for name, replicas in groups.items()}
+
+
+def _image_name(container: Json, data: HostData) -> str:
+    """The name that the image goes by: what the container was started with, or a tag where that was an id."""
+    name = str(container["Config"]["Image"])
+    tags = data.images[container["Image"]].get("RepoTags") or ()
+    return str(tags[0]) if name.startswith("sha256:") and tags else name
 
 
 def _label(thing: Json, key: str) -> str:
@@ -196,12 +203,12 @@ def _dependencies(container: Json) -> Iterator[Dependency]:
         yield Dependency(service, _CONDITIONS.get(rest.partition(":")[0], "started"))
 
 
-def _kinded(service: Service, services: Mapping[str, Service], container: Json) -> Service:
+def _kinded(service: Service, services: Mapping[str, Service], container: Json, data: HostData) -> Service:
     """The service with its kind, and without the dependencies that are not on this host."""
     waited_for = any(d == Dependency(service.name, "completed") for s in services.values() for d in s.depends_on)
     state = container["State"]
     ended = state["Status"] == "exited" and state["ExitCode"] == 0 and service.restart.policy == "no"
-    kind = "job" if waited_for or ended else kind_of_image(str(container["Config"]["Image"]))
+    kind = "job" if waited_for or ended else kind_of_image(_image_name(container, data))
     here = tuple(d if d.service in services else replace(d, required=False) for d in service.depends_on)
     return replace(service, kind=kind, depends_on=here)
 

@@ -77,6 +77,9 @@ class State:
         self._by_urn = {resource.urn: resource for resource in resources}
         first = resources[0].urn.split("::") if resources else []
         self.project = first[1] if len(first) > 1 else ""
+        self._by_type: dict[str, list[Resource]] = {}
+        for resource in resources:
+            self._by_type.setdefault(resource.type, []).append(resource)
         self._by_value: dict[tuple[str, str], Resource] = {}
         for resource in resources:
             for key in ("id", "arn", "name", "url", "imageId", "repoDigest", "imageName", "bucket"):
@@ -86,7 +89,7 @@ class State:
 
     def of(self, *types: str) -> tuple[Resource, ...]:
         """All resources of these types."""
-        return tuple(resource for resource in self.resources if resource.type in types)
+        return tuple(resource for kind in types for resource in self._by_type.get(kind, ()))
 
     def behind(self, resource: Resource, key: str, value: object, *types: str) -> Resource | None:
         """The resource of one of the types that a property names: by its id, ARN or name, else by the dependency."""

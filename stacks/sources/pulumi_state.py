@@ -61,7 +61,7 @@ def read(text: str, source: str, *, folder: str = "") -> Topology:
     found = Found(source)
     for resource in sorted(state.resources, key=lambda r: _ORDER.index(r.type) if r.type in MAPPERS else len(_ORDER)):
         if resource.type in MAPPERS:
-            MAPPERS[resource.type](resource, state, found)
+            _map(resource, state, found)
         elif WORKINGS.fullmatch(resource.type):
             found.warn(f"{resource.urn}: its type is of the platform's own workings, and a clone needs none")
         elif resource.custom and not resource.type.startswith("pulumi:providers:"):
@@ -70,6 +70,17 @@ def read(text: str, source: str, *, folder: str = "") -> Topology:
     if not found.services:
         raise TopologyError(f"none of its {len(state.resources)} resources is a service that a clone could run", where)
     return declare_secrets(found.topology(_project(state.project)))
+
+
+def _map(resource: Resource, state: State, found: Found) -> None:
+    """Hand a resource to its mapper; one whose properties have other forms than its type's is left out."""
+    try:
+        MAPPERS[resource.type](resource, state, found)
+    except TopologyError:
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        reason = f"its properties are not those of its type ({type(error).__name__}; {resource.urn})"
+        found.leave_out(f"resources.{resource.name}", resource.type, reason)
 
 
 def _project(name: str) -> str:

@@ -108,10 +108,19 @@ def test_the_host_gives_the_same_topology_apart_from_what_is_explained(shop: Run
     assert found.changes == ()
 
 
-def test_what_is_imported_reads_back_to_the_same_topology(shop: Running) -> None:
+def test_what_is_imported_reads_back_to_the_same_topology_and_is_a_file_that_compose_takes(
+    shop: Running, tmp_path: Path
+) -> None:
     found = docker_host.read(read_host(client(), project=shop.project))
     back = compose.read(write(found), "topology.yaml", variables={}, read_file=lambda _: None)
     assert differing(found, back) == set()
+    file = tmp_path / "topology.yaml"
+    file.write_text(write(found), encoding="utf-8")
+    env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(Path.home()), "PGPASSWORD": "x"}
+    taken = subprocess.run(
+        [*_compose_cli(), "-f", str(file), "config", "--quiet"], capture_output=True, text=True, env=env, check=False
+    )
+    assert (taken.returncode, taken.stderr) == (0, "")
 
 
 def test_a_label_reads_only_the_containers_that_have_it(shop: Running) -> None:

@@ -302,7 +302,7 @@ def test_a_container_in_anothers_network_names_that_service() -> None:
     sidecar = container("sidecar", id="f" * 64, HostConfig={"NetworkMode": "container:" + "0123456789abcdef" * 4})
     sidecar["NetworkSettings"]["Networks"] = {}
     found = read(host(container(), sidecar)).services["sidecar"]
-    assert (found.network_of, found.networks) == ("db", ())
+    assert (found.network_of, found.networks, found.hostname) == ("db", (), None)
 
 
 def test_values_that_look_like_secrets_are_declared_and_not_copied() -> None:

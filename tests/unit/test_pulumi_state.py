@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from understudy.stacks.clone import secret_token
-from understudy.stacks.sources.pulumi_state import read
+from understudy.stacks.sources import compose
+from understudy.stacks.sources.compose_writer import write
+from understudy.stacks.sources.pulumi_state import MAPPERS, read
 from understudy.stacks.topology import (
     Dependency,
     FileMount,
@@ -539,3 +544,66 @@ def test_a_state_file_is_read_like_an_export() -> None:
 def test_what_is_no_export_is_refused(text: str, reason: str) -> None:
     with pytest.raises(TopologyError, match=reason):
         read(text, "export.json")
+
+
+def test_a_topology_with_managed_services_reads_back_from_its_compose_file() -> None:
+    stack, _ = aws()
+    topology = stack.read()
+    back = compose.read(write(topology), "topology.yaml", variables={}, read_file=lambda _: None)
+    assert back.services == topology.services
+    assert back.secrets == topology.secrets
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just(SECRET),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+KNOWN = st.sampled_from(
+    [
+        "image",
+        "envs",
+        "ports",
+        "volumes",
+        "mounts",
+        "networksAdvanced",
+        "labels",
+        "healthcheck",
+        "uploads",
+        "memory",
+        "command",
+        "cpus",
+        "ulimits",
+        "hosts",
+        "name",
+        "containerDefinitions",
+        "taskDefinition",
+        "loadBalancers",
+        "desiredCount",
+        "engine",
+        "port",
+        "redrivePolicy",
+        "cacheNodes",
+        "capabilities",
+        "versioning",
+        "defaultActions",
+    ]
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from(sorted(MAPPERS)), st.dictionaries(KNOWN, JSON)), max_size=4))
+def test_whatever_an_export_holds_it_is_a_topology_or_a_clear_error(found: list[tuple[str, dict[str, Any]]]) -> None:
+    stack = Stack()
+    stack.container("web")
+    for index, (kind, inputs) in enumerate(found):
+        stack.add(kind, f"r{index}", inputs)
+    with contextlib.suppress(TopologyError):
+        topology = stack.read()
+        assert "web" in topology.services
+        compose.read(write(topology), "topology.yaml", variables={}, read_file=lambda _: None, provisioned=False)
+
+
+@given(JSON)
+def test_any_json_is_a_topology_or_a_clear_error(found: object) -> None:
+    with pytest.raises(TopologyError, match=r"export\.json"):
+        read(json.dumps({"deployment": {"resources": [found]}}), "export.json")
