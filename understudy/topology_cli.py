@@ -120,11 +120,12 @@ def check(form: str, allow: tuple[str, ...], given: tuple[str, ...], **rest: Any
     from understudy.checking import as_json, as_text
     from understudy.checking import check as examine
     from understudy.composition import Request, find
+    from understudy.options import find_config, resolve
     from understudy.stacks.allowed import Allowed
     from understudy.stacks.topology import TopologyError
 
     try:
-        names = Allowed.of(allow)
+        names = Allowed.of(resolve({"allow": allow}, os.environ, find_config(Path.cwd())).allow)
         composition = find(Request(given=_assignments(given), **rest), Path.cwd(), os.environ)
         report = examine(composition, names)
     except (TopologyError, ValueError) as error:

@@ -13,6 +13,10 @@ import pytest
 
 from understudy.stacks.identity import LABEL, Environment, ownership_labels
 
+from .worlds import world
+
+__all__ = ["Driver", "world"]
+
 NETWORK = "docker:index/network:Network"
 VOLUME = "docker:index/volume:Volume"
 CONTAINER = "docker:index/container:Container"

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from docker.errors import ImageNotFound
 
+from understudy.build.builder import Builder
 from understudy.build.cache import KEY_LABEL, ImageCache
 from understudy.build.git import Repository
 from understudy.build.images import BuiltImage, ImageBuilder, daemon_platform
@@ -260,3 +261,27 @@ def wait_for(condition: Callable[[], object], limit: float = 30.0) -> None:
             return
         time.sleep(0.05)
     raise AssertionError("the condition did not come true")
+
+
+def test_a_dockerfile_in_the_document_is_built_over_its_context(shop: Shop) -> None:
+    tree = shop.commit({"web/page": "of the commit\n"})
+    inline = f"FROM {BASE}\nCOPY page /page\nRUN cat /etc/hosts > /hosts\n"
+    build = Build(
+        "web", inline=inline, extra_hosts=(("other.example", "192.0.2.1"),), labels={"a": "b"}, network="none"
+    )
+    image = shop.build(tree, web=build)["web"]
+    attributes = client().images.get(image.reference).attrs
+    assert attributes["Config"]["Labels"]["a"] == "b"
+    run = ["docker", "run", "--rm", "--network=none", image.reference, "cat", "/page", "/hosts"]
+    printed = subprocess.run(run, capture_output=True, text=True, check=True).stdout
+    assert printed.startswith("of the commit\n")
+    assert "192.0.2.1\tother.example" in printed
+    assert not shop.build(tree, web=build)["web"].built
+
+
+def test_what_only_buildx_can_build_says_so_without_it(shop: Shop) -> None:
+    if Builder.find().buildx:
+        pytest.skip("buildx is here, and builds it")
+    tree = shop.commit({"web/Dockerfile": dockerfile(), "more/file": "x"})
+    with pytest.raises(ToolError, match="needs further contexts, and the docker CLI here has the classic builder only"):
+        shop.build(tree, web=Build("web", contexts={"more": "more"}))

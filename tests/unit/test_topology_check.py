@@ -79,6 +79,12 @@ def test_the_exit_code_says_whether_something_is_refused(tmp_path: Path) -> None
     assert check(tmp_path, "--allow", "docker-socket", "--allow", "privileged", text=allowed).exit_code == 0
 
 
+def test_what_the_file_of_options_allows_is_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "understudy.toml").write_text('allow = ["docker-socket", "privileged"]\n', encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert check(tmp_path, text=FILE.replace("../up", "up")).exit_code == 0
+
+
 def test_what_is_allowed_is_cloned_and_says_so(tmp_path: Path) -> None:
     text = FILE.replace("../up", "up")
     found = report(tmp_path, "--allow", "docker-socket", "--allow", "privileged", text=text)
