@@ -15,6 +15,7 @@ from .commit_changes import commit_changes
 from .compare import hidden
 from .profile import DEFAULT, Profile
 from .secret_values import refuse_literals
+from .stand_ins import stand_ins
 from .third_parties import third_parties, unlisted
 from .topology import Topology, TopologyError
 from .trust import trust
@@ -75,6 +76,7 @@ def derive(
         lambda clone: builds.images(clone, before, commit, unchanged, why_built),
         lambda clone: scaling.without(clone, profile),
         lambda clone: scaling.scale(clone, profile),
+        stand_ins,
         steps.jobs,
         steps.secrets,
         steps.labels,

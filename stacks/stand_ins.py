@@ -1,0 +1,56 @@
+"""Stand-ins: what a cloud runs for production becomes a container of the same engine and version, on the record."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .clone import Change, Clone, recorded, secret_token
+from .moto import replaced, settings, with_moto
+from .topology import Managed, Topology
+
+__all__ = ["stand_ins"]
+
+
+def stand_ins(clone: Clone) -> Clone:
+    """Give each managed service's container what its image wants, and put queues and buckets into one moto server.
+
+    The names under which production calls a managed service are aliases on its networks already.
+    """
+    managed = {name: service for name, service in clone.topology.services.items() if service.managed is not None}
+    if not managed:
+        return clone
+    services = dict(clone.topology.services)
+    changes: list[Change] = []
+    for name, service in managed.items():
+        held = service.managed
+        assert held is not None  # noqa: S101 - chosen so above
+        if held.service in {"sqs", "s3"}:
+            continue
+        wanted = {k: v for k, v in _wanted(held, clone.topology).items() if k not in service.environment}
+        services[name] = replace(service, environment={**service.environment, **wanted})
+        changes += [replaced(service), *settings(service, wanted, "the image is told so what the cloud knew")]
+    stood = recorded(replace(clone, topology=replace(clone.topology, services=services)), *changes)
+    aws = [service for service in managed.values() if service.managed and service.managed.service in {"sqs", "s3"}]
+    return with_moto(stood, aws) if aws else stood
+
+
+def _wanted(held: Managed, topology: Topology) -> dict[str, str]:
+    """The variables by which the images of databases are set up (hub.docker.com: postgres, mysql, mariadb)."""
+    rule = None if held.password is None else topology.secret_aliases.get(held.password, held.password)
+    password = None if rule is None else secret_token(rule)
+    engine = held.engine or ""
+    found: dict[str, str | None] = {}
+    if "postgres" in engine:
+        found = {"POSTGRES_USER": held.user, "POSTGRES_DB": held.database, "POSTGRES_PASSWORD": password}
+        if password is None:
+            found["POSTGRES_HOST_AUTH_METHOD"] = "trust"
+    elif engine in {"mysql", "aurora", "aurora-mysql", "mariadb"}:
+        brand = "MARIADB" if engine == "mariadb" else "MYSQL"
+        found[f"{brand}_DATABASE"] = held.database
+        if password is None:
+            found["MARIADB_ALLOW_EMPTY_ROOT_PASSWORD" if engine == "mariadb" else "MYSQL_ALLOW_EMPTY_PASSWORD"] = "yes"
+        else:
+            found[f"{brand}_ROOT_PASSWORD"] = password
+            if held.user not in {None, "root"}:
+                found |= {f"{brand}_USER": held.user, f"{brand}_PASSWORD": password}
+    return {key: value for key, value in found.items() if value is not None}

@@ -1,0 +1,173 @@
+"""What a cloud runs in production: a container of the same engine and version, and one moto server for AWS's own."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from understudy.stacks.clone import Change, Clone, Fidelity, secret_token
+from understudy.stacks.derive import derive
+from understudy.stacks.fidelity import UNRECORDED, fidelity_report
+from understudy.stacks.managed import MOTO, image_of
+from understudy.stacks.profile import DEFAULT
+from understudy.stacks.topology import Dependency, Managed, Network, NetworkLink, Port, Service, Topology
+
+QUEUE_ARN = "arn:aws:sqs:eu-west-1:111122223333:jobs.fifo"
+ORDERS = Managed(
+    "sqs",
+    "jobs.fifo",
+    options={"fifo": "true", "visibility_timeout": "30", "arn": QUEUE_ARN, "dead_letter": "dead", "max_receive": "3"},
+)
+
+
+def managed(name: str, held: Managed, port: int, *aliases: str) -> Service:
+    kind = {"rds": "database", "elasticache": "cache", "sqs": "queue", "s3": "bucket"}[held.service]
+    link = NetworkLink("vpc", aliases)
+    return Service(name, kind=kind, image=image_of(held), expose=(Port(port),), networks=(link,), managed=held)  # type: ignore[arg-type]  # the kinds of the model
+
+
+def service(name: str, *depends_on: str, **environment: str) -> Service:
+    needs = tuple(Dependency(other) for other in depends_on)
+    return Service(name, image="web:1", environment=environment, networks=(NetworkLink("vpc"),), depends_on=needs)
+
+
+def clone_of(*services: Service, secrets: tuple[str, ...] = (), endpoints: tuple[tuple[str, int], ...] = ()) -> Clone:
+    production = Topology(
+        "t", {s.name: s for s in services}, {"vpc": Network("vpc")}, secrets=secrets, endpoints=endpoints
+    )
+    clone = derive(production, production, commit="c" * 40, profile=DEFAULT, unchanged_builds={})
+    assert not [finding for finding in fidelity_report(production, clone) if finding.reason == UNRECORDED]
+    return clone
+
+
+def at(clone: Clone, path: str) -> Change:
+    (found,) = (change for change in clone.changes if change.path == path)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("held", "image", "environment"),
+    [
+        (
+            Managed("rds", "orders", "postgres", "15.4", "shop", "app", "DB_PASSWORD"),
+            "postgres:15.4",
+            {"POSTGRES_USER": "app", "POSTGRES_DB": "shop", "POSTGRES_PASSWORD": secret_token("DB_PASSWORD")},
+        ),
+        (
+            Managed("rds", "orders", "aurora-postgresql", "16", None, "app"),
+            "postgres:16",
+            {"POSTGRES_USER": "app", "POSTGRES_HOST_AUTH_METHOD": "trust"},
+        ),
+        (
+            Managed("rds", "orders", "mysql", "8.0.35", "shop", "admin", "DB_PASSWORD"),
+            "mysql:8.0.35",
+            {
+                "MYSQL_DATABASE": "shop",
+                "MYSQL_ROOT_PASSWORD": secret_token("DB_PASSWORD"),
+                "MYSQL_USER": "admin",
+                "MYSQL_PASSWORD": secret_token("DB_PASSWORD"),
+            },
+        ),
+        (
+            Managed("rds", "orders", "mariadb", "10.11", "shop", "root"),
+            "mariadb:10.11",
+            {"MARIADB_DATABASE": "shop", "MARIADB_ALLOW_EMPTY_ROOT_PASSWORD": "yes"},
+        ),
+        (Managed("elasticache", "sessions", "valkey", "8.0"), "valkey/valkey:8.0", {}),
+        (Managed("elasticache", "sessions", "memcached", "1.6.22"), "memcached:1.6.22", {}),
+    ],
+)
+def test_a_database_or_cache_is_a_container_of_its_engine_and_version(
+    held: Managed, image: str, environment: dict[str, str]
+) -> None:
+    host = "orders.abc.eu-west-1.rds.amazonaws.com"
+    web = service("web", DB_PASSWORD="of-production", DB_HOST=host)
+    clone = clone_of(managed("db", held, 5432, host), web, secrets=("DB_PASSWORD",))
+    db = clone.topology.services["db"]
+    assert (db.image, db.environment) == (image, environment)
+    assert db.networks == (NetworkLink("vpc", (host,)),)
+    assert clone.topology.services["web"].environment["DB_HOST"] == host
+    change = at(clone, "services.db.image")
+    assert (change.clone, change.fidelity) == (image, Fidelity.CHANGED)
+    assert str(held.version) in str(change.production)
+    for key in environment:
+        assert at(clone, f"services.db.environment.{key}").production is None
+    assert "of-production" not in repr(clone)
+
+
+def aws() -> Clone:
+    return clone_of(
+        managed("jobs", ORDERS, 5000),
+        managed("dead", Managed("sqs", "dead"), 5000),
+        managed(
+            "invoices",
+            Managed("s3", "acme-invoices", options={"versioning": "true"}),
+            5000,
+            "acme-invoices.s3.amazonaws.com",
+        ),
+        service("web", "jobs", "invoices", QUEUE="https://sqs.eu-west-1.amazonaws.com/111122223333/jobs.fifo"),
+        service("worker", BUCKET="acme-invoices", AWS_REGION="eu-west-1", AWS_ACCESS_KEY_ID="own"),
+        service("other"),
+        endpoints=(("invoices", 5000),),
+    )
+
+
+def test_queues_and_buckets_are_in_one_server_of_moto_and_its_users_are_told() -> None:
+    services = aws().topology.services
+    assert set(services) == {"jobs", "jobs-seed", "web", "worker", "other"}
+    assert services["jobs"].image == MOTO
+    assert services["jobs"].environment == {"MOTO_PORT": "5000", "MOTO_ACCOUNT_ID": "111122223333"}
+    (link,) = services["jobs"].networks
+    assert set(link.aliases) == {"dead", "invoices", "acme-invoices.jobs", "acme-invoices.s3.amazonaws.com"}
+    assert services["web"].environment == {
+        "QUEUE": "https://sqs.eu-west-1.amazonaws.com/111122223333/jobs.fifo",
+        "AWS_ENDPOINT_URL": "http://jobs:5000",
+        "AWS_ACCESS_KEY_ID": "understudy",
+        "AWS_SECRET_ACCESS_KEY": "understudy",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+    }
+    assert services["web"].depends_on == (Dependency("jobs"), Dependency("jobs-seed", "completed"))
+    assert services["worker"].environment["AWS_ACCESS_KEY_ID"] == "own"
+    assert "AWS_DEFAULT_REGION" not in services["worker"].environment
+    assert services["other"].environment == {}
+
+
+def test_a_job_makes_productions_queues_and_buckets() -> None:
+    seed = aws().topology.services["jobs-seed"]
+    assert (seed.kind, seed.image, seed.depends_on) == ("job", MOTO, (Dependency("jobs", "healthy"),))
+    assert seed.command is not None
+    queues, buckets = json.loads(seed.command[0])
+    assert queues[0] == {
+        "name": "jobs.fifo",
+        "region": "eu-west-1",
+        "attributes": {"VisibilityTimeout": "30", "FifoQueue": "true"},
+        "dead_letter": "dead",
+        "max_receive": "3",
+    }
+    assert buckets == [{"name": "acme-invoices", "versioning": True}]
+
+
+def test_each_of_it_is_on_the_record() -> None:
+    clone = aws()
+    assert (at(clone, "services.invoices").production, at(clone, "services.invoices").clone) == (
+        "s3 acme-invoices",
+        "in jobs",
+    )
+    assert at(clone, "services.jobs.image").production == "sqs jobs.fifo"
+    assert at(clone, "services.jobs-seed").production is None
+    assert at(clone, "services.web.environment.AWS_ENDPOINT_URL").clone == "http://jobs:5000"
+    assert [(e.service, e.port) for e in clone.endpoints] == [("jobs", 5000)]
+
+
+def test_where_no_service_names_any_all_are_told() -> None:
+    clone = clone_of(managed("files", Managed("s3", "acme"), 5000), service("web"), service("api"))
+    told = [n for n, s in clone.topology.services.items() if "AWS_ENDPOINT_URL" in s.environment]
+    assert told == ["web", "api", "files-seed"]
+
+
+def test_what_production_sets_of_its_own_stays() -> None:
+    db = managed("db", Managed("rds", "db", "postgres", "15", "shop", "app"), 5432)
+    clone = clone_of(replace(db, environment={"POSTGRES_DB": "own"}))
+    assert clone.topology.services["db"].environment["POSTGRES_DB"] == "own"
