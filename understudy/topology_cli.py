@@ -55,6 +55,21 @@ def topology() -> None:
 
 
 @topology.command()
+@click.option("--with-compose", is_flag=True, help="Put it together with the schema of the Compose specification.")
+def schema(with_compose: bool) -> None:  # noqa: FBT001 - click passes by name
+    """Print the JSON Schema of the extension keys, for editors."""
+    import json
+
+    from understudy.stacks.sources.extension_keys import COMPOSE_SCHEMA
+    from understudy.stacks.sources.extension_keys import schema as own
+
+    found = dict(own())
+    if with_compose:
+        found["allOf"] = [{"$ref": COMPOSE_SCHEMA}]
+    click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+
+
+@topology.command()
 @composition_options
 @click.option("--format", "form", type=click.Choice(("yaml", "json")), default="yaml", help="The form [default: yaml].")
 def show(form: str, given: tuple[str, ...], **rest: Any) -> None:  # noqa: ANN401 - the fields of a Request

@@ -15,16 +15,17 @@ from understudy.stacks.topology import External, Suite, TopologyError, Where
 from .compose_profile import places, read_profile, secret_nodes, secret_rules
 from .compose_run import command
 from .document.yaml_text import Node
-from .nodes import Fields, Reading, choice, flag, integer, items, mapping, number, parsed, table_of, text
+from .extension_keys import keys_of
+from .extension_shapes import NAME as NAME_PATTERN
+from .nodes import Fields, Reading, choice, flag, integer, items, mapping, number, parsed, table_of, text, word
 from .values import duration, host_name
 
 __all__ = ["NAME", "Extension", "read_extension", "secret_names"]
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
+NAME = re.compile(NAME_PATTERN, re.ASCII)
 """A service's name, as Compose allows it, and an external's; a first letter or digit keeps it from being an option."""
 
 _ENDPOINT = re.compile(r"(?P<service>[A-Za-z0-9][A-Za-z0-9._-]*):(?P<port>[0-9]{1,5})", re.ASCII)
-_KEYS = ("secrets", "externals", "endpoints", "profiles", "tests")
 _HIGHEST_PORT = 65535
 _Scheme = Literal["http", "https"]
 _SCHEMES: Mapping[str, _Scheme] = {"http": "http", "https": "https"}
@@ -59,7 +60,7 @@ def read_extension(node: Node | None, services: Iterable[str], reading: Reading)
     """
     if node is None:
         return Extension({})
-    fields = Fields(node, reading, allowed=_KEYS)
+    fields = Fields(node, reading, allowed=keys_of("extension"))
     names = frozenset(services)
     externals: dict[str, External] = {}
     for name, child in fields.read("externals", mapping, {}).items():
@@ -86,8 +87,8 @@ def _external(name: str, node: Node, services: frozenset[str], reading: Reading)
             "and not a service's name",
             node.key_where,
         )
-    fields = Fields(node, reading, allowed=("host", "port", "scheme", "mock", "allow"))
-    host = parsed(fields.need("host"), _outside_name)
+    fields = Fields(node, reading, allowed=keys_of("external"))
+    host = parsed(word(fields.need("host")), _outside_name)
     given: _Scheme | None = fields.read("scheme", lambda scheme: choice(scheme, _SCHEMES), None)
     port = fields.read("port", _port, 443 if given == "https" else 80)
     scheme = given or ("https" if scheme_of(port, "service") == "https" else "http")
@@ -144,8 +145,7 @@ def _endpoint(node: Node, services: frozenset[str]) -> tuple[str, int]:
 def _suite(name: str, node: Node, reading: Reading) -> Suite:
     if not NAME.fullmatch(name):
         raise TopologyError(f"{name[:60]!r} is no name for a suite; it names a file in the report", node.key_where)
-    keys = ("command", "folder", "python", "timeout", "workers", "environment")
-    fields = Fields(node, reading, allowed=keys)
+    fields = Fields(node, reading, allowed=keys_of("suite"))
     argv = command(fields.need("command"))
     if not argv or not argv[0]:
         raise TopologyError("the command is empty", node.key_where)
@@ -165,10 +165,17 @@ def _suite(name: str, node: Node, reading: Reading) -> Suite:
 
 
 def _environment(node: Node) -> dict[str, str]:
-    """A mapping, or a list of `KEY=value`."""
-    if not isinstance(node.value, tuple):
-        return table_of(node)
-    return dict(text(item).split("=", maxsplit=1) for item in node.value if "=" in text(item))
+    """A mapping, or a list of `KEY=value`; one without a value is left out."""
+    if isinstance(node.value, tuple):
+        named = [(text(item).partition("=")[0], item.where) for item in node.value]
+        found = dict(text(item).split("=", maxsplit=1) for item in node.value if "=" in text(item))
+    else:
+        named = [(key, child.key_where) for key, child in mapping(node).items()]
+        found = table_of(node)
+    for name, where in named:
+        if not name or "=" in name:
+            raise TopologyError(f"{name[:60]!r} cannot be a variable's name", where)
+    return found
 
 
 def _seconds(node: Node) -> float:

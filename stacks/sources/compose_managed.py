@@ -7,6 +7,7 @@ from typing import Literal
 from understudy.stacks.topology import Managed
 
 from .document.yaml_text import Node
+from .extension_keys import keys_of
 from .nodes import Fields, Reading, choice, table_of, text
 
 __all__ = ["read_managed"]
@@ -22,8 +23,7 @@ def read_managed(node: Node, reading: Reading) -> Managed:
     Raises:
         TopologyError: a key is not known, `service` or `name` is missing, or a value is not allowed.
     """
-    keys = ("service", "name", "engine", "version", "database", "user", "password", "options")
-    fields = Fields(node, reading, allowed=keys)
+    fields = Fields(node, reading, allowed=keys_of("managed"))
     return Managed(
         choice(fields.need("service"), _PLATFORMS),
         text(fields.need("name")),

@@ -11,14 +11,16 @@ from understudy.stacks.secret_rules import ALPHABETS, SecretRule
 from understudy.stacks.topology import TopologyError, Where
 
 from .document.yaml_text import Node
-from .nodes import Fields, Reading, choice, integer, items, mapping, number, parsed, text
+from .extension_keys import keys_of
+from .extension_shapes import VARIABLE
+from .nodes import Fields, Reading, choice, integer, items, mapping, number, parsed, text, word
 from .values import byte_size
 
 __all__ = ["places", "read_profile", "secret_nodes", "secret_rules"]
 
 T = TypeVar("T")
 
-_RULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_RULE = re.compile(VARIABLE, re.ASCII)
 
 
 def read_profile(name: str, node: Node, services: frozenset[str], reading: Reading) -> Profile:
@@ -27,10 +29,9 @@ def read_profile(name: str, node: Node, services: frozenset[str], reading: Readi
     Raises:
         TopologyError: a key is not known, or a value is not allowed.
     """
-    keys = ("replicas", "network", "cpus", "memory", "without", "services")
     if node.value is None:
         return Profile(name)
-    fields = Fields(node, reading, allowed=keys)
+    fields = Fields(node, reading, allowed=keys_of("profile"))
     without = fields.read("without", items, ())
     single = fields.read("services", mapping, {})
     _hold_services(((text(item), item.where) for item in without), services)
@@ -53,7 +54,7 @@ def read_profile(name: str, node: Node, services: frozenset[str], reading: Readi
 def _service(node: Node, reading: Reading) -> ServiceProfile:
     if node.value is None:
         return ServiceProfile()
-    fields = Fields(node, reading, allowed=("replicas", "cpus", "memory"))
+    fields = Fields(node, reading, allowed=keys_of("serviceProfile"))
     return _checked(lambda: ServiceProfile(_replicas(fields), _cpus(fields), _memory(fields)), node.key_where)
 
 
@@ -90,7 +91,7 @@ def secret_nodes(root: Node) -> Mapping[str, Node]:
     if isinstance(node.value, Mapping):
         found = [(key, child, child.key_where) for key, child in node.value.items()]
     else:
-        found = [(text(item), item, item.where) for item in items(node)]
+        found = [(text(word(item)), item, item.where) for item in items(node)]
     for name, _, where in found:
         if not _RULE.fullmatch(name):
             raise TopologyError(
@@ -114,10 +115,10 @@ def secret_rules(node: Node | None, reading: Reading) -> dict[str, SecretRule]:
 
 
 def _rule(node: Node, reading: Reading) -> SecretRule:
-    fields = Fields(node, reading, allowed=("length", "alphabet", "format"))
+    fields = Fields(node, reading, allowed=keys_of("secret"))
     length = fields.read("length", lambda given: integer(given, least=1), None)
-    alphabet = fields.read("alphabet", text, None)
-    form = fields.read("format", text, "")
+    alphabet = fields.read("alphabet", lambda given: text(word(given)), None)
+    form = fields.read("format", lambda given: text(word(given)), "")
     return _checked(
         lambda: SecretRule(length, None if alphabet is None else ALPHABETS.get(alphabet, alphabet), form),
         node.key_where,

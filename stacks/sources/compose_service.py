@@ -26,6 +26,7 @@ from .compose_network import NetworkMode
 from .document.tree import get
 from .document.tree import items as items_of
 from .document.yaml_text import Node
+from .extension_keys import keys_of
 from .kinds import KINDS, kind_of_image
 from .nodes import Fields, Reading, choice, flag, integer, items, mapping, parsed, table_of, text, texts
 from .values import host_name, host_pair
@@ -74,7 +75,7 @@ def read_service(name: str, node: Node, around: Around, reading: Reading) -> Ser
     )
     platform = fields.read("platform", text, None)
     own = fields.take("x-understudy")
-    extension = Fields(own, reading, allowed=("kind", "managed")) if own else None
+    extension = Fields(own, reading, allowed=keys_of("service")) if own else None
     secrets = Node(around.files.secrets, node.where, node.key_where)
     service = Service(
         name=name,

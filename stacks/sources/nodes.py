@@ -32,6 +32,7 @@ __all__ = [
     "table_of",
     "text",
     "texts",
+    "word",
 ]
 
 T = TypeVar("T")
@@ -214,6 +215,16 @@ def text(node: Node, *, secret: bool = False) -> str:
     if isinstance(node.value, int | float):
         return number_text(node.value)
     raise _wrong(node, "a text")
+
+
+def word(node: Node) -> Node:
+    """The node itself, if it is a text as it stands.
+
+    For what YAML may take for something else and spoil: the digits of an alphabet lose their zeros.
+    """
+    if not isinstance(node.value, str):
+        raise _wrong(node, "a text; quote it")
+    return node
 
 
 def texts(node: Node, *, secret: bool = False) -> tuple[str, ...]:

@@ -67,6 +67,7 @@ def test_the_wheel_holds_the_package_whole_and_nothing_else(wheel: Path) -> None
         "understudy/stacks/sources/compose.py",
         "understudy/components/environment.py",
         "understudy/schemas/run.schema.json",
+        "understudy/schemas/topology.schema.json",
         "understudy/engine/pulumi-language-python",
         "understudy/suites/pytest_plugin.py",
     }

@@ -6,7 +6,7 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -18,7 +18,7 @@ from understudy.cli import cli
 from understudy.report.verdict import ORDER
 from understudy.stacks.allowed import ALLOW
 from understudy.stacks.endpoints import scheme_of
-from understudy.stacks.sources import compose, compose_extension, kinds, nodes
+from understudy.stacks.sources import compose, kinds
 from understudy.stacks.sources.compose_keys_parts import KEYS
 from understudy.suites.contract import HOST_VARIABLES
 
@@ -26,10 +26,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 OWN_PAGES = (*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "examples").rglob("*.md")))
 
-HOSTS = frozenset(
-    {"www.pulumi.com", "pulumi.com", "github.com", "keepachangelog.com", "semver.org", "api.payments.example"}
-)
-"""The hosts that pages may name. None of them is one that packages or images are taken from."""
+HOSTS = frozenset({"www.pulumi.com", "pulumi.com", "github.com", "keepachangelog.com", "semver.org"})
+"""The hosts that pages may name, beside `.example`. None of them is one that packages or images are taken from."""
 
 NO_CONTAINER = r"/(?:work|tmp|root|srv|mnt|Users|private|opt)/|/home/(?!wiremock)"
 """The beginnings of absolute paths that exist on somebody's machine; those inside containers are a topology's."""
@@ -99,7 +97,8 @@ def test_generated_pages_are_fresh(generator: ModuleType, capsys: pytest.Capture
 
 @pytest.fixture
 def copied(generator: ModuleType, tmp_path: Path) -> Path:
-    for name in (generator.CLI, generator.KEYS_PAGE, *(each for pair in generator.RECORDS for each in pair)):
+    own = (generator.CLI, generator.KEYS_PAGE, generator.TOPOLOGY, generator.TOPOLOGY_SCHEMA)
+    for name in (*own, *(each for pair in generator.RECORDS for each in pair)):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
@@ -197,9 +196,10 @@ def test_every_make_target_exists(page: Path) -> None:
 @pytest.mark.parametrize("page", OWN_PAGES, ids=name_of)
 def test_no_foreign_host_and_no_path_of_a_machine_is_named(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    named = re.findall(r"\b(?:[a-z0-9-]+\.)+(?:com|org|io|net|example)\b", text)
+    named = re.findall(r"\b(?:[a-z0-9-]+\.)+(?:com|org|io|net)\b", text)
     assert set(named) <= HOSTS, f"{name_of(page)} names {set(named) - HOSTS}"
     urls = set(re.findall(r"https?://([^/\s)\"'`:]+)", text)) - {"{host}"}
+    urls = {url for url in urls if not url.endswith(".example")}
     assert urls <= HOSTS | {"127.0.0.1", "localhost"}, f"{name_of(page)} names {urls - HOSTS}"
     paths = [line for line in text.splitlines() if re.search(rf"(?<![\w.~$}}]){NO_CONTAINER}", line)]
     assert not paths, f"{name_of(page)}: {paths}"
@@ -226,45 +226,7 @@ def test_every_topology_of_the_pages_is_read(place: str, text: str, warns: bool)
 
 def test_topologies_are_found_in_the_pages() -> None:
     places = {place.partition(":")[0] for place, _, _ in yaml_blocks()}
-    assert places >= {"README.md", "docs/compose.md"}
-
-
-def taken(text: str, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, set[str]]:
-    """Path of a mapping -> the keys that the source asks it for."""
-    asked: dict[str, set[str]] = {}
-    take = nodes.Fields.take
-
-    def note(self: nodes.Fields, key: str) -> nodes.Node | None:
-        asked.setdefault(self.node.where.path, set()).add(key)
-        return take(self, key)
-
-    monkeypatch.setattr(nodes.Fields, "take", note)
-    compose.read(text, "compose.yaml", variables={}, read_file=lambda _path: None)
-    return asked
-
-
-WHOLE = """
-services:
-  web:
-    image: web:1
-    build: {context: web}
-    networks: [front]
-    volumes: ["data:/data"]
-    deploy: {replicas: 1}
-    environment: {KEY: value}
-networks: {front: {}}
-volumes: {data: {}}
-x-understudy:
-  secrets: {KEY: {length: 8}}
-  externals: {pay: {host: pay.example}}
-  profiles: {default: {}}
-  tests: {all: {command: [pytest]}}
-"""
-
-
-def documented(title: str, column: int = 0) -> set[str]:
-    """The names in the first column of the tables below a heading."""
-    return {name for row in rows(section("compose.md", title)) for name in code(row[column])}
+    assert places >= {"README.md", "docs/topology.md"}
 
 
 def test_the_page_of_keys_has_every_key_once_as_the_table_takes_it() -> None:
@@ -274,26 +236,9 @@ def test_the_page_of_keys_has_every_key_once_as_the_table_takes_it() -> None:
     assert [code(row[0])[0] for row in rows(text[2])] == list(ALLOW)
 
 
-@pytest.mark.parametrize(
-    ("title", "path"),
-    [
-        ("Secrets", "x-understudy.secrets.KEY"),
-        ("Third parties", "x-understudy.externals.pay"),
-        ("Profiles", "x-understudy.profiles.default"),
-        ("Tests", "x-understudy.tests.all"),
-    ],
-)
-def test_the_fields_of_the_extension_are_all_there(title: str, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert documented(title) == taken(WHOLE, monkeypatch)[path]
-
-
-def test_the_keys_of_the_extension_are_all_there() -> None:
-    text = section("compose.md", "x-understudy").partition("```yaml")[0]
-    assert [name for row in rows(text) for name in code(row[0])] == list(compose_extension._KEYS)
-
-
 def test_kinds_and_their_images_are_all_there() -> None:
-    table = {code(row[0])[0]: set(code(row[2])) for row in rows(section("compose.md", "Kinds"))}
+    text = section("topology.md", "Kinds").partition("A service's kind")[2]
+    table = {code(row[0])[0]: set(code(row[2])) for row in rows(text)}
     assert list(table) == list(kinds.KINDS)
     for kind, images in table.items():
         known = {image for image, other in kinds._KIND_OF.items() if other == kind}
@@ -301,11 +246,11 @@ def test_kinds_and_their_images_are_all_there() -> None:
 
 
 def test_schemes_are_as_the_page_says() -> None:
-    for ports, scheme in (row for row in rows(section("compose.md", "Endpoints")) if row[0][0].isdigit()):
+    for ports, scheme in (row for row in rows(section("topology.md", "Endpoints")) if row[0][0].isdigit()):
         for port in ports.split(","):
             assert scheme_of(int(port), "service") == code(scheme)[0], port
     listed = {
-        int(port) for port in re.findall(r"\d+", " ".join(row[0] for row in rows(section("compose.md", "Endpoints"))))
+        int(port) for port in re.findall(r"\d+", " ".join(row[0] for row in rows(section("topology.md", "Endpoints"))))
     }
     assert {port for port in range(65536) if scheme_of(port, "service") != "tcp"} == listed
 
