@@ -67,7 +67,7 @@ def issue(
         UsageError: the file was sealed with another seed, or a host can have no certificate.
         UnderstudyError: the file cannot be read or written.
     """
-    before = path.read_bytes() if path.is_file() else b""
+    before = _read(path)
     kept = _opened(path, before, seed) if before else _made()
     wanted = {mock.host: (mock.host, *names) for mock in mocks}
     fresh = not before or {host: each[0] for host, each in kept.keystores.items()} != wanted
@@ -99,6 +99,15 @@ def certificate_of(path: Path) -> str:
             f"Read the certificate of the environment's authority, {path}, and it failed: {error}.",
             hint="It lies beside the lease; `understudy up` makes it anew.",
         ) from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise UnderstudyError(f"Read the environment's authority, {path}, and it failed: {error}.") from error
 
 
 def _seal(seed: bytes) -> Fernet:

@@ -126,6 +126,12 @@ def test_what_is_no_authority_is_an_error(path: Path, content: str) -> None:
             certificate_of(path)
 
 
+def test_a_file_that_cannot_be_read_is_an_error_and_no_new_authority(path: Path) -> None:
+    path.mkdir(parents=True)
+    with pytest.raises(UnderstudyError, match="Read the environment's authority"):
+        issued(path)
+
+
 def test_a_host_that_can_have_no_certificate_is_named(path: Path) -> None:
     with pytest.raises(UsageError, match="Made a certificate for 'a_b"):
         issued(path, replace(PAY, host="a_b.example"))
