@@ -119,7 +119,9 @@ def _content(name: str, definition: Node, use: Node, reading: Reading) -> tuple[
         return None, text(content, secret=True)
     if source := fields.get("environment"):
         return None, reading.variables.get(text(source), "")
-    if (file := fields.get("file")) is None:
+    if (file := fields.get("file")) is None and "external" not in fields:
+        return None, ""  # an empty text is not printed
+    if file is None:
         reading.leave_out(use, f"the content of the config {name!r} is nowhere in the document")
         return None
     if text(file).startswith(("/", "~")):

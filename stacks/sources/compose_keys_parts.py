@@ -108,7 +108,7 @@ _SERVICE_PARTS: tuple[Key, ...] = (
     changed("ports.host_ip", "the relay publishes on the bind address"),
     idle("ports.mode", "it is for a Swarm of hosts"),
     idle("ports.name", "it describes the port"),
-    cloned("ports.protocol", "`tcp` is published; `udp` is there inside the clone; any other is refused"),
+    cloned("ports.protocol", "`tcp` is published; `udp` is there inside the clone; any other port is left out"),
     changed("ports.published", "the kernel chooses a port, so that clones stand side by side"),
     cloned("ports.target", "probed for readiness where it is TCP"),
     cloned("secrets.gid", _SAME),

@@ -33,7 +33,8 @@ def _mount(node: Node, service: str, reading: Reading) -> Mount | None:
         reading.change(node.where, f"{kind} at {target}", None, _NO_KIND[kind])
         return None
     if not target.startswith("/"):
-        raise TopologyError(f"{target!r} is no absolute path in the container", target_node.where)
+        reading.refuse(target_node.where, f"{target!r} is no absolute path in the container")
+        return None
     reading.places[f"services.{service}.volumes.{target}"] = node.where
     read_only = fields.read("read_only", flag, default=False)
     source = fields.take("source")

@@ -24,25 +24,25 @@ _OUTSIDE = "names a container that this document does not make: no clone has it"
 
 def published(node: Node, reading: Reading) -> tuple[Port, ...]:
     """`ports` in long form."""
-    return _distinct([_port(item, reading) for item in items(node)], node)
+    found = (_port(item, reading) for item in items(node))
+    return _distinct([port for port in found if port is not None], node)
 
 
-def _port(node: Node, reading: Reading) -> Port:
+def _port(node: Node, reading: Reading) -> Port | None:
     fields = Fields(node, reading)
     target = integer(fields.need("target"), least=1)
     mode = fields.take("mode")  # the short form says `ingress` without being asked
     if mode is not None and text(mode) != "ingress":
         reading.leave_out(mode, "it is for a Swarm of hosts", Fidelity.FAITHFUL)
-    port = Port(
-        target,
-        fields.read("published", text, None),
-        fields.read("protocol", lambda word: choice(word, _PROTOCOLS), "tcp"),
-        fields.read("host_ip", text, None),
-    )
+    published, host_ip = (fields.read(key, text, None) for key in ("published", "host_ip"))
+    protocol = fields.take("protocol")
     fields.finish()
+    if protocol is not None and text(protocol) not in _PROTOCOLS:
+        reading.leave_out(node, f"no clone has a port of {text(protocol)}; tcp and udp are cloned")
+        return None
     if target > 65535:  # noqa: PLR2004 - the highest port
         raise TopologyError(f"{target} is no port; allowed are 1 to 65535", node.where)
-    return port
+    return Port(target, published, "tcp" if protocol is None else choice(protocol, _PROTOCOLS), host_ip)
 
 
 def _distinct(found: list[Port], node: Node) -> tuple[Port, ...]:

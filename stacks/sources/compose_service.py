@@ -67,7 +67,7 @@ def read_service(name: str, node: Node, around: Around, reading: Reading) -> Ser
     deployed = Fields(deploy, reading) if deploy else None
     if (devices := get(deploy, "resources", "reservations", "devices")) is not None:
         reading.places.setdefault(f"services.{name}.gpus", devices.key_where)
-    image = fields.read("image", _image, None)
+    image = fields.read("image", lambda given: _image(given, reading), None)
     mode = fields.read(
         "network_mode",
         lambda given: compose_network.network_mode(given, around.containers, around.networks, reading),
@@ -191,10 +191,10 @@ def _confinement(fields: Fields, deploy: Node | None, around: Around, reading: R
     }
 
 
-def _image(node: Node) -> str:
+def _image(node: Node, reading: Reading) -> str:
     given = text(node)
     if not _IMAGE.fullmatch(given):
-        raise TopologyError(f"{given[:100]!r} is no image reference", node.where)
+        reading.refuse(node.where, f"{given[:100]!r} is no image reference")
     return given
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +11,9 @@ import pytest
 from understudy.stacks.allowed import Allowed
 from understudy.stacks.change import Fidelity
 from understudy.stacks.clone import secret_token
-from understudy.stacks.sources.compose import RefusedError, read
+from understudy.stacks.sources.compose import RefusedError, read, read_files
 from understudy.stacks.sources.compose_keys import Taken, schema_path
-from understudy.stacks.sources.compose_keys_parts import KEYS
+from understudy.stacks.sources.compose_keys_parts import KEYS, key_of
 from understudy.stacks.topology import (
     Build,
     Device,
@@ -24,6 +25,7 @@ from understudy.stacks.topology import (
     NetworkLink,
     Resources,
     Topology,
+    TopologyError,
     Ulimit,
     Volume,
 )
@@ -422,6 +424,13 @@ def test_a_mount_of_another_kind_is_left_out(kind: str) -> None:
     assert (change.production, change.clone) == (f"{kind} at /x", None)
 
 
+def test_a_port_of_another_protocol_is_left_out() -> None:
+    found = load("ports: ['80/sctp', '81']")
+    assert [port.target for port in found.services["web"].ports] == [81]
+    (change,) = found.changes
+    assert (change.path, change.fidelity) == ("services.web.ports[0]", Fidelity.MISSING)
+
+
 def test_logs_are_not_shipped_to_where_productions_are() -> None:
     found = load("logging: {driver: gelf, options: {gelf-address: 'udp://logs.example:1'}}")
     assert found.services["web"].logging is None
@@ -553,3 +562,20 @@ def test_a_provided_service_is_left_out_and_with_it_what_waits_for_it() -> None:
 def test_models_are_left_out() -> None:
     found = load("models: [llm]", "\nmodels: {llm: {model: x}}\n")
     assert [change.path for change in found.changes] == ["services.web.models", "models"]
+
+
+CORPUS = Path(__file__).resolve().parents[1] / "compose" / "corpus"
+
+
+@pytest.mark.parametrize("folder", sorted(path.parent for path in CORPUS.glob("*/compose.yaml")), ids=lambda p: p.name)
+def test_no_key_that_is_cloned_goes_unread(folder: Path) -> None:
+    def read_file(name: str) -> bytes | None:
+        return (folder / name).read_bytes() if (folder / name).is_file() else None
+
+    try:
+        found = read_files(("compose.yaml",), folder=folder.name, variables={}, read_file=read_file, provisioned=False)
+    except TopologyError:
+        return  # Compose refuses it, or it needs variables: no key of it is read
+    for change in found.changes:
+        row = key_of(schema_path(change.path))
+        assert row.taken is not Taken.CLONED or change.reason != row.reason, f"{change.path} was not read"

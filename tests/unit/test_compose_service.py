@@ -207,7 +207,6 @@ def test_dependencies_in_both_forms(form: str, dependencies: tuple[Dependency, .
         ("command: {a: b}", "here stands a mapping", 4),
         ("command: echo 'x", "cannot be split", 4),
         ("ports: [99999]", "up to 65535", 4),
-        ("ports: ['80/sctp']", "allowed are tcp, udp", 4),
         ("ports: [{published: 80}]", "'target' is missing", 4),
         ("ports: [1-1024, 2001-3024, 4001-5024, 6001-7024, 8001-9024]", "at most 4096", 4),
         ("deploy: {mode: sometimes}", "allowed are replicated, global", 4),
