@@ -38,7 +38,7 @@ def typed(node: Node, shape: Shape) -> Node | None:
         value = _scalar(node, scalar)
         return None if not value and rule == shape.out else made(value, node)
     result = _NESTED[rule](node, shape)
-    kept = rule in {"struct", "ulimit"} or shape.out != rule or result.value
+    kept = rule in {"struct", "ulimit"} or shape.out != rule or result.value or (rule == "hosts" and node.value)
     return result if kept else None
 
 
@@ -212,8 +212,8 @@ def _dictionary(node: Node, _shape: Shape) -> Node:
 def _multi(node: Node, _shape: Shape) -> Node:
     found: dict[str, Node] = {}
     for key, child in node.value.items() if isinstance(node.value, Mapping) else ():
-        values = items(child) if isinstance(child.value, tuple) else (child,)
-        found[key] = made((made(_scalar(value, as_text), value) for value in values), child)
+        if values := items(child) if isinstance(child.value, tuple) else (child,):
+            found[key] = made((made(_scalar(value, as_text), value) for value in values), child)
     return _sorted(found, node)
 
 
