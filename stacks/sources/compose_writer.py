@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from understudy.stacks.clone import SECRET_TOKEN
-from understudy.stacks.topology import Network, Service, Topology, Volume
+from understudy.stacks.topology import FileMount, Network, Service, Topology, Volume
 
 from .compose_writer_extension import extension
 from .compose_writer_service import service_document
@@ -63,6 +63,14 @@ def _interpolable(value: object) -> object:
     return value
 
 
+def _file(file: FileMount) -> dict[str, str]:
+    """Where the content is from; a declared secret's is a variable, as nothing else is that Compose takes for one."""
+    if file.source is not None:
+        return {"file": f"./{file.source}"}
+    token = _TOKEN.fullmatch(file.content or "") if file.kind == "secret" else None
+    return {"environment": token[1]} if token else {"content": file.content or ""}
+
+
 def _network(network: Network) -> dict[str, object]:
     found = {"internal": network.internal, "external": network.external, "enable_ipv6": network.ipv6}
     return {**{key: True for key, value in found.items() if value}, **_labels(network.labels)}
@@ -87,8 +95,7 @@ def _files(services: Iterable[Service], kind: str) -> dict[str, object]:
     for service in services:
         for file in service.files:
             if file.kind == kind:
-                content = {"file": f"./{file.source}"} if file.source is not None else {"content": file.content or ""}
-                found[file.name] = content
+                found[file.name] = _file(file)
         for name, path in service.build.secrets.items() if service.build and kind == "secret" else ():
             found[name] = {"file": f"./{path}"}
     return found

@@ -18,7 +18,7 @@ from understudy.stacks.topology import (
     Ulimit,
 )
 
-from .docker_mounts import mounts
+from .docker_mounts import mounts, secret_files
 
 __all__ = ["Seen", "image_reference", "service_of"]
 
@@ -114,6 +114,7 @@ def service_of(name: str, container: Json, image: Json, folder: str, seen: Seen)
         ports=tuple(_published(host, config, path, seen)),
         expose=tuple(_exposed(host, config, own, path, seen)),
         mounts=mounts(container, own, folder, path, seen.leave_out),
+        files=secret_files(container),
         hostname=_hostname(container),
         healthcheck=_healthcheck(config.get("Healthcheck"), own.get("Healthcheck") or {}),
         resources=_resources(host),

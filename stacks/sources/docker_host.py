@@ -20,7 +20,7 @@ from understudy.stacks.topology import (
 )
 
 from .docker_container import Seen, service_of
-from .found_secrets import declare_secrets
+from .found_secrets import declare_secrets, secret_name
 from .kinds import kind_of_image
 
 __all__ = ["COMPOSE", "HostData", "read", "references"]
@@ -87,6 +87,7 @@ def read(data: HostData) -> Topology:
         services=services,
         networks={name: names.network(name, seen) for name in sorted(networks)},
         volumes={name: names.volume(name) for name in sorted(volumes)},
+        secrets=tuple(dict.fromkeys(secret_name(file.name) for s in services.values() for file in s.files)),
         warnings=(*warnings, *(f"{change.path}: {change.production}: {change.reason}" for change in seen.changes)),
         changes=tuple(seen.changes),
         where=Where(data.host),

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from understudy.stacks.topology import Mount
+from understudy.stacks.clone import secret_token
+from understudy.stacks.topology import FileMount, Mount
 
+from .found_secrets import secret_name
 from .values import byte_size
 
-__all__ = ["below", "mounts"]
+__all__ = ["SECRETS", "below", "mounts", "secret_files"]
 
 Json = Mapping[str, Any]
 LeaveOut = Callable[[str, object, str], None]
 
+SECRETS = "/run/secrets/"
+"""Where Compose mounts secrets (Compose specification, secrets)."""
+
+_NO_KEY = re.compile(r"[^A-Za-z0-9._-]+")
 _PROPAGATION = frozenset(("", "rprivate"))
 """What a bind has that asks for none (docker run, bind propagation)."""
 
@@ -34,6 +41,16 @@ def mounts(container: Json, image: Json, folder: str, path: str, leave_out: Leav
     return tuple(sorted(found, key=lambda mount: (order.get(mount.target, len(order)), mount.target)))
 
 
+def secret_files(container: Json) -> tuple[FileMount, ...]:
+    """The files that are bound where Compose mounts secrets: each is a declared secret, and none is copied."""
+    bound = (str(m["Destination"]) for m in container.get("Mounts") or () if m["Type"] == "bind")
+    return tuple(
+        FileMount("secret", name, target, content=secret_token(secret_name(name)))
+        for target in sorted(target for target in bound if target.startswith(SECRETS))
+        if (name := _NO_KEY.sub("-", target.removeprefix(SECRETS)).strip("-."))
+    )
+
+
 def _targets(host: Json) -> Iterator[str]:
     for bind in host.get("Binds") or ():
         parts = bind.split(":")
@@ -48,6 +65,8 @@ def _mounted(container: Json, image: Json, folder: str, path: str, leave_out: Le
     named = set(_named(container["HostConfig"]))
     for mount in container.get("Mounts") or ():
         target, read_only = mount["Destination"], not mount.get("RW", True)
+        if mount["Type"] == "bind" and target.startswith(SECRETS):
+            continue
         if mount["Type"] == "volume":
             anonymous = target not in named
             if anonymous and target in declared:

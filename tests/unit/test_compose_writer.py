@@ -136,6 +136,9 @@ def mapping(values: st.SearchStrategy) -> st.SearchStrategy:
     return st.dictionaries(KEYS, values, max_size=3)
 
 
+TOKEN_FILE = FileMount("secret", "token", "/run/secrets/token", content=secret_token("TOKEN"), mode=0o400)
+
+
 def config(name: str, text: str) -> FileMount:
     return FileMount("config", f"{name}-conf", "/etc/app.conf", content=text, mode=0o440, uid="1")
 
@@ -194,7 +197,7 @@ def services(draw: st.DrawFn, name: str, others: tuple[str, ...], networks: list
         read_only=draw(st.booleans()),
         container_name=draw(st.none() | st.just(f"c-{name}")) if replicas == 1 else None,
         managed=draw(st.none() | MANAGED),
-        files=draw(st.just(()) | TEXTS.filter(bool).map(lambda text: (config(name, text),))),
+        files=draw(st.just(()) | st.just((TOKEN_FILE,)) | TEXTS.filter(bool).map(lambda text: (config(name, text),))),
         **{key: draw(strategy) for key, strategy in FURTHER.items()},
     )
 

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from understudy.stacks.clone import secret_token
+from understudy.stacks.sources import compose as compose_source
+from understudy.stacks.sources.compose_writer import write
 from understudy.stacks.sources.docker_host import COMPOSE, HostData, read
 from understudy.stacks.topology import (
     Dependency,
+    FileMount,
     HealthCheck,
     Logging,
     Mount,
@@ -344,6 +347,26 @@ def test_values_that_look_like_secrets_are_declared_and_not_copied() -> None:
     assert topology.services["db"].labels == {}
     for value in ("open-sesame", "t0k3n-x", "hunter22", "another-one"):
         assert value not in repr(topology)
+
+
+def test_what_is_bound_where_compose_mounts_secrets_is_a_declared_secret() -> None:
+    found = container(
+        Config=compose("db"),
+        Mounts=[
+            {"Type": "bind", "Source": "/srv/shop/pw.txt", "Destination": "/run/secrets/db-password", "RW": False},
+            {"Type": "bind", "Source": "/etc/keys/k", "Destination": "/run/secrets/api_key", "RW": False},
+        ],
+    )
+    topology = read(host(found))
+    assert only(topology).files == (
+        FileMount("secret", "api_key", "/run/secrets/api_key", content=secret_token("api_key")),
+        FileMount("secret", "db-password", "/run/secrets/db-password", content=secret_token("db_password")),
+    )
+    assert (only(topology).mounts, topology.changes) == ((), ())
+    assert topology.secrets == ("api_key", "db_password")
+    back = compose_source.read(write(topology), "topology.yaml", variables={}, read_file=lambda _: None)
+    assert back.services == topology.services
+    assert back.secrets == topology.secrets
 
 
 def test_environments_one_off_containers_and_dead_ones_are_named_and_left_out() -> None:
