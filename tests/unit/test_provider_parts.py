@@ -218,6 +218,9 @@ def test_drift_shows_only_what_differs() -> None:
         ({"Memory": 64 * 2**20, "MemorySwap": 64 * 2**20}, {"memory": 64}, {"memorySwap": 64}),
         ({"MemorySwap": -1}, {"memorySwap": 32}, {}),  # a kernel without swap accounting keeps no limit
         ({"CpuShares": 5}, {}, {"cpuShares": 5}),
+        ({"CpusetCpus": "0"}, {}, {"cpuSet": "0"}),
+        ({"CpusetCpus": "0-1"}, {"cpuSet": "0-1"}, {}),
+        ({"MemoryReservation": 16 * 2**20}, {"memoryReservation": 8}, {"memoryReservation": 16}),
         ({"RestartPolicy": {"Name": "always"}}, {}, {"restart": "always"}),
     ],
 )

@@ -70,9 +70,11 @@ def drifted(facts: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, An
         "restart": policy.get("Name") or "no",
         "maxRetryCount": policy.get("MaximumRetryCount", 0),
         "memory": host.get("Memory", 0) // MEGABYTE,
+        "memoryReservation": (host.get("MemoryReservation") or 0) // MEGABYTE,
         "cpuShares": host.get("CpuShares", 0),
+        "cpuSet": host.get("CpusetCpus") or "",
     }
-    defaults = {"restart": "no", "maxRetryCount": 0, "memory": 0, "cpuShares": 0}
+    defaults = {"restart": "no", "maxRetryCount": 0, "memory": 0, "memoryReservation": 0, "cpuShares": 0, "cpuSet": ""}
     now |= {name: value for name, value in found.items() if value != inputs.get(name, defaults.get(name))}
     now |= _swap(host, inputs) | _cpus(host, inputs)
     joined = _joined(facts, inputs)
