@@ -33,7 +33,7 @@ class EgressArgs:
         inner: the name of the container that services reach under the third parties' names.
         outer: the name of the container that reaches the third parties.
         allowed: the third parties.
-        networks: names of the Docker networks that services are on.
+        networks: names of the Docker networks on which production reaches the outside.
         outside: name of the Docker network that is not internal.
         ready_timeout: seconds that a container has to get ready.
     """

@@ -242,7 +242,7 @@ class Environment(pulumi.ComponentResource):
                 inner=plan.egress[0],
                 outer=plan.egress[1],
                 allowed=args.clone.allowed,
-                networks=[network.docker_name for network in self.networks.values()],
+                networks=[self.networks[name].docker_name for name in args.clone.outward],
                 outside=outside.docker_name,
                 ready_timeout=args.ready_timeout,
             ),

@@ -59,6 +59,8 @@ class Clone:
     unchanged_builds: Mapping[str, str] = field(default_factory=dict)
     """Service -> production's image, where its build context is the same in production and at the commit."""
     allowed: tuple[External, ...] = ()
+    outward: tuple[str, ...] = ()
+    """The networks that production leaves open, and a closed clone closes: on them alone the egress relay answers."""
     pinned: Mapping[str, str] = field(default_factory=dict)
     """Service -> the digest (`repository@sha256:...`) or id (`sha256:...`) of the image that it runs, where known."""
 

@@ -170,7 +170,8 @@ def networks(clone: Clone, profile: Profile) -> Clone:
         if not network.internal
     ]
     closed = {n: replace(x, internal=True) for n, x in clone.topology.networks.items()}
-    return recorded(replace(clone, topology=replace(clone.topology, networks=closed)), *changes)
+    outward = tuple(name for name, network in clone.topology.networks.items() if not network.internal)
+    return recorded(replace(clone, topology=replace(clone.topology, networks=closed), outward=outward), *changes)
 
 
 def volumes(clone: Clone) -> Clone:

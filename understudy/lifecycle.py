@@ -21,7 +21,7 @@ from understudy.errors import (
     UsageError,
 )
 from understudy.export.mocks import MockAddress
-from understudy.files import is_git_data
+from understudy.files import is_git_data, write_file
 from understudy.interrupts import Interrupts
 from understudy.lease import Lease, LeaseState, LeaseStore
 from understudy.options import Options
@@ -117,6 +117,10 @@ def up(options: Options, folder: Path) -> int:
             console.say(f"environment {lease.id} is up; it expires at {lease.expires}")
             for address in made.endpoints:
                 console.say(f"  {address.service}:{address.port}  {address.url}")
+            if authority := _authority(session, blueprint, lease):
+                place = Path(lease.tree).parent / "ca.pem"
+                write_file(place, authority.encode())
+                console.say(f"mocks that speak HTTPS are verified with {place}")
             console.say(f"test it: understudy test {lease.id}    remove it: understudy down {lease.id}")
             return 0
 

@@ -156,7 +156,12 @@ services:
   web:
     image: python:3.11-slim
     command: [sleep, "600"]
-    stop_grace_period: 0s
+  closed:
+    image: python:3.11-slim
+    command: [sleep, "600"]
+    networks: [closed]
+networks:
+  closed: {internal: true}
 x-understudy:
   externals:
     real: {host: real.allowed.example, port: 8080, allow: true}
@@ -251,6 +256,7 @@ def test_only_what_is_allowed_is_reached(small: Callable[[str], Project], outsid
         assert web.tries("silent.example", 8080) == "", "one that is listed, and neither mocked nor allowed"
         assert web.tries("unlisted.example", 8080) == "", "one that nobody listed, by its name"
         assert web.tries(unlisted, 8080) == "", "one that nobody listed, by its address"
+        assert Inside(found["closed"]).tries(*allowed) == "", "from a network that production closes"
         docker("network", "disconnect", outside.name, found["egress-outer"])
     finally:
         done = project.understudy("down")
@@ -259,7 +265,7 @@ def test_only_what_is_allowed_is_reached(small: Callable[[str], Project], outsid
 
 def test_a_clone_that_allows_nothing_reaches_nobody(small: Callable[[str], Project], outside: Outside) -> None:
     unlisted = outside.serve("unlisted.example", 443)
-    project = small(PROBER.partition("x-understudy")[0])
+    project = small(PROBER.partition("  closed:")[0])
     try:
         done = project.understudy("up")
         assert done.code == 0, done.text

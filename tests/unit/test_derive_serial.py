@@ -38,6 +38,7 @@ def test_a_clone_is_json_and_comes_out_the_same_each_time() -> None:
         "open_network",
         "unchanged_builds",
         "allowed",
+        "outward",
         "pinned",
     }
 

@@ -132,6 +132,16 @@ def test_an_allowed_third_party_is_reached_through_the_relay() -> None:
     assert verdicts(clone)["other"] is Fidelity.MISSING
 
 
+def test_the_relay_answers_where_production_reaches_the_outside() -> None:
+    clone = clone_of("""
+services: {web: {image: x, networks: [front, back]}}
+networks: {front: {}, back: {internal: true}}
+x-understudy: {externals: {mail: {host: smtp.example, port: 587, allow: true}}}
+""")
+    assert clone.outward == ("front",)
+    assert all(network.internal for network in clone.topology.networks.values())
+
+
 def test_an_open_clone_needs_no_relay() -> None:
     clone = with_externals("mail: {host: smtp.example, port: 587, allow: true}", profile="open")
     assert clone.allowed == ()
