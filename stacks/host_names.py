@@ -65,6 +65,13 @@ _URL = re.compile(r"(?<![A-Za-z0-9+._-])(?P<scheme>[A-Za-z][A-Za-z0-9+._-]{0,40}
 _ORACLE = re.compile(
     r"jdbc:oracle:\w{1,20}:[^@\s]{0,200}@(?://)?(?P<host>[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})", re.ASCII
 )
+_PAIR = re.compile(
+    r"(?:^|(?<=[;\s]))(?:Server|Data Source|Host)\s{0,4}=\s{0,4}(?:tcp:)?(?P<host>[A-Za-z0-9._-]+)"
+    r"(?:[,:](?P<port>[0-9]{1,5}))?",
+    re.IGNORECASE | re.ASCII,
+)
+"""A host in a list of keys and values, as of ADO.NET (`Server=host,1433;...`) and libpq (`host=... port=...`)."""
+
 _BARE = re.compile(
     rf"(?<![A-Za-z0-9._/:-])(?P<host>{_LABEL}(?:\.{_LABEL})+):(?P<port>[0-9]{{1,5}})(?![A-Za-z0-9._/:-])", re.ASCII
 )
@@ -83,7 +90,7 @@ _PLACE_KEY = re.compile(
 
 _OWN_KEY = re.compile(
     r"(?:ALLOWED|TRUSTED|VIRTUAL|LETSENCRYPT|CORS|ORIGIN|CSRF|COOKIE|PUBLIC|EXTERNAL_URL|SITE_URL|ROOT_URL|REDIRECT"
-    r"|CALLBACK|LISTEN|BIND|ADVERTISED|SERVER_NAME|AUDIENCE|NO_PROXY)",
+    r"|CALLBACK|LISTEN|BIND|ADVERTISED|SERVER_NAME|AUDIENCE|NO_PROXY|NEXTAUTH_URL|OVERWRITE|^KC_HOSTNAME)",
     re.IGNORECASE,
 )
 """Keys that say who may call, where a service listens, and by what name it is called itself."""
@@ -104,7 +111,7 @@ def in_value(key: str, value: str) -> tuple[Mention, ...]:
     if _OWN_KEY.search(key):
         return ()
     text = _without_secrets(value)
-    found = [*_urls(text), *_bare(text)]
+    found = [*_urls(text), *_bare(text), *_pairs(text)]
     if _HOST_KEY.search(key):
         found += _listed(text)
     elif _PLACE_KEY.search(key):
@@ -161,6 +168,13 @@ def _bare(text: str) -> Iterator[Mention]:
         known = found["host"].islower() and re.fullmatch(r"[a-z]{2,24}|xn--[a-z0-9-]+", ending)
         if known and ending not in _FILE_ENDINGS and labels[0] not in _PACKAGES:
             yield from _mention(f"{found['host']}:{found['port']}", None)
+
+
+def _pairs(text: str) -> Iterator[Mention]:
+    """Hosts in key and value; one without a dot may be anything."""
+    for found in _PAIR.finditer(text):
+        port = f":{found['port']}" if found["port"] else ""
+        yield from (each for each in _mention(f"{found['host']}{port}", None) if "." in each.host)
 
 
 def _listed(text: str) -> Iterator[Mention]:

@@ -41,6 +41,8 @@ def said(mentions: tuple[Mention, ...]) -> list[str]:
         ("X", "http://203.0.113.7/", ["203.0.113.7:80"]),
         ("DSN", "app:secret@tcp(mysql.example:3306)/app?parseTime=true", ["mysql.example:3306"]),
         ("X", "SASL_SSL://kafka.example:9094", ["kafka.example:9094"]),
+        ("X", "Server=tcp:ms.prod.example,1433;Database=app;User Id=sa", ["ms.prod.example:1433"]),
+        ("X", "host=pg.prod.example port=5432 dbname=app", ["pg.prod.example"]),
         # keys that say that a host stands there
         ("PGHOST", "pg.prod.example", ["pg.prod.example"]),
         ("SMTP_HOST", "smtp.example:587", ["smtp.example:587"]),
@@ -82,6 +84,8 @@ def test_what_is_called(key: str, value: str, expected: list[str]) -> None:
         ("OAUTH_REDIRECT_URI", "https://shop.example/callback"),
         ("NO_PROXY", "internal.example:80"),
         ("KC_HOSTNAME", "login.shop.example"),
+        ("KC_HOSTNAME", "https://login.shop.example"),
+        ("X", "LocalHost=web.example"),
         # no host, though it may look like one
         ("MAIL_FROM", "Shop <orders@shop.example>"),
         ("ADMIN", "admin@shop.example"),
