@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from understudy.stacks.change import Change
+from understudy.stacks.change import Change, Fidelity
 
 from .compose_keys import Key, Taken, schema_path
 from .compose_keys_parts import key_of
@@ -46,7 +46,7 @@ def used_keys(
         TopologyError: a file is no YAML.
     """
     refused = {schema_path(refusal.where.path): refusal for refusal in refusals}
-    allowed = {schema_path(change.path): change.reason for change in changes if change.reason.startswith("allowed by")}
+    noted = {schema_path(change.path): change for change in reversed(tuple(changes))}
     found: list[Used] = []
     for file in dict.fromkeys(files):
         data = read_file(file)
@@ -54,7 +54,7 @@ def used_keys(
         for raw in () if data is None else documents(decode(data, shown(file)), shown(file)):
             for path, node in _keys(place(raw, shown(file))):
                 places.setdefault(path, []).append(node)
-        found += [_used(shown(file), path, nodes, refused, allowed) for path, nodes in places.items()]
+        found += [_used(shown(file), path, nodes, refused, noted) for path, nodes in places.items()]
     return tuple(sorted(found, key=lambda used: (used.file, _ORDER.index(used.taken), used.line, used.column)))
 
 
@@ -73,16 +73,22 @@ def _keys(node: Node) -> Iterator[tuple[str, Node]]:
         yield from _keys(item)
 
 
-def _used(file: str, path: str, nodes: list[Node], refused: Mapping[str, Refusal], allowed: Mapping[str, str]) -> Used:
+def _used(file: str, path: str, nodes: list[Node], refused: Mapping[str, Refusal], noted: Mapping[str, Change]) -> Used:
     row = key_of(path)
-    taken, reason = _fate(row, path, refused, allowed)
+    taken, reason = _fate(row, path, refused, noted)
     where = refused[path].where if path in refused else nodes[0].key_where
     return Used(file, path, len(nodes), where.line, where.column, taken, reason)
 
 
-def _fate(row: Key, path: str, refused: Mapping[str, Refusal], allowed: Mapping[str, str]) -> tuple[Taken, str]:
+def _fate(row: Key, path: str, refused: Mapping[str, Refusal], noted: Mapping[str, Change]) -> tuple[Taken, str]:
+    """What becomes of a key: as its values were read, else as the table says."""
     if path in refused:
         return Taken.REFUSED, refused[path].message
-    if row.taken is not Taken.REFUSED:
-        return row.taken, row.reason
-    return Taken.CLONED, allowed.get(path, "as in production; it has no value that is refused")
+    change = noted.get(path)
+    if change is not None and row.taken in {Taken.CLONED, Taken.REFUSED}:
+        if change.fidelity is Fidelity.FAITHFUL:
+            return Taken.CLONED, change.reason
+        return Taken.LEFT_OUT if change.clone is None else Taken.CHANGED, change.reason
+    if row.taken is Taken.REFUSED:
+        return Taken.CLONED, "as in production; it has no value that is refused"
+    return row.taken, row.reason

@@ -94,16 +94,15 @@ def _source(node: Node, mount: Node, reading: Reading, *, read_only: bool) -> st
     if given.startswith("~") or "\\" in given or given[1:2] == ":":
         message = f"the mount's source is {given!r}, a path of one host that cannot be allowed as it is written"
         if read_only:
-            reading.leave_out(mount, f"{message}; the read-only mount is left out")
+            reading.leave_out(mount, message)
         else:
             reading.refuse(node.where, f"{message}: name one of the commit's tree, or an absolute one and allow it")
         return None
     if not given.startswith("/"):
         return reading.inside(given, given, node.where, "the mount's source")
-    if is_socket(given) or not read_only or reading.allowed.has(f"bind:{given}") or not reading.provisioned:
+    if is_socket(given) or not read_only or reading.allowed.has(f"bind:{given}"):
         return given
-    reason = f"{given!r} is a path of one host; the read-only mount is left out, or cloned with --allow bind:{given}"
-    reading.leave_out(mount, reason)
+    reading.leave_out(mount, f"{given!r} is a path of one host; --allow bind:{given} clones the read-only mount")
     return None
 
 

@@ -370,10 +370,10 @@ def test_all_that_is_refused_is_named_at_once() -> None:
 
 
 def test_what_is_only_compared_is_refused_nothing() -> None:
-    text = "services: {web: {image: x, privileged: true, pid: host, volumes: ['/etc:/x:ro', '../up:/y']}}\n"
+    text = "services: {web: {image: x, privileged: true, pid: host, volumes: ['/srv:/x', '../up:/y']}}\n"
     found = read(text, "compose.yaml", variables={}, read_file=FILES.get, provisioned=False)
     assert found.services["web"].privileged
-    assert [mount.source for mount in found.services["web"].mounts] == ["/etc", "../up"]
+    assert [mount.source for mount in found.services["web"].mounts] == ["/srv", "../up"]
 
 
 @pytest.mark.parametrize("name", ["sudo", "bind:", "bind:etc", "cap:CHOWN", "cap:", "host", ""])
@@ -579,3 +579,16 @@ def test_no_key_that_is_cloned_goes_unread(folder: Path) -> None:
     for change in found.changes:
         row = key_of(schema_path(change.path))
         assert row.taken is not Taken.CLONED or change.reason != row.reason, f"{change.path} was not read"
+
+
+def test_what_is_left_out_is_left_out_of_what_it_is_compared_with_too() -> None:
+    body = (
+        "services: {web: {image: x, volumes: ['/etc/localtime:/l:ro', '~/x:/y:ro'], logging: {driver: gelf}, "
+        "network_mode: bridge}}\n"
+    )
+    runs, compared = (
+        read(body, "compose.yaml", variables={}, read_file=FILES.get, provisioned=provisioned)
+        for provisioned in (True, False)
+    )
+    assert runs.services == compared.services
+    assert runs.changes == compared.changes

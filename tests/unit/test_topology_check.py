@@ -79,6 +79,14 @@ def test_the_exit_code_says_whether_something_is_refused(tmp_path: Path) -> None
     assert check(tmp_path, "--allow", "docker-socket", "--allow", "privileged", text=allowed).exit_code == 0
 
 
+def test_what_of_a_key_is_left_out_is_told_of_the_key(tmp_path: Path) -> None:
+    text = "services: {web: {image: x, volumes: ['/etc/localtime:/l:ro'], network_mode: bridge}}\n"
+    (keys,) = report(tmp_path, text=text)["files"].values()
+    told = {row["key"]: (row["taken"], row["reason"][:20]) for row in keys}
+    assert told["services.*.volumes"] == ("left out", "'/etc/localtime' is ")
+    assert told["services.*.network_mode"] == ("changed", "'bridge' is a networ")
+
+
 def test_what_the_file_of_options_allows_is_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "understudy.toml").write_text('allow = ["docker-socket", "privileged"]\n', encoding="utf-8")
     monkeypatch.chdir(tmp_path)
