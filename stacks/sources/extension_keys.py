@@ -109,7 +109,8 @@ _SECRET = Group(
         ),
         Key(
             "format",
-            "`uuid`, `password`, or a text with `{}` once, where what is drawn goes",
+            "`uuid`; `password`, which has a lower and an upper case letter, a digit and one of `-._~`; or a text with "
+            "`{}` once, where what is drawn goes",
             "what is drawn, alone",
             union({"enum": ["", "uuid", "password"]}, matching(_ONE_PLACE)),
         ),

@@ -14,6 +14,7 @@ from repositories import COMPOSE, Repo, contents, fingerprint
 from understudy.blueprint import Blueprint, draw
 from understudy.build.git import Repository
 from understudy.build.tree import CommitTree
+from understudy.diff.sides import Sides
 from understudy.errors import UsageError
 from understudy.options import find_config, resolve
 from understudy.preparation import take_tree
@@ -147,6 +148,12 @@ def test_a_shallow_clone_says_how_to_get_what_it_does_not_have(
         blueprint(shallow, **flags)
     assert all(part in str(caught.value) for part in ("git fetch --unshallow", "fetch-depth: 0", "GIT_DEPTH=0"))
     assert fingerprint(shallow) == before
+
+
+def test_a_side_that_a_shallow_clone_does_not_have_is_said_so(repo: Repo, tmp_path: Path) -> None:
+    shallow = repo.clone(tmp_path / "shallow", "--depth=1").folder
+    with pytest.raises(UsageError, match="git fetch --unshallow"):
+        Sides(resolve({}, {}, None), shallow).find("HEAD~2")
 
 
 def test_a_shallow_clone_without_the_default_branch_warns_that_the_commit_stands_for_production(

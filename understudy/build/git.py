@@ -14,12 +14,13 @@ from understudy.build.objects import Found
 from understudy.build.submodules import Grafted, graft
 from understudy.errors import UsageError
 
-__all__ = ["Commit", "Repository", "git_environment", "is_below", "normal_path"]
+__all__ = ["SHALLOW", "Commit", "Repository", "git_environment", "is_below", "normal_path"]
 
-_SHALLOW = (
+SHALLOW = (
     "This clone is shallow and holds few commits: fetch the others with `git fetch --unshallow` (GitHub: `fetch-depth: "
     "0` for actions/checkout; GitLab: GIT_DEPTH=0)"
 )
+"""What to do where a commit may be missing because history is cut off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ class Repository(GitFolder):
         if "GIT_QUARANTINE_PATH" in variables:
             return "While a push is being received its commits are not in the repository yet: use post-receive."
         if self.shallow:
-            return f"{_SHALLOW}; a branch with `git fetch origin BRANCH:refs/remotes/origin/BRANCH`."
+            return f"{SHALLOW}; a branch with `git fetch origin BRANCH:refs/remotes/origin/BRANCH`."
         if not self.text("rev-parse", "--verify", "--quiet", "HEAD"):
             return "The branch that is checked out has no commit yet: commit first."
         return "Name a branch, tag or hash that `git log` knows; fetch first what is on the remote only."
@@ -178,7 +179,7 @@ class Repository(GitFolder):
     def no_default_ref(self) -> str:
         """What to do where `default_ref` finds none."""
         if self.shallow:
-            return _SHALLOW
+            return SHALLOW
         return "fetch it, let `git remote set-head origin --auto` note it, or use --production-ref"
 
     def grafted(self, treeish: str) -> Grafted:

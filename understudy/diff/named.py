@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from understudy.build.git import Repository
+from understudy.build.git import SHALLOW, Repository
 from understudy.diff.kept import environment_side, kept_runs, run_folder, run_side
 from understudy.diff.side import Side
 from understudy.diff.sides import Sides
@@ -40,7 +40,8 @@ def find(sides: Sides, text: str) -> Side:
         f"Looked for {text!r}, and it is no environment, run, file or commit.",
         hint="`understudy list` shows environments, `git log` commits; a prefix says which is meant: "
         + ", ".join(f"{prefix}:NAME" for prefix in PREFIXES)
-        + ".",
+        + "."
+        + (f"\n{SHALLOW}." if named.shallow() else ""),
     )
 
 
@@ -51,6 +52,13 @@ class _Named:
     @property
     def _runs(self) -> Path:
         return self.sides.folder / self.sides.options.runs
+
+    def shallow(self) -> bool:
+        """Whether a commit may be missing because history is cut off here."""
+        try:
+            return Repository.find(self.sides.folder).shallow
+        except UsageError:
+            return False
 
     def prefixed(self, prefix: str, rest: str) -> Side:
         match prefix:
