@@ -40,8 +40,16 @@ def printed(root: Node, folder: str, text: Text = lambda value: value) -> Plain:
     data.pop("models", None)
     data.setdefault("services", {})
     known = _escaped(text)
-    data.update({known(key): _any(child, known) for key, child in _top(root).items() if key.startswith("x-")})
+    extensions = ((key, child) for key, child in _top(root).items() if key.startswith("x-"))
+    data.update({known(key): _nulled(_any(child, known)) for key, child in extensions})
     return data
+
+
+def _nulled(value: Plain) -> Plain:
+    """The value of an extension with null for an empty list, as Compose's JSON has it."""
+    if isinstance(value, dict):
+        return {key: _nulled(child) for key, child in value.items()}
+    return [_nulled(child) for child in value] or None if isinstance(value, list) else value
 
 
 def _top(root: Node) -> Mapping[str, Node]:

@@ -36,6 +36,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "bool": (bool,),
     "null": (type(None),),
 }
+_ANCHOR = re.compile(r"[\w-]+", re.ASCII)
 _PLAIN_KEY = re.compile(r"[\w-][\w./-]{0,99}", re.ASCII)
 
 
@@ -170,6 +171,10 @@ class _Composer:
         found: list[Raw] = []
         for event in self._events:
             if type(event).__name__ == "DocumentStartEvent":
+                if event.version not in {None, (1, 1)}:
+                    raise self._error(
+                        "a %YAML directive of another version than 1.1, which Compose does not take", event
+                    )
                 self._anchors.clear()
                 found.append(self._value(next(self._events), "", 0))
         return tuple(found)
@@ -185,10 +190,10 @@ class _Composer:
             raise self._error(f"nested deeper than {MAX_DEPTH} levels", event)
         line, column = event.start_mark.line + 1, event.start_mark.column + 1
         kind = type(event).__name__
+        if event.anchor and not _ANCHOR.fullmatch(event.anchor):
+            raise self._error(f"the anchor {event.anchor[:60]!r} has more than letters, digits, - and _", event)
         if kind == "AliasEvent":
-            if event.anchor not in self._anchors:
-                raise self._error(f"*{event.anchor} stands for no anchor that ended before it", event)
-            return self._anchors[event.anchor]
+            return self._aliased(event)
         tag = str(event.ctag) if event.ctag is not None else ""
         if kind == "ScalarEvent":
             raw = Raw(self._scalar(event, tag), line, column, event.value)
@@ -215,6 +220,11 @@ class _Composer:
             self._anchors[event.anchor] = raw if raw.size == 0 else replace(raw, resets=raw.overrides)
         return raw
 
+    def _aliased(self, event: Any) -> Raw:  # noqa: ANN401 - as above
+        if event.anchor not in self._anchors:
+            raise self._error(f"*{event.anchor} stands for no anchor that ended before it", event)
+        return self._anchors[event.anchor]
+
     def _expect(self, tag: str, core: str, event: Any) -> None:  # noqa: ANN401 - as above
         if tag.startswith(_TAG) and tag != _TAG + core:
             raise self._error(f"the tag {tag!r} is not read; of YAML's own, only those of the core schema are", event)
@@ -226,6 +236,7 @@ class _Composer:
         core = tag.removeprefix(_TAG)
         if tag == _TAG + "binary":
             return self._decoded(text, event)
+        tag = "" if tag == "!" else tag
         if tag == _TAG + "str" or (tag and not tag.startswith(_TAG)) or (not tag and event.style is not None):
             return text
         value = resolve(text)
