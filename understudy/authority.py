@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["certificate_of", "issue"]
 
 _PASSWORD = b"password"
-"""WireMock's default: it guards nothing, and so may stand in WireMock's own documentation; the file's rights do."""
+"""WireMock's default. It guards nothing, which the file's rights do; so no secret stands in a command line."""
 
 _LONGER = timedelta(days=1)
 """How much longer a mock's certificate is valid than its environment may live: clocks differ."""

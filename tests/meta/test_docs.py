@@ -16,6 +16,7 @@ import pytest
 from understudy import errors
 from understudy.cli import cli
 from understudy.report.verdict import ORDER
+from understudy.stacks import trust
 from understudy.stacks.allowed import ALLOW
 from understudy.stacks.endpoints import scheme_of
 from understudy.stacks.sources import compose, kinds
@@ -253,6 +254,16 @@ def test_schemes_are_as_the_page_says() -> None:
         int(port) for port in re.findall(r"\d+", " ".join(row[0] for row in rows(section("topology.md", "Endpoints"))))
     }
     assert {port for port in range(65536) if scheme_of(port, "service") != "tcp"} == listed
+
+
+def test_the_variables_that_name_certificates_are_all_there() -> None:
+    named = {
+        variable: code(row[1])[0].removeprefix(f"{trust.FOLDER}/")
+        for row in rows(section("topology.md", "Certificates"))
+        for variable in code(row[0])
+    }
+    assert named.pop("JAVA_TOOL_OPTIONS").endswith(f"{trust.FOLDER}/{trust.TRUST_STORE}")
+    assert named == trust.VARIABLES
 
 
 # ---- tests, run record, Pulumi
