@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from .change import Change
 from .clone import SECRET_TOKEN, secret_token
 from .secret_values import map_texts
 from .topology import Service, Topology
@@ -22,8 +23,9 @@ def aligned(
 
     Third parties, endpoints, profiles, suites, kinds and the project's name are not production's to say: the commit's
     stand. A secret that both give to one variable of one service has the commit's name. An environment that
-    production keeps sealed is the commit's, and so is how an image is built: what runs does not say it. A service
-    that names the image by which production's containers were started, runs the very image that they run.
+    production keeps sealed is the commit's, and so are how an image is built, which what runs does not say, and what
+    the commit binds where production binds a path of its host. A service that names the image by which production's
+    containers were started, runs the very image that they run.
 
     Args:
         production: as it was read.
@@ -32,10 +34,9 @@ def aligned(
         unsaid: fields that the source has no word for in every service, such as `expose` in a Pulumi stack; where
             they are empty the commit's stand.
     """
+    hidden = [change.path for change in production.changes if change.production == "(secret)"]
     sealed = {
-        change.path.split(".")[1]
-        for change in production.changes
-        if change.production == "(secret)" and re.fullmatch(r"services\.[^.]+\.environment(?:\[\d+\])?", change.path)
+        name for name in candidate.services if any(path.partition("[")[0] == _environment(name) for path in hidden)
     }
     pinned = {
         name: replace(service, image=production.services[name].image)
@@ -49,7 +50,9 @@ def aligned(
         else service
         for name, service in production.services.items()
     }
-    changes = tuple(c for c in production.changes if not _resolved(c.path, sealed & set(candidate.services)))
+    services, changes = _bound(services, candidate, production.changes)
+    told_by_commit = set(map(_environment, sealed & set(services)))
+    changes = tuple(change for change in changes if change.path.partition("[")[0] not in told_by_commit)
     told = replace(
         _renamed(replace(production, services=services), candidate),
         name=candidate.name,
@@ -63,9 +66,25 @@ def aligned(
     return told, candidate
 
 
-def _resolved(path: str, sealed: set[str]) -> bool:
-    parts = path.split(".")
-    return len(parts) == 3 and parts[1] in sealed and parts[2].startswith("environment")  # noqa: PLR2004 - the path's
+def _bound(
+    services: Mapping[str, Service], candidate: Topology, changes: tuple[Change, ...]
+) -> tuple[dict[str, Service], tuple[Change, ...]]:
+    """The services with the commit's binds where production binds paths of its host at the same targets."""
+    found, left = dict(services), []
+    names = {f"services.{name}.volumes": name for name in services if name in candidate.services}
+    for change in changes:
+        name, target = names.get(change.path), (change.production or "").rpartition(":")[2]
+        theirs = () if name is None else candidate.services[name].mounts
+        same = [mount for mount in theirs if mount.kind == "bind" and mount.target == target]
+        if name is not None and same:
+            found[name] = replace(found[name], mounts=(*found[name].mounts, *same))
+        else:
+            left.append(change)
+    return found, tuple(left)
+
+
+def _environment(name: str) -> str:
+    return f"services.{name}.environment"
 
 
 def _beside(service: Service, other: Service, *, sealed: bool, unsaid: tuple[str, ...]) -> Service:

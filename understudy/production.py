@@ -15,6 +15,9 @@ __all__ = ["Production", "Source", "read_source", "source_of"]
 _LARGEST = 256 * 1024 * 1024
 """Bytes of an export; a stack of ten thousand resources has about a tenth of it."""
 
+_SOURCES = ("from_stack", "from_export", "from_docker")
+_PARTS = ("project", "label")
+
 Say = Callable[[str], None]
 
 
@@ -83,14 +86,17 @@ def source_of(options: Options) -> Source | None:
     Raises:
         UsageError: they name several in one place, or one beside `--production-ref`.
     """
-    named = ("from_stack", "from_export", "from_docker")
-    origins = {key: options.origins.get(key, Origin.DEFAULT) for key in named if getattr(options, key)}
-    first = max(origins.values(), default=Origin.DEFAULT)
-    reference = options.origins.get("production_ref", Origin.DEFAULT) if options.production_ref else Origin.DEFAULT
-    if not origins or reference > first:
+    origin = {key: options.origins.get(key, Origin.DEFAULT) for key in (*_SOURCES, *_PARTS, "production_ref")}
+    given = [key for key in _SOURCES if getattr(options, key)]
+    first = max((origin[key] for key in given), default=Origin.DEFAULT)
+    reference = origin["production_ref"] if options.production_ref else Origin.DEFAULT
+    if given and reference > first:
         return None
-    stack, export, docker = (getattr(options, key) if origins.get(key) == first else None for key in named)
-    source = Source(stack or "", export or "", docker or False, options.project, options.label)
+    stack, export, docker = (key in given and origin[key] is first for key in _SOURCES)
+    project, label = (getattr(options, key) if docker or origin[key] >= first else "" for key in _PARTS)
+    source = Source(options.from_stack if stack else "", options.from_export if export else "", docker, project, label)
+    if not given:
+        return None
     if reference is first:
         raise UsageError(
             f"{source.name} and --production-ref {options.production_ref} were both named as production.",

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from production import differing, free_port, shop_production
+from support import make_project
 
 from understudy.cli import cli
 from understudy.engine.factory import make_engine
@@ -107,6 +108,10 @@ EXPLAINED = {
 """Every path that may differ, and why."""
 
 
+WHAT_DIFFERS = {"services.db.resources.memory", "services.worker.depends_on.queue"}
+"""What a plan says that the commit changes: the database's memory, and what the program waits for (see EXPLAINED)."""
+
+
 def document(stack: Deployed) -> Topology:
     text = (stack.folder / "compose.yaml").read_text(encoding="utf-8").replace("8080:80", f"{stack.port}:80")
     return compose.read(text, "compose.yaml", variables={}, read_file=lambda _: None)
@@ -170,3 +175,19 @@ def test_an_export_and_a_state_file_give_what_the_stack_gives(stack: Deployed) -
 def test_a_stack_that_is_not_there_is_named() -> None:
     done = CliRunner().invoke(cli, ["topology", "import", "--from-stack", "shop/nothing"])
     assert "no stack named 'nothing' found" in str(done.exception)
+
+
+def test_a_plan_beside_the_stack_names_only_what_the_commit_changes(stack: Deployed, tmp_path: Path) -> None:
+    project = make_project(tmp_path / "repository", tmp_path / "state", "shop")
+    shutil.copytree(stack.folder, project.folder)
+    document = project.folder / "compose.yaml"
+    text = document.read_text(encoding="utf-8").replace("8080:80", f"{stack.port}:80")
+    document.write_text(text.replace("memory: 512M", "memory: 256M"), encoding="utf-8")
+    project.commit("Give the database less")
+    production = {"PULUMI_BACKEND_URL": stack.backend, "PULUMI_HOME": str(tmp_path / "home")}
+    done = project.understudy("plan", "--format", "json", "--from-stack", "shop/production", env=production)
+    assert done.code == 0, done.text
+    plan = json.loads(done.out)
+    assert plan["production_ref"] == "stack shop/production"
+    by_commit = {change["path"] for change in plan["changes"] if change["reason"].startswith("changed by commit")}
+    assert by_commit == WHAT_DIFFERS

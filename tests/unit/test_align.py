@@ -7,7 +7,7 @@ from understudy.stacks.change import Change, Fidelity
 from understudy.stacks.clone import secret_token
 from understudy.stacks.compare import compare
 from understudy.stacks.profile import Profile
-from understudy.stacks.topology import Build, External, Port, Service, Suite, Topology
+from understudy.stacks.topology import Build, External, Mount, Port, Service, Suite, Topology
 
 DIGEST = "sha256:" + "d" * 64
 
@@ -73,3 +73,16 @@ def test_what_the_commit_builds_is_not_said_to_differ_from_the_image_that_runs()
     production = Topology("shop", {"web": Service("web", image=DIGEST)})
     told, same = aligned(production, candidate, references={"web": "shop-web"})
     assert differences(told, same) == []
+
+
+def test_a_path_of_productions_host_is_the_commits_file_where_both_are_bound_at_one_place() -> None:
+    conf, data = (
+        Change("services.web.volumes", f"/srv/shop/{path}", None, "it is a path of one host", Fidelity.MISSING)
+        for path in ("nginx.conf:/etc/nginx.conf", "data:/data")
+    )
+    mount = Mount("bind", "/etc/nginx.conf", "nginx.conf", read_only=True)
+    candidate = Topology("shop", {"web": Service("web", image="web:1", mounts=(mount,))})
+    production = Topology("shop", {"web": Service("web", image="web:1")}, changes=(conf, data))
+    told, same = aligned(production, candidate, references={})
+    assert differences(told, same) == []
+    assert told.changes == (data,)

@@ -51,6 +51,9 @@ def test_a_flag_wins_over_what_a_file_or_a_variable_says(tmp_path: Path) -> None
     assert source({"from_docker": True}, config=config) == "docker host"
     assert source({"production_ref": "v1"}, config=config) == ""
     assert source({"from_stack": "a/b"}, {"UNDERSTUDY_PRODUCTION_REF": "v1"}) == "stack a/b"
+    config.write_text('from_docker = true\nproject = "shop"\n', encoding="utf-8")
+    assert source({}, config=config) == "docker host project shop"
+    assert source({"from_stack": "a/b"}, config=config) == "stack a/b"
 
 
 @pytest.mark.parametrize(
@@ -60,6 +63,8 @@ def test_a_flag_wins_over_what_a_file_or_a_variable_says(tmp_path: Path) -> None
         {"from_export": "x", "from_stack": "a/b"},
         {"from_docker": True, "production_ref": "v1"},
         {"from_stack": "a/b", "project": "shop"},
+        {"project": "shop"},
+        {"label": "a=b"},
         {"from_docker": True, "project": "shop", "label": "a=b"},
     ],
 )
