@@ -84,6 +84,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield Running(project, file)
     finally:
         subprocess.run([*command, "down", "--volumes", "--rmi", "local"], capture_output=True, env=env, check=True)
+        for image in docker("images", "--format", "{{.Repository}}:{{.Tag}}", f"understudy/{project}-*").split():
+            docker("image", "rm", image)  # what the run built, under a name that only this test has
 
 
 EXPLAINED = {
