@@ -84,7 +84,8 @@ def test_a_database_or_cache_is_a_container_of_its_engine_and_version(
 ) -> None:
     host = "orders.abc.eu-west-1.rds.amazonaws.com"
     web = service("web", DB_PASSWORD="of-production", DB_HOST=host)
-    clone = clone_of(managed("db", held, 5432, host), web, secrets=("DB_PASSWORD",))
+    port = {"postgres": 5432, "mysql": 3306, "mariadb": 3306, "redis": 6379}.get(str(image_of(held)).partition(":")[0])
+    clone = clone_of(managed("db", held, port or 5432, host), web, secrets=("DB_PASSWORD",))
     db = clone.topology.services["db"]
     assert (db.image, db.environment) == (image, environment)
     assert db.networks == (NetworkLink("vpc", (host,)),)
@@ -171,3 +172,18 @@ def test_what_production_sets_of_its_own_stays() -> None:
     db = managed("db", Managed("rds", "db", "postgres", "15", "shop", "app"), 5432)
     clone = clone_of(replace(db, environment={"POSTGRES_DB": "own"}))
     assert clone.topology.services["db"].environment["POSTGRES_DB"] == "own"
+
+
+def test_a_stand_in_listens_on_the_port_that_production_chose() -> None:
+    clone = clone_of(
+        managed("db", Managed("rds", "orders", "postgres", "15.4"), 5433),
+        managed("sql", Managed("rds", "sql", "mariadb", "10.11"), 3307),
+        managed("cache", Managed("elasticache", "sessions", "redis", "7.1"), 6380),
+        managed("usual", Managed("elasticache", "usual", "redis", "7.1"), 6379),
+    )
+    services = clone.topology.services
+    assert services["db"].environment["PGPORT"] == "5433"
+    assert services["sql"].environment["MYSQL_TCP_PORT"] == "3307"
+    assert services["cache"].command == ("redis-server", "--port", "6380")
+    assert services["usual"].command is None
+    assert at(clone, "services.cache.command").clone == '["redis-server", "--port", "6380"]'
