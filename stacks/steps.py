@@ -75,7 +75,7 @@ def secrets(clone: Clone) -> Clone:
         places["command"] = as_text(service.command)
         places["entrypoint"] = as_text(service.entrypoint)
         places["healthcheck.test"] = as_text(check.test) if check else None
-        places |= {f"{file.kind}s.{file.name}": file.content for file in service.files}
+        places |= {f"files.{file.target}": file.content for file in service.files}
         changes += [
             Change(
                 f"services.{name}.{place}",

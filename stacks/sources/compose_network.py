@@ -11,7 +11,7 @@ from understudy.stacks.topology import NetworkLink, Port, TopologyError
 
 from .document.yaml_text import Node
 from .nodes import Fields, Reading, choice, integer, items, mapping, parsed, text
-from .values import host_name, ports
+from .values import container_ports, host_name
 
 __all__ = ["MAX_PORTS", "NetworkMode", "exposed", "linked", "links", "network_mode", "published", "shared_space"]
 
@@ -55,10 +55,7 @@ def exposed(node: Node) -> tuple[Port, ...]:
     """`expose`: container ports and ranges of them."""
     result: list[Port] = []
     for item in items(node):
-        found = parsed(item, ports)
-        if any(port.published or port.host_ip for port in found):
-            raise TopologyError(f"{text(item)!r} is not allowed; `expose` takes container ports only", item.where)
-        result.extend(found)
+        result.extend(parsed(item, container_ports))
     return _distinct(result, node)
 
 

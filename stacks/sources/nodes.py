@@ -16,7 +16,7 @@ from understudy.stacks.topology import TopologyError, Where
 from .compose_keys import Key, Taken, schema_path
 from .compose_keys_parts import key_of
 from .document.yaml_text import Node
-from .values import boolean, number_text
+from .values import as_text, boolean
 
 __all__ = [
     "Fields",
@@ -210,10 +210,8 @@ def text(node: Node, *, secret: bool = False) -> str:
                 node.where,
             )
         return node.value
-    if isinstance(node.value, bool):
-        return "true" if node.value else "false"
     if isinstance(node.value, int | float):
-        return number_text(node.value)
+        return as_text(node.value)
     raise _wrong(node, "a text")
 
 
