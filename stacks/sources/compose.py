@@ -174,7 +174,15 @@ def _topology(
         where=root.where,
     )
     hold_secrets(root, topology, document.named, rules)
-    return topology, declared.literals(variables, files.literals)
+    return topology, declared.literals(variables, files.literals, _spoken(topology))
+
+
+def _spoken(topology: Topology) -> Iterator[str]:
+    """The words of a topology that are no values: keys of environments, names and places of files."""
+    for service in topology.services.values():
+        yield from service.environment
+        for file in service.files:
+            yield from (file.name, file.target)
 
 
 def _hold_rights(topology: Topology, reading: Reading) -> None:

@@ -95,7 +95,7 @@ def file_mounts(
         source_node = fields.need("source")
         name = text(source_node)
         target = fields.read("target", text, name)
-        uid, gid = (_owner(fields.take(key)) for key in ("uid", "gid"))
+        uid, gid = (_owner(fields.take(key), reading) for key in ("uid", "gid"))
         mode = fields.take("mode")
         fields.finish()
         base = FileMount(
@@ -137,12 +137,12 @@ def _content(name: str, definition: Node, use: Node, reading: Reading) -> tuple[
     return path, None
 
 
-def _owner(node: Node | None) -> str | None:
+def _owner(node: Node | None, reading: Reading) -> str | None:
     if node is None:
         return None
     given = text(node)
     if not _OWNER.fullmatch(given):
-        raise TopologyError(f"{given[:60]!r} is no number of a user or group", node.where)
+        reading.refuse(node.where, f"{given[:60]!r} is no number of a user or group, and names differ between hosts")
     return given
 
 

@@ -37,9 +37,18 @@ class Declared:
         """Every name, the document's own first."""
         return (*self.own, *self.others)
 
-    def literals(self, variables: Mapping[str, str], more: Iterable[tuple[str, str]] = ()) -> Literals:
-        """The values that variables give to secrets, so that none enters by another variable's value; and `more`."""
-        return Literals.of((*((name, variables.get(name, "")) for name in self.all), *more), self.words)
+    def literals(
+        self, variables: Mapping[str, str], more: Iterable[tuple[str, str]] = (), spoken: Iterable[str] = ()
+    ) -> Literals:
+        """The values that variables give to secrets, so that none enters by another variable's value; and `more`.
+
+        A value of `more` that is part of a word in `spoken`, as `password` is of `DB_PASSWORD`, is a word itself: it
+        is taken for the secret only where a password stands.
+        """
+        more = tuple(more)
+        known = [word.lower() for word in spoken]
+        words = {value for _, value in more if any(value.lower() in word for word in known)}
+        return Literals.of((*((name, variables.get(name, "")) for name in self.all), *more), self.words | words)
 
 
 def scrubbed(variables: Mapping[str, str], declared: Declared, literals: Literals) -> dict[str, str]:

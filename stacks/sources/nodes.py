@@ -210,6 +210,8 @@ def text(node: Node, *, secret: bool = False) -> str:
                 node.where,
             )
         return node.value
+    if isinstance(node.value, float) and node.value.is_integer():
+        return str(int(node.value))  # an extension's number, which Compose has not written out: 7e6 is 7000000
     if isinstance(node.value, int | float):
         return as_text(node.value)
     raise _wrong(node, "a text")
@@ -271,8 +273,8 @@ def number(node: Node) -> float:
 
 def flag(node: Node) -> bool:
     """The node as a boolean, or one of the words for it after interpolation."""
-    if isinstance(node.value, bool):
-        return node.value
+    if node.value in (0, 1, "0", "1"):  # booleans too
+        return node.value in (1, "1")
     return parsed(node, boolean)
 
 

@@ -517,6 +517,28 @@ def test_a_secret_is_made_anew_and_its_value_stands_nowhere() -> None:
     assert found.secrets == ("key",)
 
 
+def test_a_secrets_value_that_is_also_a_word_is_replaced_where_a_password_stands() -> None:
+    body = (
+        "secrets: [db-password]\ncommand: [serve, --password-file, /run/secrets/db-password]\n"
+        "environment: {DB_PASSWORD_FILE: /run/secrets/db-password, DB_PASSWORD: password, DSN: 'db://u:password@db'}"
+    )
+    text = "services:\n  web:\n    image: web:1\n" + "".join(f"    {line}\n" for line in body.splitlines())
+    more = "secrets: {db-password: {file: p}}\n"
+    found = read(text + more, "compose.yaml", variables={}, read_file={"p": b"password\n"}.get)
+    token = secret_token("db_password")
+    assert found.services["web"].command == ("serve", "--password-file", "/run/secrets/db-password")
+    assert found.services["web"].environment == {
+        "DB_PASSWORD_FILE": "/run/secrets/db-password",
+        "DB_PASSWORD": token,
+        "DSN": f"db://u:{token}@db",
+    }
+
+
+def test_an_owner_by_name_is_refused() -> None:
+    with pytest.raises(RefusedError, match="'app' is no number of a user or group"):
+        load("configs: [{source: app, uid: app}]")
+
+
 @pytest.mark.parametrize(
     ("secret", "declared", "rule"),
     [
