@@ -61,6 +61,7 @@ def test_the_format(text: str, result: dict[str, str]) -> None:
     [
         ("A=1\nGIVEN # note\n", "begins no assignment", 2),
         ("A B=1", "begins no assignment", 1),
+        ("A=1\nexport ", "begins no assignment", 2),
         ("A=1\nlol$wut", "begins no assignment", 2),
         ("A=1\nB='x", "closing quote", 2),
         ("A=1\n\nB=${C:?why}", "C is required", 3),

@@ -20,7 +20,7 @@ MAX_CHARACTERS = 1 << 20
 
 _SPACE = " \t\v\f\r\x85\xa0"
 _KEY = re.compile(r"[^=:\n]*")
-_EXPORT = re.compile(r"export\s+")
+_EXPORT = re.compile(r"export(?=\s)[ \t\v\f\r\x85\xa0]*")
 _ESCAPE = re.compile(r"\\(?:([abcfnrtv$\"\\])|0(\d{0,3}))", re.ASCII)
 _ESCAPES = {
     "n": "\n",
@@ -141,10 +141,10 @@ def _key(text: str, position: int, file: str) -> tuple[str, int, bool]:
     end = position + len(name)
     mark = text[end : end + 1]
     odd = any(c not in _SPACE and c not in "_.-[]" and not (c.isalpha() or c.isnumeric()) for c in name)
-    if not odd and not mark:
+    if not odd and not mark and name:
         return "", position, False  # Compose's reading of a last line without an end: no name, and this as its value
     key = name.rstrip()
-    if odd or " " in key:
+    if odd or " " in key or not mark:
         shown = text[position:].partition("\n")[0].strip().partition("=")[0][:40]
         raise TopologyError(f"{shown!r} begins no assignment; allowed is KEY=value", _where(file, text, position))
     position = end + 1
