@@ -16,11 +16,10 @@ from .compose_extension import read_extension
 from .compose_files import definitions
 from .compose_secrets import Declared, hold_secrets, scrubbed
 from .compose_top import host_names, networks, services, volumes
-from .document.environment import project_variables
 from .document.load import Document, load, peek
 from .nodes import Fields, Reading, Refusal
 
-__all__ = ["RefusedError", "read", "read_files", "variables_for"]
+__all__ = ["RefusedError", "read", "read_files"]
 
 
 class RefusedError(TopologyError):
@@ -96,7 +95,7 @@ def read_files(
         files: their names, relative to the project's folder.
         folder: the project's folder from the root of its tree. Relative paths in the documents may climb to that root
             (of an absolute folder the root is unknown: they may not climb).
-        variables: what is interpolated, as `variables_for` gives it.
+        variables: what is interpolated, as `project_variables` gives it.
         read_file: the bytes of a file named relative to the project's folder; None where there is none.
         project: the name of a project that neither a document nor `COMPOSE_PROJECT_NAME` names. None: the folder's.
         profiles: Compose's own profiles that are active.
@@ -205,10 +204,3 @@ def _recorded(changes: Iterable[Change], literals: Literals) -> Iterator[Change]
             for text in (change.production, change.clone)
         )
         yield replace(change, production=before, clone=after)
-
-
-def variables_for(
-    process: Mapping[str, str], read_file: Callable[[str], bytes | None], env_file: str = ".env"
-) -> dict[str, str]:
-    """The variables for interpolation: those of the process over those of `.env`, as Compose does it."""
-    return project_variables(process, read_file, env_files=() if env_file == ".env" else (env_file,))

@@ -4,8 +4,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from understudy.stacks.sources.document.env_file import MAX_CHARACTERS, decode, parse_env, variables_for
+from understudy.stacks.sources.document import project_variables
+from understudy.stacks.sources.document.env_file import MAX_CHARACTERS, decode, parse_raw, read_env
 from understudy.stacks.topology import TopologyError
+
+
+def parse_env(text: str, file: str, variables: dict[str, str], *, raw: bool = False) -> dict[str, str]:
+    found: dict[str, str] = {}
+    (parse_raw if raw else read_env)(text, file, variables, found)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -92,8 +99,8 @@ def test_files_that_are_no_text_are_refused(data: bytes) -> None:
 
 def test_the_process_comes_before_the_file() -> None:
     files = {".env": b"A=file\nB=file\nC=$A\n"}
-    assert variables_for({"A": "process"}, files.get) == {"A": "process", "B": "file", "C": "process"}
-    assert variables_for({"A": "process"}, {}.get) == {"A": "process"}
+    assert project_variables({"A": "process"}, files.get) == {"A": "process", "B": "file", "C": "process"}
+    assert project_variables({"A": "process"}, {}.get) == {"A": "process"}
 
 
 def test_many_lines_take_linear_time() -> None:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections import ChainMap
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 
 from understudy.stacks.topology import TopologyError, Where
 
 from .interpolate import InterpolationError, substitute
 
-__all__ = ["MAX_CHARACTERS", "decode", "parse_env", "parse_raw", "read_env", "variables_for"]
+__all__ = ["MAX_CHARACTERS", "decode", "parse_raw", "read_env"]
 
 MAX_CHARACTERS = 1 << 20
 """Characters of one file."""
@@ -54,23 +54,6 @@ def decode(data: bytes, file: str) -> str:
             "a NUL character, which no process can be given", Where(file, text[: text.index("\0")].count("\n") + 1, 1)
         )
     return text
-
-
-def parse_env(text: str, file: str, variables: Mapping[str, str], *, raw: bool = False) -> dict[str, str]:
-    """The variables that the file sets, in its order.
-
-    Args:
-        text: the file's text.
-        file: its name, for errors.
-        variables: what interpolation, and a key without a value, knows before what stands above in the file.
-        raw: neither quotes, escapes nor interpolation (`format: raw` of `env_file`).
-
-    Raises:
-        TopologyError: a line is no assignment, a quote is open, a template is wrong.
-    """
-    found: dict[str, str] = {}
-    (parse_raw if raw else read_env)(text, file, variables, found)
-    return found
 
 
 def parse_raw(text: str, file: str, variables: Mapping[str, str], found: MutableMapping[str, str]) -> None:
@@ -190,21 +173,3 @@ def _unescaped(match: re.Match[str]) -> str:
     digits = match[2]
     octal = re.fullmatch("[0-3][0-7]{2}", digits)
     return chr(int(digits, 8)) if octal else f"\\{digits}"
-
-
-def variables_for(
-    process: Mapping[str, str], read_file: Callable[[str], bytes | None], env_file: str = ".env"
-) -> dict[str, str]:
-    """The variables for interpolation: those of the process over those of `.env`, as Compose does it.
-
-    Args:
-        process: the process's environment.
-        read_file: gives the bytes of a file beside the Compose file, or None.
-        env_file: the file's name; one that is missing is no error.
-
-    Raises:
-        TopologyError: the file is no environment file.
-    """
-    data = read_file(env_file)
-    given = parse_env(decode(data, env_file), env_file, process) if data is not None else {}
-    return {**given, **process}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -18,7 +18,7 @@ from understudy.stacks.topology import TopologyError, Where
 from .yaml_scalars import Moment, Scalar, resolve
 from .yaml_tabs import parser
 
-__all__ = ["MAX_CHARACTERS", "MAX_DEPTH", "MAX_NODES", "Entry", "Node", "Raw", "documents", "join", "parse", "place"]
+__all__ = ["MAX_CHARACTERS", "MAX_DEPTH", "MAX_NODES", "Entry", "Node", "Raw", "documents", "join", "place"]
 
 MAX_CHARACTERS = 1 << 20
 """Characters of one document; the Compose files of public repositories stay under a tenth of it."""
@@ -76,18 +76,6 @@ class Node:
     text: str = ""
 
 
-def parse(text: str, file: str) -> Raw:
-    """The one document in `text`; an empty one where there is none.
-
-    Raises:
-        TopologyError: as of `documents`, or there are several.
-    """
-    found = documents(text, file)
-    if len(found) > 1:
-        raise TopologyError("a second document begins here; one is read", Where(file, found[1].line, found[1].column))
-    return found[0] if found else Raw(None, 1, 1)
-
-
 @lru_cache(maxsize=16)
 def documents(text: str, file: str) -> tuple[Raw, ...]:
     """The documents in `text`, without what is tagged `!reset`.
@@ -124,21 +112,19 @@ def documents(text: str, file: str) -> tuple[Raw, ...]:
         raise TopologyError(f"this is no YAML: {error}", Where(file, 1, 1, composer.path)) from error
 
 
-def place(raw: Raw, file: str, transform: Callable[[str, Where], str] | None = None) -> Node:
-    """The tree with a path for each value, and each text value (never a key) through `transform`."""
-    return _place(raw, file, "", None, transform)
+def place(raw: Raw, file: str) -> Node:
+    """The tree with a path for each value."""
+    return _place(raw, file, "", None)
 
 
-def _place(raw: Raw, file: str, path: str, key: Entry | None, transform: Callable[[str, Where], str] | None) -> Node:
+def _place(raw: Raw, file: str, path: str, key: Entry | None) -> Node:
     where = Where(file, raw.line, raw.column, path)
     key_where = Where(file, key.line, key.column, path) if key else where
     value: Scalar | tuple[Node, ...] | Mapping[str, Node]
     if isinstance(raw.value, tuple):
-        value = tuple(_place(item, file, f"{path}[{index}]", None, transform) for index, item in enumerate(raw.value))
+        value = tuple(_place(item, file, f"{path}[{index}]", None) for index, item in enumerate(raw.value))
     elif isinstance(raw.value, Mapping):
-        value = {name: _place(entry.raw, file, join(path, name), entry, transform) for name, entry in raw.value.items()}
-    elif isinstance(raw.value, str) and transform:
-        value = transform(raw.value, where)
+        value = {name: _place(entry.raw, file, join(path, name), entry) for name, entry in raw.value.items()}
     else:
         value = raw.value
     return Node(value, where, key_where, raw.text)
