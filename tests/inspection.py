@@ -36,7 +36,6 @@ BY_NATURE: Mapping[str, str] = {
     "Config.Labels.com.docker.compose.*": "whose the container is",
     "Config.Labels.dev.understudy.*": "whose the container is",
     "HostConfig.Binds": "how mounts were asked for; Mounts says what came of it",
-    "HostConfig.NetworkMode": "which network was joined first; all that were are compared",
     "HostConfig.Mounts": "how mounts were asked for; Mounts says what came of it",
     "NetworkSettings.Ports*": "what came of ports that were published or exposed",
     "NetworkSettings.SandboxID": "each container has its own",
@@ -225,6 +224,7 @@ class Deployment:
         yield from _limits(host)
         if config["Hostname"] == shown["Id"][:12]:
             config["Hostname"] = "the container's id"
+        host["NetworkMode"] = self._logical(host["NetworkMode"])
         yield "image", "built" if name in self.built else rest.pop("Image")
         rest.pop("Image", None)
         for mount in rest.pop("Mounts"):

@@ -72,7 +72,7 @@ def linked(node: Node) -> tuple[tuple[str, str | None], ...]:
 
 
 def links(node: Node, reading: Reading) -> tuple[NetworkLink, ...]:
-    """`networks` of a service with the aliases, in the order in which they are joined."""
+    """`networks` of a service with the aliases, in the order in which they are joined: by priority, then by name."""
     found: list[tuple[float, NetworkLink]] = []
     for name, child in mapping(node).items():
         aliases: tuple[str, ...] = ()
@@ -84,7 +84,7 @@ def links(node: Node, reading: Reading) -> tuple[NetworkLink, ...]:
             priority = fields.read("priority", lambda given: integer(given, least=-(2**31)), 0)
             fields.finish()
         found.append((-priority, NetworkLink(name, aliases)))
-    return tuple(link for _, link in sorted(found, key=lambda pair: pair[0]))
+    return tuple(link for _, link in sorted(found, key=lambda pair: (pair[0], pair[1].network)))
 
 
 @dataclass(frozen=True, slots=True)

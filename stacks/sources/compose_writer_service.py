@@ -74,13 +74,22 @@ def _joined(service: Service) -> Document:
         "volumes": _some([_mount(mount) for mount in service.mounts]),
         "configs": _some([_file(file) for file in service.files if file.kind == "config"]),
         "secrets": _some([_file(file) for file in service.files if file.kind == "secret"]),
-        "networks": _some({link.network: _link(link) for link in service.networks}),
+        "networks": _some(_links(service)),
         "network_mode": None if service.networks else "host" if service.host_network else alone,
         "depends_on": _some({d.service: _dependency(d) for d in service.depends_on}),
         "ulimits": _some(_ulimits(service.ulimits)),
         "devices": _some([f"{d.source}:{d.target}:{d.permissions}" for d in service.devices]),
         "extra_hosts": _some([f"{host}={address}" for host, address in service.extra_hosts]),
     }
+
+
+def _links(service: Service) -> Document:
+    """The networks, with priorities where they are joined in another order than that of their names."""
+    names = [link.network for link in service.networks]
+    links = {link.network: _link(link) for link in service.networks}
+    if names == sorted(names):
+        return dict(links)
+    return {name: {**(links[name] or {}), "priority": len(names) - place} for place, name in enumerate(names)}
 
 
 def _present(given: Document) -> Document:
