@@ -102,6 +102,9 @@ def _labels(args: ServiceArgs, replica: int) -> list[docker.ContainerLabelArgs]:
         after=tuple(args.after),
         production=service.labels,
     )
+    udp = [str(port.target) for port in service.container_ports if port.protocol == "udp"]
+    if udp:  # the schema's ports are published ones; the embedded provider exposes these
+        labels[LABEL + "udp"] = ",".join(udp)
     if service.resources.pids is not None:  # the schema has no such property; the embedded provider reads it here
         labels[LABEL + "pids"] = str(service.resources.pids)
     if service.uts is not None:  # likewise

@@ -8,8 +8,10 @@ several properties, or one together: `Deployment` has them. All others are compa
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -40,6 +42,8 @@ BY_NATURE: Mapping[str, str] = {
     "NetworkSettings.Ports*": "what came of ports that were published or exposed",
     "NetworkSettings.SandboxID": "each container has its own",
     "NetworkSettings.SandboxKey": "each container has its own",
+    "NetworkSettings.Networks.*.Links": "names of another service, which are aliases of that one in a clone",
+    "ExecIDs": "what is being run in it at this moment",
     "NetworkSettings.Networks.*.EndpointID": "each container has its own",
     "NetworkSettings.Networks.*.NetworkID": "each network has its own",
     "NetworkSettings.Networks.*.Gateway": "an address of the network's own subnet",
@@ -152,6 +156,8 @@ class Deployment:
     networks: Mapping[str, dict[str, Any]]
     volumes: Mapping[str, dict[str, Any]]
     built: frozenset[str] = frozenset()
+    prefix: str = ""
+    """What the names of its containers begin with where nothing names them."""
 
     @classmethod
     def of_compose(cls, project: str, built: frozenset[str]) -> Deployment:
@@ -173,6 +179,7 @@ class Deployment:
                 for v in _listed("volume", "volume", "ls", "-q", "--filter", label)
             },
             built,
+            project,
         )
 
     @classmethod
@@ -184,6 +191,7 @@ class Deployment:
             {n["Labels"][own]: n for n in _listed("network", "network", "ls", "-q", "--filter", label)},
             {v["Labels"][own]: v for v in _listed("volume", "volume", "ls", "-q", "--filter", label)},
             built,
+            environment,
         )
 
     def properties(self, services: frozenset[str], hosts: Mapping[str, str]) -> dict[str, str]:
@@ -194,6 +202,10 @@ class Deployment:
             found[f"services.{name}.replicas"] = str(len(replicas))
             for path, text in self._container(name, self.containers[name]):
                 found[f"services.{name}.{path}"] = text
+            for mount in self.containers[name]["Mounts"]:
+                own = mount["Destination"] not in _image_volumes(self.containers[name]["Image"])
+                if own and mount["Type"] == "volume" and self._volume(mount) is None:
+                    found[f"volumes.({name}:{mount['Destination']}).data"] = mount["Name"]
         for service, port in self._relayed():
             if service in services:
                 found[f"services.{service}.ports.{port}/tcp"] = f"relay:{port}"
@@ -212,6 +224,8 @@ class Deployment:
 
     def _container(self, name: str, shown: dict[str, Any]) -> Iterator[tuple[str, str]]:
         rest = json.loads(json.dumps(shown))
+        if not shown["Name"].startswith(f"/{self.prefix}-"):
+            yield "container_name", shown["Name"].lstrip("/")
         config, host = rest["Config"], rest["HostConfig"]
         for entry in config.pop("Env") or ():
             key, _, value = entry.partition("=")
@@ -219,12 +233,12 @@ class Deployment:
         exposed = {port if "/" in port else f"{port}/tcp" for port in config.pop("ExposedPorts", None) or {}}
         yield "expose", ", ".join(sorted(exposed))
         for port, bindings in (host.pop("PortBindings") or {}).items():
-            places = (f"{b['HostIp']}:{b['HostPort']}".lstrip(":") for b in bindings)
-            yield f"ports.{port}", ", ".join(f"{place}:{port.partition('/')[0]}" for place in places)
+            yield f"ports.{port}", ", ".join(_published(each, port) for each in bindings)
         yield from _limits(host)
         if config["Hostname"] == shown["Id"][:12]:
             config["Hostname"] = "the container's id"
         host["NetworkMode"] = self._logical(host["NetworkMode"])
+        self._level(host)
         yield "image", "built" if name in self.built else rest.pop("Image")
         rest.pop("Image", None)
         for mount in rest.pop("Mounts"):
@@ -239,12 +253,32 @@ class Deployment:
             folded = next((path.replace(old, new, 1) for old, new in _FOLDED.items() if path.startswith(old)), None)
             yield folded or FIELDS.get(path) or f"inspect.{path}", text
 
+    def _level(self, host: dict[str, Any]) -> None:
+        """Say in one way what Docker shows in several."""
+        for key in ("NetworkMode", "PidMode", "IpcMode"):
+            host[key] = self._shared(host[key])
+        host["Ulimits"] = sorted(host["Ulimits"] or (), key=lambda limit: str(limit["Name"]))
+        host["ExtraHosts"] = sorted(host["ExtraHosts"] or ())
+        for key in ("CapAdd", "CapDrop"):
+            host[key] = sorted(each.removeprefix("CAP_") for each in host[key] or ())
+        if host["RestartPolicy"]["Name"] == "no":  # as where nothing is said
+            host["RestartPolicy"]["Name"] = ""
+        host["Tmpfs"] = {place: _bytes(options) for place, options in (host.get("Tmpfs") or {}).items()}
+
     def _mount(self, mount: Mapping[str, Any]) -> str:
         way = "rw" if mount["RW"] else "ro"
         if mount["Type"] == "bind":
             return f"bind of {_content(Path(mount['Source']))} {way}"
-        known = {volume["Name"]: name for name, volume in self.volumes.items()}
-        return f"{mount['Type']} {known.get(mount.get('Name', ''), '(anonymous)')} {way}"
+        return f"{mount['Type']} {self._volume(mount) or '(anonymous)'} {way}"
+
+    def _volume(self, mount: Mapping[str, Any]) -> str | None:
+        return {volume["Name"]: name for name, volume in self.volumes.items()}.get(mount.get("Name", ""))
+
+    def _shared(self, mode: str) -> str:
+        """`container:ID` with the name of that container in the topology."""
+        names = {shown["Id"]: name for name, shown in self.containers.items()}
+        kind, _, other = mode.partition(":")
+        return f"service:{names[other]}" if kind == "container" else mode
 
     def _logical(self, network: str) -> str:
         return {each["Name"]: name for name, each in self.networks.items()}.get(network, network)
@@ -262,6 +296,26 @@ class Deployment:
     def _aliases(self, container: str) -> set[str]:
         networks = self.containers[container]["NetworkSettings"]["Networks"].values()
         return {alias for network in networks for alias in network["Aliases"] or ()}
+
+
+def _published(binding: Mapping[str, str], port: str) -> str:
+    """A port in Compose's short syntax."""
+    target, _, protocol = port.partition("/")
+    host, number = binding["HostIp"], binding["HostPort"]
+    parts = [host, number or ("" if host else None), target] if host else [number or None, target]
+    return ":".join(part for part in parts if part is not None) + ("/udp" if protocol == "udp" else "")
+
+
+@functools.cache
+def _image_volumes(image: str) -> frozenset[str]:
+    """Where an image itself asks for volumes: they begin empty on both sides."""
+    return frozenset(_docker("image", "inspect", image)[0]["Config"].get("Volumes") or ())
+
+
+def _bytes(options: str) -> str:
+    """Options of a tmpfs with its size in bytes."""
+    units = {"k": 1024, "m": 1024**2, "g": 1024**3}
+    return re.sub(r"size=(\d+)([kmg])", lambda found: f"size={int(found[1]) * units[found[2]]}", options)
 
 
 def _limits(host: dict[str, Any]) -> Iterator[tuple[str, str]]:

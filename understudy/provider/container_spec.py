@@ -100,8 +100,10 @@ def _port(port: Mapping[str, Any]) -> str:
 
 
 def _declared(inputs: Mapping[str, Any]) -> list[str]:
-    """The ports that production exposes, kept in a label since the schema has no property for them."""
-    return [f"{port}/tcp" for port in labels_of(inputs).get(LABEL + "ports", "").split(",") if port.isdigit()]
+    """The ports that production exposes, kept in labels since the schema has no property for them."""
+    kept = (("tcp", "ports"), ("udp", "udp"))
+    found = ((port, way) for way, key in kept for port in labels_of(inputs).get(LABEL + key, "").split(","))
+    return [f"{port}/{way}" for port, way in found if port.isdigit()]
 
 
 def _healthcheck(check: Mapping[str, Any]) -> dict[str, Any]:
