@@ -275,7 +275,7 @@ def page(
     rounds: int,
     empty: Pair,
     helped: Pair,
-    diffed: tuple[Pair, Pair],
+    diffed: tuple[bench_diff.Diffed, Pair],
     counts: dict[int, tuple[Series, Series, Series]],
 ) -> str:
     server = docker.from_env().version()
@@ -309,7 +309,7 @@ def page(
 
 
 def verdicts(
-    empty: Pair, helped: Pair, diffed: tuple[Pair, Pair], counts: dict[int, tuple[Series, Series, Series]]
+    empty: Pair, helped: Pair, diffed: tuple[bench_diff.Diffed, Pair], counts: dict[int, tuple[Series, Series, Series]]
 ) -> list[str]:
     """Each goal with met or missed, by medians."""
     middle = statistics.median
@@ -345,7 +345,7 @@ def main() -> None:
     helped = help_and_nothing(chosen.rounds)
     print(f"--help: {shown(helped[0])} s, nothing {shown(helped[1])} s", flush=True)
     diffed = bench_diff.diff_and_nothing(chosen.rounds), bench_diff.engine_and_bare(chosen.rounds)
-    for name, pair in zip(("diff", "diff --engine"), diffed, strict=True):
+    for name, pair in (("diff", diffed[0][0]), ("diff --engine", diffed[1])):
         print(f"{name}: {shown(pair[0])} s, peer {shown(pair[1])} s", flush=True)
     counts = {}
     for count in chosen.counts:
