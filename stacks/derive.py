@@ -5,7 +5,7 @@ Every step is a pure function from clone to clone that appends the Changes it is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -46,6 +46,7 @@ def derive(
     unchanged_builds: Mapping[str, str],
     why_built: Mapping[str, str] = MappingProxyType({}),
     pids_limit: int | None = None,
+    absent_binds: Collection[str] = (),
 ) -> Clone:
     """The clone of one commit.
 
@@ -57,6 +58,7 @@ def derive(
         unchanged_builds: service -> production's image (`""`: it names none), where the build context is the same as
             in production.
         why_built: service -> what of its build is not the same as in production.
+        absent_binds: sources of binds of which the commit has nothing.
         pids_limit: processes of a container that production does not limit; None: the target has no such limit.
 
     Raises:
@@ -82,6 +84,7 @@ def derive(
         steps.labels,
         means.names,
         means.own,
+        lambda clone: means.absent(clone, absent_binds),
         means.units,
         lambda clone: means.pids(clone, pids_limit),
         steps.host_sides,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from .clone import Change, Clone, Fidelity, recorded
 from .compare import as_text
 from .topology import HealthCheck, NetworkLink, Resources, Service
 
-__all__ = ["PIDS_LIMIT", "names", "own", "pids", "units"]
+__all__ = ["PIDS_LIMIT", "absent", "names", "own", "pids", "units"]
 
 PIDS_LIMIT = 4096
 """Processes that a container may have where production sets no limit: a fork bomb ends before the host does."""
@@ -82,6 +82,18 @@ def own(clone: Clone) -> Clone:
         driver = volume.driver if volume.driver == "local" else None
         volumes[name] = replace(volume, external=False, driver=driver, options=kept)
     return recorded(replace(clone, topology=replace(clone.topology, networks=networks, volumes=volumes)), *changes)
+
+
+def absent(clone: Clone, sources: Collection[str]) -> Clone:
+    """Record the binds of which the commit has nothing: an empty folder stands in the place of each."""
+    reason = "the commit has nothing there, as where git ignores it"
+    changes = [
+        Change(f"services.{name}.mounts.{mount.target}", as_text(mount), "an empty folder", reason, Fidelity.MISSING)
+        for name, service in clone.topology.services.items()
+        for mount in service.mounts
+        if mount.kind == "bind" and mount.source in sources
+    ]
+    return recorded(clone, *changes)
 
 
 def pids(clone: Clone, limit: int | None) -> Clone:

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from understudy.build import keys
-from understudy.build.git import Commit, Repository
+from understudy.build.git import Commit, Repository, normal_path
 from understudy.build.why import why_built
 from understudy.composition import FILES
 from understudy.documents import Documents, Reader, from_commit, from_folder
@@ -109,6 +109,7 @@ def draw(options: Options, folder: Path) -> Blueprint:
         unchanged=reused,
         why=_why_built(options, taken.topology if taken else production, before, candidate, after),
         pids_limit=_pids_limit(options),
+        absent=_absent_binds(options, repository, commit.sha, project, candidate),
     )
     return Blueprint(
         repository=repository,
@@ -228,6 +229,7 @@ def _derive(
     unchanged: Mapping[str, str],
     why: Mapping[str, str] = MappingProxyType({}),
     pids_limit: int | None = None,
+    absent: frozenset[str] = frozenset(),
 ) -> Clone:
     try:
         return derive(
@@ -238,9 +240,23 @@ def _derive(
             unchanged_builds=unchanged,
             why_built=why,
             pids_limit=pids_limit,
+            absent_binds=absent,
         )
     except TopologyError as error:
         raise UsageError(f"Derived the clone, and the topology does not allow it: {error}.") from error
+
+
+def _absent_binds(
+    options: Options, repository: Repository, sha: str, project: str, candidate: Topology
+) -> frozenset[str]:
+    """The sources of binds below the project that the commit, or the working folder, does not have."""
+    mounts = (mount for service in candidate.services.values() for mount in service.mounts)
+    sources = (m.source for m in mounts if m.kind == "bind" and m.source and not m.source.startswith("/"))
+    places = {source: place for source in sources if (place := normal_path(project, source)) is not None}
+    if options.dirty:
+        return frozenset(source for source, place in places.items() if not (repository.root / place).exists())
+    there = repository.object_ids(sha, tuple(places.values()))
+    return frozenset(source for source, place in places.items() if place and place not in there)
 
 
 def _why_built(

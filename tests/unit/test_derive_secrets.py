@@ -107,6 +107,13 @@ def test_a_password_that_the_commit_changes_is_no_difference() -> None:
     assert not [c for c in found.changes if "changed by commit" in c.reason]
 
 
+def test_what_only_production_declares_secret_is_made_anew_from_the_seed_as_well() -> None:
+    after = "services: {app: {image: x, environment: {TOKEN: of-the-commit}}}\n"
+    found = clone(after + "x-understudy: {secrets: [TOKEN]}\n", after)
+    assert found.topology.secrets == ("TOKEN",)
+    assert found.topology.services["app"].environment == {"TOKEN": secret_token("TOKEN")}
+
+
 def test_what_is_secret_on_one_side_only_is_withheld_on_the_other() -> None:
     before = TEXT.replace("LITERAL", "hunter22")
     after = "services: {db: {image: 'postgres:15', labels: {note: 'was hunter22'}}}\n"

@@ -22,7 +22,7 @@ services:
     deploy: {replicas: 3}
   api: {image: "shop/api:1", build: api, depends_on: [mail]}
   kept: {image: "shop/kept:1", build: kept}
-  db: {image: "postgres:15", expose: ["5432"]}
+  db: {image: "postgres:15", volumes: ["./seed:/seed", "./web:/web"], expose: ["5432"]}
   mail: {image: "mail:1"}
 x-understudy:
   secrets: [PASSWORD]
@@ -74,6 +74,8 @@ def test_it_says_what_is_built_and_why_without_a_daemon_and_writes_nothing(proje
     assert [(e["service"], e["port"]) for e in plan["endpoints"]] == [("web", 80), ("db", 5432), ("pay", 80)]
     assert "/nonexistent/docker.sock" in plan["daemon"] or "Docker" in plan["daemon"]
     assert plan["verdicts"]["services.mail"] == "missing"
+    mounts = {each["property"]: each["clone"] for each in plan["properties"] if each["property"].startswith("mounts")}
+    assert mounts == {"mounts./seed": "an empty folder", "mounts./web": "bind web at /web"}
     scaled = next(each for each in plan["properties"] if each["property"] == "replicas")
     assert (scaled["production"], scaled["clone"], scaled["rule"]) == ("3", "1", "compose.yaml:16:24")
     assert "of-production" not in json.dumps(plan)
