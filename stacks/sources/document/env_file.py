@@ -20,7 +20,7 @@ MAX_CHARACTERS = 1 << 20
 
 _SPACE = " \t\v\f\r\x85\xa0"
 _KEY = re.compile(r"[^=:\n]*")
-_EXPORT = re.compile(r"export(?=\s)[ \t\v\f\r\x85\xa0]*")
+_EXPORT = re.compile(rf"export(?=[ \t\n\f\r])[{_SPACE}]*")
 _ESCAPE = re.compile(r"\\(?:([abcfnrtv$\"\\])|0(\d{0,3}))", re.ASCII)
 _ESCAPES = {
     "n": "\n",

@@ -164,7 +164,7 @@ def _declared_name(files: Sequence[str], loader: Loader) -> tuple[str, Where] | 
         for raw in loader.documents(file):
             entry = raw.value.get("name") if isinstance(raw.value, Mapping) else None
             value = None if entry is None else entry.raw.value
-            if entry is not None and value not in {None, ""} and isinstance(value, str | int | float):
+            if entry is not None and isinstance(value, str | int | float) and value != "":
                 found = as_text(value), Where(loader.shown(file), entry.raw.line, entry.raw.column, "name")
     loader.files.clear()
     return found

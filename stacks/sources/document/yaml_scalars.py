@@ -32,7 +32,7 @@ _INTEGERS = (
     (re.compile(r"[-+]?0b[01]+"), 2),
 )
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_LONGEST_INTEGER = 1 << 64  # go-yaml makes a float of what is larger
+_WHOLE = range(-(1 << 63), 1 << 64)  # beyond it go-yaml makes a float of decimal digits, and text of any others
 
 
 _MOMENT = re.compile(
@@ -65,7 +65,8 @@ def resolve(text: str) -> Scalar:
     for pattern, base in _INTEGERS:
         if pattern.fullmatch(digits) and len(digits) < 80:  # noqa: PLR2004 - 64 binary digits and their signs
             whole = int(digits.lower().replace("o", ""), base)
-            return whole if abs(whole) < _LONGEST_INTEGER else float(whole)
+            if whole in _WHOLE:
+                return whole
     if (moment := _moment(text)) is not None:
         return moment
     number = float(digits) if _FLOAT.fullmatch(digits) else math.inf
