@@ -64,6 +64,22 @@ def test_a_registry_is_asked_for_what_the_daemon_has_not_and_an_unknown_one_stay
     assert images.asked == ["shop/web:1", "shop/api:1"]
 
 
+def test_a_registry_that_is_not_reached_is_asked_once_and_the_others_for_all() -> None:
+    images = Images({}, {"mirror.example:5000/a:1": "sha256:a", "mirror.example:5000/b:1": "sha256:b"})
+    answer = images.get_registry_data
+
+    def get_registry_data(image: str) -> SimpleNamespace:
+        if image.startswith("mirror.example:5000/"):
+            return answer(image)
+        images.asked.append(image)
+        raise APIError("dial tcp: no such host", response=cast("Any", SimpleNamespace(status_code=500, reason="")))
+
+    images.get_registry_data = get_registry_data  # type: ignore[method-assign]  # the daemon without Docker's registry
+    found = digests_of(daemon(images), ["web:1", "org/api:1", "mirror.example:5000/a:1", "mirror.example:5000/b:1"])
+    assert found == {f"mirror.example:5000/{n}:1": f"mirror.example:5000/{n}@sha256:{n}" for n in "ab"}
+    assert sorted(images.asked) == ["mirror.example:5000/a:1", "mirror.example:5000/b:1", "web:1"]
+
+
 @pytest.mark.parametrize("error", [APIError("broken"), ConnectionError("refused")])
 def test_a_daemon_that_does_not_answer_is_an_error_of_a_tool(error: Exception) -> None:
     def get(_image: str) -> None:

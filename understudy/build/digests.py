@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from understudy.errors import ToolError
@@ -11,6 +13,9 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 __all__ = ["digests_of", "present"]
+
+_AT_ONCE = 16
+"""Questions to registries that are under way side by side: each answer takes a part of a second."""
 
 
 def present(client: DockerClient, references: Iterable[str]) -> Mapping[str, str]:
@@ -42,21 +47,48 @@ def present(client: DockerClient, references: Iterable[str]) -> Mapping[str, str
 def digests_of(client: DockerClient, references: Iterable[str]) -> Mapping[str, str]:
     """As `present`, and of the others the digest that their registry says; what nobody knows is left out.
 
+    A registry that the daemon does not reach is asked once.
+
     Raises:
         ToolError: the daemon does not answer.
     """
-    from docker.errors import DockerException
-
     wanted = tuple(dict.fromkeys(references))
     found = dict(present(client, wanted))
-    for reference in wanted:
-        if reference in found or "@" in reference:
-            continue
-        try:
-            found[reference] = f"{_repository(reference)}@{client.images.get_registry_data(reference).id}"
-        except (DockerException, OSError, KeyError):
-            continue  # it cannot be had now; the provider says why when it pulls
-    return found
+    unknown = [reference for reference in wanted if reference not in found and "@" not in reference]
+    heads = {_registry(reference): reference for reference in reversed(unknown)}
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        answers = dict(
+            zip(heads, pool.map(lambda reference: _published(client, reference), heads.values()), strict=True)
+        )
+        others = [each for each in unknown if each not in heads.values() and answers[_registry(each)].reached]
+        said = zip(others, pool.map(lambda reference: _published(client, reference), others), strict=True)
+        both = {**{heads[name]: answer for name, answer in answers.items()}, **dict(said)}
+    return found | {reference: answer.digest for reference, answer in both.items() if answer.digest}
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a registry said of one reference; none where it cannot be had now: the provider says why when it pulls."""
+
+    digest: str = ""
+    reached: bool = True
+
+
+def _published(client: DockerClient, reference: str) -> _Answer:
+    from docker.errors import APIError, DockerException
+
+    try:
+        return _Answer(f"{_repository(reference)}@{client.images.get_registry_data(reference).id}")
+    except APIError as error:
+        return _Answer(reached=not error.is_server_error())  # so the daemon tells that it does not reach a registry
+    except (DockerException, OSError, KeyError):
+        return _Answer()
+
+
+def _registry(reference: str) -> str:
+    """The host that a reference names, as Docker tells one from an organisation; empty: Docker's own registry."""
+    head, slash, _ = reference.partition("/")
+    return head if slash and (set(head) & set(".:") or head == "localhost") else ""
 
 
 def _repository(reference: str) -> str:
