@@ -9,23 +9,23 @@ from dataclasses import dataclass
 
 from .topology import Build, Service, Topology, Volume
 
-__all__ = ["ALLOW", "CAPABILITIES", "NOTHING", "Allowed", "Right", "is_socket", "rights"]
+__all__ = ["ALLOW", "CAPABILITIES", "NOTHING", "Allowed", "Right", "in_memory", "is_socket", "rights"]
 
 ALLOW: Mapping[str, str] = {
     "bind:/PATH": "mounts of this path of the host, and of what is below it",
     "build-entitlements": "`entitlements` and `privileged` of a build",
     "build-ssh": "`ssh` of a build: the SSH agent or key of whoever runs it",
     "cap:NAME": "this capability in `cap_add`",
-    "devices": "`devices`, `device_cgroup_rules`, `gpus`, and `devices` among the reservations",
+    "devices": "`devices`, `device_cgroup_rules`, `gpus`, `devices` among the reservations, and NVIDIA's `runtime`",
     "docker-socket": "mounts of an engine's socket, and `use_api_socket`",
     "host-cgroup": "`cgroup: host`",
     "host-ipc": "`ipc: host`",
-    "host-network": "`network_mode: host`, and `network: host` of a build",
+    "host-network": "`network_mode: host`, and a `network` of a build that is the host's or another container's",
     "host-pid": "`pid: host`",
     "host-userns": "`userns_mode: host`",
     "host-uts": "`uts: host`",
     "privileged": "`privileged: true` of a service",
-    "unconfined": "`security_opt` that takes a protection away",
+    "unconfined": "`security_opt` that takes a protection away or puts the document's own in its place",
 }
 """Every name, and what is cloned by it. PATH is an absolute path, NAME a capability of CAPABILITIES."""
 
@@ -104,6 +104,15 @@ def is_socket(path: str) -> bool:
     return path.rstrip("/").rpartition("/")[2] in _SOCKETS
 
 
+def in_memory(options: Mapping[str, str]) -> bool:
+    """Whether a volume's options make a file system in memory.
+
+    `bind` makes a mount of a path of the host of any `type`: the kernel passes over the type then (mount(2), MS_BIND).
+    """
+    flags = options.get("o", "").split(",")
+    return options.get("type") == "tmpfs" and not {"bind", "rbind", "remount"}.intersection(flags)
+
+
 def rights(topology: Topology) -> tuple[Right, ...]:
     """Everything of the host that the services and their builds ask for, in the order of the document."""
     services = (right for service in topology.services.values() for right in _of_service(service))
@@ -143,12 +152,19 @@ def _of_service(service: Service) -> Iterator[Right]:
 
 
 def _unconfined(option: str) -> bool:
-    """Whether a security option takes a protection away; `no-new-privileges` and a profile of one's own add to it."""
+    """Whether a security option takes a protection away; `no-new-privileges` and a profile of the host add to it.
+
+    A seccomp profile of the document stands in the place of the engine's, and may allow everything; so may a label.
+    """
     key, _, value = re.sub("^([a-z-]+):", r"\1=", option).partition("=")
-    return value in {"unconfined", "disable"} or (key == "no-new-privileges" and value == "false")
+    if key == "no-new-privileges":
+        return value.lower() in {"false", "f", "0"}
+    return value == "unconfined" or key == "label" or (key == "seccomp" and value != "builtin")
 
 
 def _hardware(service: Service, path: str) -> Iterator[Right]:
+    if service.runtime is not None and "nvidia" in service.runtime.lower():
+        yield Right(f"{path}.runtime", "devices", service.runtime, _HARDWARE)
     for device in service.devices:
         yield Right(f"{path}.devices", "devices", device.source, _HARDWARE)
     if service.device_requests:
@@ -174,14 +190,16 @@ def _binds(service: Service, path: str) -> Iterator[Right]:
 
 def _of_volume(volume: Volume) -> Iterator[Right]:
     device = volume.options.get("device", "")
-    if device.startswith("/") and volume.options.get("type") != "tmpfs":
+    if device and not in_memory(volume.options):
         why = "it is a path of one host, which the clone may write to"
-        yield Right(f"volumes.{volume.name}.driver_opts", f"bind:{posixpath.normpath(device)}", device, why)
+        below_root = posixpath.normpath("/" + device.lstrip("/"))  # the engine takes a relative one from its own folder
+        yield Right(f"volumes.{volume.name}.driver_opts", f"bind:{below_root}", device, why)
 
 
 def _of_build(build: Build, path: str) -> Iterator[Right]:
-    if build.network == "host":
-        yield Right(f"{path}.network", "host-network", "host", "the build would be on the host's network")
+    if build.network not in {None, "none", "default", "bridge"}:
+        why = "the build would be on a network of the host or of another container"
+        yield Right(f"{path}.network", "host-network", str(build.network), why)
     if build.entitlements:
         yield Right(f"{path}.entitlements", "build-entitlements", ", ".join(build.entitlements), _BUILD)
     if build.ssh:

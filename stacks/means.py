@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
+from .allowed import in_memory
 from .clone import Change, Clone, Fidelity, recorded
 from .compare import as_text
 from .topology import HealthCheck, NetworkLink, Resources, Service
@@ -71,7 +72,7 @@ def own(clone: Clone) -> Clone:
             networks[name] = replace(network, external=False)
     volumes = dict(clone.topology.volumes)
     for name, volume in volumes.items():
-        kept = {} if "device" in volume.options and volume.options.get("type") != "tmpfs" else dict(volume.options)
+        kept = {} if "device" in volume.options and not in_memory(volume.options) else dict(volume.options)
         if volume.external:
             change(f"volumes.{name}.external", "true", "a volume")
         if volume.driver not in {None, "local"}:

@@ -28,7 +28,7 @@ _SERVICE_PARTS: tuple[Key, ...] = (
     cloned("build.extra_hosts", _SAME),
     idle("build.isolation", "it is for Windows containers, and a clone runs Linux ones"),
     cloned("build.labels", _SAME),
-    refused("build.network", "`host`: the build would have the host's network; else cloned", "host-network"),
+    refused("build.network", "any but `none`: it is a network of the host or of a container", "host-network"),
     idle("build.no_cache", _OWN_CACHE),
     changed("build.platforms", "one image is built: for the service's `platform`, else the daemon's own"),
     refused("build.privileged", "`true`: the build would have the host's rights", "build-entitlements"),

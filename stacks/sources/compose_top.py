@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from understudy.stacks.allowed import in_memory
 from understudy.stacks.change import Fidelity
 from understudy.stacks.topology import Dependency, Network, NetworkLink, Service, TopologyError, Volume, Where
 
@@ -233,7 +234,7 @@ def _options(fields: Fields, reading: Reading) -> dict[str, str]:
         return {}
     options = table_of(node)
     device = options.get("device", "")
-    if options.get("type") == "tmpfs" or (device.startswith("/") and reading.allowed.has(f"bind:{device}")):
+    if in_memory(options) or (device.startswith("/") and reading.allowed.has(f"bind:{device}")):
         return options
     where: Where = node.key_where
     shown = ", ".join(f"{key}={options[key]}" for key in ("type", "device") if key in options) or "declared"

@@ -170,9 +170,9 @@ CLONED: dict[str, tuple[str, str, Any]] = {
         (NetworkLink("front"), NetworkLink("default", ("w",))),
     ),
     "security_opt": (
-        "security_opt: ['no-new-privileges:true', 'seccomp:profile.json']",
+        "security_opt: ['no-new-privileges:true', 'seccomp:builtin']",
         "security_opt",
-        ("no-new-privileges:true", 'seccomp={"defaultAction":"SCMP_ACT_ALLOW"}'),
+        ("no-new-privileges:true", "seccomp:builtin"),
     ),
     "network_mode": ("network_mode: 'service:db'", "network_of", "db"),
     "ipc": ("ipc: 'container:the-db'", "ipc", "service:db"),
@@ -287,7 +287,13 @@ REFUSED: dict[str, tuple[str, str, str, Any]] = {
     "network_mode": ("network_mode: host", "host-network", "host_network", True),
     "pid": ("pid: host", "host-pid", "pid", "host"),
     "privileged": ("privileged: true", "privileged", "privileged", True),
-    "security_opt": ("security_opt: ['apparmor:unconfined']", "unconfined", "security_opt", ("apparmor:unconfined",)),
+    "runtime": ("runtime: nvidia", "devices", "runtime", "nvidia"),
+    "security_opt": (
+        "security_opt: ['seccomp:profile.json']",
+        "unconfined",
+        "security_opt",
+        ('seccomp={"defaultAction":"SCMP_ACT_ALLOW"}',),
+    ),
     "use_api_socket": (
         "use_api_socket: true",
         "docker-socket",
