@@ -4,6 +4,7 @@ import json
 import re
 import signal
 from collections.abc import Callable
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -100,9 +101,8 @@ def test_a_second_signal_says_what_remains_and_the_command_removes_it(small: Cal
     wait_for(lambda: started(project, "late"), what="the container that never gets ready")
     process.send_signal(signal.SIGINT)
     assert process.stdout is not None
-    seen = ""
-    while "stopping, then cleaning up" not in seen:
-        seen = process.stdout.readline()
+    before = [*takewhile(lambda line: "stopping, then cleaning up" not in line, process.stdout)]
+    assert process.poll() is None, "".join(before)
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 130, out
