@@ -7,10 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from understudy.stacks.topology import TopologyError, Where
 
 from .env_file import decode, parse_raw, read_env
-from .tree import entries, get, items, made, put, without
+from .tree import entries, fail, get, items, made, put, without
 from .yaml_text import Node
 
-__all__ = ["project_variables", "resolved"]
+__all__ = ["MAX_VALUES", "project_variables", "resolved"]
+
+MAX_VALUES = 100_000
+"""Values of all services' environments and labels with their files read: what stops one file that many name."""
 
 ReadFile = Callable[[str], bytes | None]
 
@@ -48,15 +51,18 @@ def resolved(root: Node, variables: Mapping[str, str], read_file: ReadFile) -> N
     """The typed document with each `env_file` and `label_file` read into the environment and labels.
 
     Raises:
-        TopologyError: a file that is required is missing, or one cannot be read.
+        TopologyError: a file that is required is missing, one cannot be read, or there are more than MAX_VALUES.
     """
     section = get(root, "services")
     if section is None:
         return root
-    services = {
-        name: _with_labels(_with_environment(service, variables, read_file), read_file)
-        for name, service in entries(section).items()
-    }
+    services: dict[str, Node] = {}
+    total = 0
+    for name, service in entries(section).items():
+        services[name] = found = _with_labels(_with_environment(service, variables, read_file), read_file)
+        total += sum(len(entries(get(found, key))) for key in ("environment", "labels"))
+        if total > MAX_VALUES:
+            fail(service, f"the services have more than {MAX_VALUES} variables and labels with their files read")
     return put(root, {"services": made(services, section)})
 
 
