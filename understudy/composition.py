@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import stat
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from understudy.errors import UsageError
 from understudy.stacks.sources.document import Document, load, peek, project_variables
+from understudy.stacks.sources.document.env_file import MAX_CHARACTERS
 from understudy.stacks.sources.document.yaml_text import Node
 
 __all__ = ["FILES", "OVERRIDES", "Composition", "Request", "find"]
@@ -98,7 +100,11 @@ class Composition:
 
 def _read(path: str) -> bytes | None:
     try:
-        return Path(path).read_bytes()
+        mode = Path(path).stat().st_mode
+        if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) or stat.S_ISSOCK(mode):
+            raise UsageError(f"Read {path}, and it is no file.")
+        with Path(path).open("rb") as file:  # a pipe too, as a shell's <(command) is one
+            return file.read(MAX_CHARACTERS + 1)  # so that `decode` refuses it
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
