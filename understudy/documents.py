@@ -20,6 +20,9 @@ from understudy.stacks.topology import Topology, TopologyError
 
 __all__ = ["Documents", "Reader", "from_commit", "from_folder"]
 
+_OWN = frozenset(("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_ACCESS_TOKEN"))
+"""What opens the state: no commit's document gets it into a container or a report."""
+
 Reader = Callable[[str], bytes | None]
 """The bytes of a file named relative to the project's folder; None where there is none."""
 
@@ -132,7 +135,8 @@ class Documents:
 
         given = {name: value for name, _, value in (text.partition("=") for text in self.given)}
         try:
-            return project_variables(os.environ, read, env_files=self.env_files, given=given)
+            process = {name: value for name, value in os.environ.items() if name not in _OWN}
+            return project_variables(process, read, env_files=self.env_files, given=given)
         except TopologyError as error:
             raise UsageError(f"Read the variables, and it failed: {error}.") from error
 

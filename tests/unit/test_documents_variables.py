@@ -1,0 +1,16 @@
+"""What opens Pulumi's state is no variable of a commit's document."""
+
+from __future__ import annotations
+
+import pytest
+
+from understudy.documents import Documents
+
+
+@pytest.mark.parametrize("name", ["PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_ACCESS_TOKEN"])
+def test_a_commit_cannot_interpolate_what_opens_the_state(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "opens-the-state")
+    monkeypatch.setenv("TAG", "1.4")
+    found = Documents().variables(lambda _: None)
+    assert name not in found
+    assert found["TAG"] == "1.4"
