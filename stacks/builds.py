@@ -66,7 +66,7 @@ def images(
         same = name in unchanged and before is not None and before.build == service.build
         if same and not unchanged[name]:
             tree = "built from production's tree"
-            reason = "the build context is the same as in production"
+            reason = "production builds the same files too, and names no image that could run in their place"
             changes.append(Change(f"services.{name}.image", tree, tree, reason, Fidelity.FAITHFUL))
             continue
         if same:
@@ -76,7 +76,7 @@ def images(
                     f"services.{name}.image",
                     unchanged[name],
                     unchanged[name],
-                    "the build context is the same as in production, so production's image runs",
+                    "production builds the same files, so its image runs and nothing is built",
                     Fidelity.FAITHFUL,
                 )
             )
@@ -87,7 +87,7 @@ def images(
                 f"services.{name}.image",
                 old,
                 f"built from {service.build.context} at {commit[:12]}",
-                why.get(name, "the build context is not known to be the same as in production"),
+                why.get(name, "its files are not known to be the same as in production"),
             )
         )
     renamed = {f"services.{name}.image" for name in reused}  # the reference is no matter where production's image runs

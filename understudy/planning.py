@@ -3,33 +3,54 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import click
 
 from understudy.blueprint import Blueprint, draw
+from understudy.build.digests import present
+from understudy.build.images import daemon_platform
+from understudy.build.keys import Origin, image_tags
 from understudy.components.plan import make_plan
 from understudy.console import printable
-from understudy.errors import ToolError
+from understudy.errors import ProvisionError, ToolError
 from understudy.options import Options
 from understudy.preparation import with_images
 from understudy.report.codec import encode
-from understudy.report.fidelity_text import fidelity_lines
+from understudy.report.fidelity_text import fidelity_lines, wrapped
 from understudy.report.records import ChangeRecord, PropertyRecord
 from understudy.stacks.fidelity import fidelity, fidelity_report
 from understudy.targets.docker_client import client
 
+if TYPE_CHECKING:
+    from docker import DockerClient
+
 __all__ = ["PlanRecord", "PlannedEndpoint", "PlannedService", "PlannedThirdParty", "make", "show"]
 
-_BUILD, _REUSE, _RUN = "build", "reuse", "run"
+_BUILD, _CACHED, _REUSE, _RUN = "build", "cached", "reuse", "run"
+
+_SAID = {
+    _BUILD: "will be built from {0}",
+    _CACHED: "built before from these files, found as {0}",
+    _REUSE: "runs production's image {0}",
+    _RUN: "runs {0}",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedService:
-    """One service, and its image: `action` (build, reuse of production's, run), why, and the digest where known."""
+    """One service, and its image: what is done for it, why, and the digest where it is known.
+
+    `action` and what `reference` is with it: `build` the folder that is built, `cached` the image that an earlier build
+    of the same content left, `reuse` production's image, `run` the image that the service names.
+    """
 
     name: str
     kind: str
@@ -88,24 +109,43 @@ def show(options: Options, folder: Path, *, form: str) -> int:
     Raises:
         UsageError: the input is not usable, or the topology does not allow a clone.
     """
-    blueprint, daemon = _seen(draw(options, folder))
+    blueprint, built, daemon = _seen(draw(options, folder))
+    plan = make(blueprint, options.profile, daemon, built)
     if form == "json":
-        click.echo(json.dumps({"schema": 1, **encode(make(blueprint, options.profile, daemon))}, indent=1))
+        click.echo(json.dumps({"schema": 1, **encode(plan)}, indent=1))
     else:
-        _print(make(blueprint, options.profile, daemon), blueprint)
+        _print(plan, blueprint)
     return 0
 
 
-def _seen(blueprint: Blueprint) -> tuple[Blueprint, str]:
-    """The blueprint with what the daemon and registries say of its images, and else why they could not be asked."""
+def _seen(blueprint: Blueprint) -> tuple[Blueprint, Mapping[str, str], str]:
+    """The blueprint with what daemon and registries say of its images, those built before, or why nobody was asked."""
     try:
-        return with_images(blueprint, client(), pull=False), ""
+        daemon = client()
+        seen = with_images(blueprint, daemon, pull=False)
+        return seen, _built(seen, daemon), ""
     except ToolError as error:
-        return blueprint, str(error)
+        return blueprint, {}, str(error)
 
 
-def make(blueprint: Blueprint, profile: str, daemon: str = "") -> PlanRecord:
-    """The plan of a blueprint.
+def _built(blueprint: Blueprint, daemon: DockerClient) -> Mapping[str, str]:
+    """Service -> the image that an earlier build of the same content left on the daemon."""
+    builds = any(service.build is not None for service in blueprint.clone.topology.services.values())
+    if blueprint.dirty or blueprint.repository is None or not builds:
+        return {}
+    origin = Origin(blueprint.repository, blueprint.commit.sha, blueprint.folder)
+    try:
+        tags = image_tags(blueprint.clone.topology, origin, daemon_platform(daemon))
+    except ProvisionError:
+        return {}  # what is to be built is not in the commit: a run says so, and the plan names the folder
+    here = present(daemon, tags.values())
+    return {name: tag for name, tag in tags.items() if tag in here}
+
+
+def make(
+    blueprint: Blueprint, profile: str, daemon: str = "", built: Mapping[str, str] = MappingProxyType({})
+) -> PlanRecord:
+    """The plan of a blueprint; `built` is service -> the image that an earlier build of the same content left.
 
     Raises:
         UsageError: its services cannot be made in any order, or its endpoints are not those of its services.
@@ -123,7 +163,7 @@ def make(blueprint: Blueprint, profile: str, daemon: str = "") -> PlanRecord:
         profile=profile,
         open_network=clone.open_network,
         daemon=daemon,
-        services=tuple(_service(blueprint, name) for name in clone.topology.services),
+        services=tuple(_service(blueprint, name, built.get(name, "")) for name in clone.topology.services),
         third_parties=_third_parties(blueprint),
         endpoints=tuple(PlannedEndpoint(e.service, e.port, e.scheme) for e in clone.endpoints),
         changes=tuple(ChangeRecord.of(change) for change in clone.changes),
@@ -133,12 +173,14 @@ def make(blueprint: Blueprint, profile: str, daemon: str = "") -> PlanRecord:
     )
 
 
-def _service(blueprint: Blueprint, name: str) -> PlannedService:
+def _service(blueprint: Blueprint, name: str, built: str) -> PlannedService:
     clone = blueprint.clone
     service = clone.topology.services[name]
     why = next((change.reason for change in clone.changes if change.path == f"services.{name}.image"), "")
     if clone.unchanged_builds.get(name):
         action, reference = _REUSE, clone.unchanged_builds[name]
+    elif built:
+        action, reference = _CACHED, built
     elif service.build is not None:
         action, reference = _BUILD, service.build.context
     else:
@@ -159,35 +201,53 @@ def _third_parties(blueprint: Blueprint) -> tuple[PlannedThirdParty, ...]:
     return tuple(found)
 
 
-def _say(text: str) -> None:
-    click.echo(printable(text))
+class _Page:
+    """What stands on the terminal, in lines that it has room for; elsewhere 80 columns."""
+
+    def __init__(self) -> None:
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 80
+        self.width = max(40, min(width, 120))
+
+    def say(self, text: str, indent: str = "", more: str = "") -> None:
+        for line in wrapped(text, indent, self.width, indent + more):
+            click.echo(printable(line))
+
+    def head(self, text: str) -> None:
+        click.echo()
+        self.say(text)
 
 
 def _print(plan: PlanRecord, blueprint: Blueprint) -> None:
+    page = _Page()
     what = "the working folder" if plan.dirty else f"commit {plan.commit[:12]}"
     branch = f" on {plan.branch}" if plan.branch else ""
-    _say(f"{plan.project}: {plan.topology} of {what}{branch}, beside production at {plan.production_ref or 'the same'}")
-    _say(f"profile {plan.profile}; networks {'open: services reach the outside' if plan.open_network else 'closed'}")
+    beside = plan.production_ref or "the same"
+    page.say(f"{plan.project}: {plan.topology} of {what}{branch}, beside production at {beside}")
+    page.say(
+        f"profile {plan.profile}; networks {'open: services reach the outside' if plan.open_network else 'closed'}"
+    )
     if plan.daemon:
-        _say(f"the images' digests are not known: {plan.daemon}")
-    _say("\nservices")
+        page.say(f"which images are there already, and their digests, is not known: {plan.daemon}")
+    page.head("services")
     for service in plan.services:
-        _say(f"  {service.name} x{service.replicas} ({service.kind}): {service.action} {service.reference}")
-        _say(f"    {service.why}" + (f" [{service.digest}]" if service.digest else ""))
+        said = _SAID[service.action].format(service.reference)
+        page.say(f"{service.name} x{service.replicas} ({service.kind}): {said}", "  ", "  ")
+        page.say(service.why + (f" [{service.digest}]" if service.digest else ""), "    ")
     if plan.third_parties:
-        _say("\nthird parties")
+        page.head("third parties")
     for party in plan.third_parties:
-        _say(f"  {party.name} {party.host}:{party.port}: {party.state}; {party.why}")
+        page.say(f"{party.name} {party.host}:{party.port}: {party.state}", "  ", "  ")
+        page.say(party.why, "    ")
     if plan.endpoints:
-        _say("\nendpoints")
+        page.head("endpoints")
     for endpoint in plan.endpoints:
-        _say(f"  {endpoint.service}:{endpoint.port} {endpoint.scheme}")
+        page.say(f"{endpoint.service}:{endpoint.port} {endpoint.scheme}", "  ", "  ")
     counts = Counter(plan.verdicts.values())
-    _say("\nfidelity: " + ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())))
-    for line in fidelity_lines(fidelity_report(blueprint.production, blueprint.clone)):
-        _say(f"  {line}")
+    page.head("fidelity: " + ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())))
+    for line in fidelity_lines(fidelity_report(blueprint.production, blueprint.clone), width=page.width - 2):
+        click.echo(f"  {printable(line)}")
     if plan.warnings:
-        _say("\nwarnings")
+        page.head("warnings")
     for warning in plan.warnings:
-        _say(f"  {warning}")
-    _say("\nNothing was created.")
+        page.say(warning, "  ", "  ")
+    page.head("Nothing was created.")

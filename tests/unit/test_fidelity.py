@@ -206,4 +206,37 @@ def test_the_page_and_the_lines_name_every_difference() -> None:
     assert "services.web: scaled" in lines
     assert "  scaled   replicas: 3 -> 1" in lines
     assert not any("image:" in line for line in lines)
-    assert any("faithful image: x -> x" in line for line in fidelity_lines(findings, everything=True))
+    assert "| image | faithful | x | x |" in page
+
+
+def test_what_is_alike_in_several_services_is_told_once_and_what_is_their_own_stands_out() -> None:
+    why = "clients in the container trust the authority that the mocks' certificates are from"
+    shared = [
+        Finding(f"services.{name}", f"environment.{key}", Fidelity.CHANGED, None, "/understudy/bundle.pem", why)
+        for name in ("web", "db", "worker")
+        for key in ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "A_VERY_LONG_NAME_OF_A_VARIABLE_OF_CERTIFICATES")
+    ]
+    own = Finding("services.db", "ports.1/tcp", Fidelity.CHANGED, "1:1", "relay:1", "one relay", "c.yaml:1:2")
+    lines = list(fidelity_lines([*shared, own]))
+    text = " ".join(" ".join(lines).split())
+    assert [line for line in lines if not line.startswith(" ")] == [
+        "services.web: changed",
+        "services.db: changed",
+        "services.worker: changed",
+        "alike in services.web, db, worker:",
+    ]
+    assert text.count("SSL_CERT_FILE") == text.count(why) == 1
+    assert lines.index("           one relay [c.yaml:1:2]") < lines.index("alike in services.web, db, worker:")
+    assert max(map(len, lines)) <= 80
+    page = fidelity_markdown([*shared, own])
+    assert page.count("SSL\\_CERT\\_FILE") == 1
+    assert "## Alike in services.web, db, worker" in page
+    assert "## services.db" in page
+    assert "## services.web" not in page
+    assert "| services.db | changed | 4 | 0 |" in page
+
+
+@given(st.text(), st.integers(40, 120))
+def test_no_line_for_a_terminal_is_wider_than_it_or_steers_it(text: str, width: int) -> None:
+    lines = list(fidelity_lines([Finding(text, text, Fidelity.CHANGED, text, None, text, text)], width=width))
+    assert all(len(line) <= width and line.isprintable() for line in lines)

@@ -69,7 +69,7 @@ def test_it_says_what_is_built_and_why_without_a_daemon_and_writes_nothing(proje
     ]
     assert services["web"]["why"] == "not the same as in production: build.args.V"
     assert services["api"]["why"] == "not the same as in production: the files of api"
-    assert "the same as in production" in services["kept"]["why"]
+    assert services["kept"]["why"] == "production builds the same files, so its image runs and nothing is built"
     assert {party["name"]: party["state"] for party in plan["third_parties"]} == {"pay": "mocked", "sms": "missing"}
     assert [(e["service"], e["port"]) for e in plan["endpoints"]] == [("web", 80), ("db", 5432), ("pay", 80)]
     assert "/nonexistent/docker.sock" in plan["daemon"] or "Docker" in plan["daemon"]
@@ -89,9 +89,12 @@ def test_for_people_it_says_the_same(project: Project) -> None:
     assert done.code == 0, done.text
     for line in (
         "profile default; networks closed",
-        "  web x1 (service): build web",
+        "  web x1 (service): will be built from web",
+        "  kept x1 (service): runs production's image shop/kept:1",
+        "  db x1 (service): runs postgres:15",
         "    not the same as in production: build.args.V",
-        "  pay pay.example:80: mocked; a mock answers under the third party's host name, in HTTP",
+        "  pay pay.example:80: mocked",
+        "    a mock answers under the third party's host name, in HTTP",
         "  db:5432 postgresql",
         "  services.mail: missing",
         "    scaled   replicas: 3 -> 1",
@@ -124,6 +127,8 @@ class Images:
     def get(self, image: str) -> SimpleNamespace:
         if image == "postgres:15":
             return SimpleNamespace(id="sha256:aa", attrs={"RepoDigests": ["other@sha256:cc", "postgres@sha256:bb"]})
+        if image.startswith("understudy/") and "-web:" in image:
+            return SimpleNamespace(id="sha256:ee", attrs={"RepoDigests": []})
         if image == "shop/kept:1":
             return SimpleNamespace(id="sha256:dd", attrs={"RepoDigests": []})
         raise ImageNotFound("no such image")
@@ -137,10 +142,14 @@ def test_with_a_daemon_each_image_has_its_digest(
 ) -> None:
     for key, value in project.env.items():
         monkeypatch.setenv(key, value)
-    monkeypatch.setattr(planning, "client", lambda: SimpleNamespace(images=Images()))
+    monkeypatch.setattr(
+        planning, "client", lambda: SimpleNamespace(images=Images(), version=lambda: {"Os": "linux", "Arch": "amd64"})
+    )
     options = resolve({"production_ref": "production"}, {}, None)
     assert planning.show(options, project.folder, form="json") == 0
     plan = json.loads(capsys.readouterr().out)
+    actions = {each["name"]: each["action"] for each in plan["services"]}
+    assert actions == {"web": "cached", "api": "build", "kept": "reuse", "db": "run"}
     digests = {each["name"]: each["digest"] for each in plan["services"]}
     assert digests == {"web": "", "api": "", "kept": "sha256:dd", "db": "postgres@sha256:bb"}
     change = next(each for each in plan["changes"] if each["path"] == "services.db.image")

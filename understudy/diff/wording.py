@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from understudy.diff.record import DifferenceRecord, DiffRecord
+from understudy.report.alike import grouped, joined
 
 __all__ = [
     "ABSENT",
@@ -83,20 +84,12 @@ def sections(record: DiffRecord) -> Mapping[str, tuple[Group, ...]]:
 
 def _grouped(found: Sequence[DifferenceRecord]) -> tuple[Group, ...]:
     """The differences by the subjects that share them, in the order of their first."""
-    alike: dict[tuple[str | None, ...], list[DifferenceRecord]] = {}
-    for each in found:
-        alike.setdefault((each.label, each.before, each.after, each.reason, each.fidelity, each.rule), []).append(each)
-    shared: dict[tuple[str, ...], list[DifferenceRecord]] = {}
-    for same in alike.values():
-        shared.setdefault(tuple(dict.fromkeys(each.subject for each in same)), []).append(same[0])
-    return tuple(Group(_joined(subjects), tuple(same)) for subjects, same in shared.items())
-
-
-def _joined(subjects: tuple[str, ...]) -> str:
-    """`services.web, db, cache`: what they all begin with is said once."""
-    section = subjects[0].partition(".")[0] + "."
-    same = all(each.startswith(section) for each in subjects)
-    return ", ".join((subjects[0], *(each.removeprefix(section) if same else each for each in subjects[1:])))
+    shared = grouped(
+        found,
+        subject=lambda each: each.subject,
+        same=lambda each: (each.label, each.before, each.after, each.reason, each.fidelity, each.rule),
+    )
+    return tuple(Group(joined(subjects), tuple(same)) for subjects, same in shared.items())
 
 
 def fidelities(found: Iterable[DifferenceRecord]) -> tuple[str, ...]:
