@@ -65,7 +65,12 @@ def check(composition: Composition, allow: Allowed) -> Report:
     except TopologyError as wrong:
         error = str(wrong)
     keys = used_keys(
-        files, read_file=composition.read_file, shown=composition.shown, refusals=refusals, changes=changes
+        files,
+        read_file=composition.read_file,
+        shown=composition.shown,
+        refusals=refusals,
+        changes=changes,
+        judged=not error,
     )
     return Report(keys, refusals, (*composition.warnings, *warnings), error)
 
@@ -106,7 +111,7 @@ def as_text(report: Report) -> str:
     lines: list[str] = []
     for file in dict.fromkeys(used.file for used in report.keys):
         own = [used for used in report.keys if used.file == file]
-        lines += [file, *(line for taken in Taken for line in _section(taken, own)), ""]
+        lines += [file, *(line for taken in Taken for line in _section(taken, own, read=not report.error)), ""]
     for refusal in report.refusals:
         allow = f"\n  allow it: --allow {refusal.allow}" if refusal.allow else ""
         lines.append(f"{refusal.where}: {refusal.message}{allow}")
@@ -117,10 +122,11 @@ def as_text(report: Report) -> str:
     return os.linesep.join([*lines, verdict])
 
 
-def _section(taken: Taken, keys: list[Used]) -> list[str]:
+def _section(taken: Taken, keys: list[Used], *, read: bool) -> list[str]:
     own = [used for used in keys if used.taken is taken]
     if not own:
         return []
     if taken is Taken.CLONED:
-        return [f"  cloned: {', '.join(used.path for used in own)}"]
+        said = "cloned" if read else "cloned where no value is refused (the values could not be read)"
+        return [f"  {said}: {', '.join(dict.fromkeys(used.path for used in own))}"]
     return [f"  {taken}:", *(f"    {used.line}:{used.column} {used.path}: {used.reason}" for used in own)]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from .compose_keys import Key, changed, cloned, idle, missing, refused, table
 from .compose_keys_service import SERVICE
 
-__all__ = ["KEYS", "key_of"]
+__all__ = ["KEYS", "UNKNOWN", "key_of"]
 
 _SAME = "as in production"
 _SWARM = "it is for a Swarm of hosts, and Compose does not look at it either"
@@ -199,7 +199,7 @@ def _of_services(rows: tuple[Key, ...]) -> tuple[Key, ...]:
 KEYS: Mapping[str, Key] = table((*_TOP, *_of_services(SERVICE), *_of_services(_SERVICE_PARTS)))
 """Every key of the specification by its path in the published schema (compose-spec.json of compose-go v2.9.0)."""
 
-_UNKNOWN = "the Compose specification has no such key"
+UNKNOWN = "the Compose specification has no such key"
 
 
 def key_of(path: str) -> Key:
@@ -212,4 +212,4 @@ def key_of(path: str) -> Key:
         row = KEYS.get(".".join(parts[:length]))
         if row is not None and (length == len(parts) or row.whole):
             return row
-    return missing(path, _UNKNOWN)
+    return missing(path, UNKNOWN)

@@ -205,7 +205,17 @@ def test_each_value_keeps_its_place_under_its_new_path() -> None:
 @pytest.mark.parametrize(
     ("text", "place", "message"),
     [
-        ("services: {web: {image: a, prots: []}}", "1:28: services.web.prots", "allowed are ports"),
+        ("services: {web: {image: a, prots: []}}", "1:28: services.web.prots", "the nearest: ports"),
+        (
+            "services: {web: {image: a, bogus: 1}}",
+            "1:28: services.web.bogus",
+            "docs/compose-keys.md lists those that are",
+        ),
+        (
+            "services: {web: {image: a, logging: {drivr: x}}}",
+            "1:38: services.web.logging.drivr",
+            "driver; allowed are driver, options",
+        ),
         ("services: {web: {image: a, user: 1}}", "1:34: services.web.user", "allowed is a text"),
         ("services: {web: {image: a, environment: {D: 2024-01-01}}}", "1:45", "a date that is not in quotes"),
         ("services: {web: {image: a, environment: }}", "1:40", "allowed is a mapping or a list"),

@@ -42,14 +42,15 @@ def report(folder: Path, *arguments: str, text: str = FILE) -> Any:
 def test_every_key_of_a_file_is_told(tmp_path: Path) -> None:
     found = report(tmp_path)
     (keys,) = found["files"].values()
-    assert {row["key"]: row["taken"] for row in keys} == {
+    volumes = [row["taken"] for row in keys if row["key"] == "services.*.volumes"]
+    assert volumes == ["refused", "cloned"]
+    assert {row["key"]: row["taken"] for row in keys if row["key"] != "services.*.volumes"} == {
         "version": "left out",
         "services": "cloned",
         "services.*.image": "cloned",
         "services.*.container_name": "changed",
         "services.*.oom_score_adj": "left out",
         "services.*.cap_add": "cloned",
-        "services.*.volumes": "refused",
         "services.*.environment": "cloned",
         "services.*.privileged": "refused",
         "services.*.build": "cloned",
@@ -85,6 +86,41 @@ def test_what_of_a_key_is_left_out_is_told_of_the_key(tmp_path: Path) -> None:
     told = {row["key"]: (row["taken"], row["reason"][:20]) for row in keys}
     assert told["services.*.volumes"] == ("left out", "'/etc/localtime' is ")
     assert told["services.*.network_mode"] == ("changed", "'bridge' is a networ")
+
+
+def test_values_of_one_key_that_come_to_different_ends_are_each_told_with_their_place(tmp_path: Path) -> None:
+    text = """\
+services:
+  web:
+    image: x
+    volumes:
+      - ./x:/x
+      - /var/run/docker.sock:/s
+      - /etc/localtime:/l:ro
+      - /etc/hosts:/h:ro
+  db: {image: y, privileged: false}
+  ci: {image: z, privileged: true}
+"""
+    (keys,) = report(tmp_path, text=text)["files"].values()
+    told = [(r["key"][11:], r["taken"], r["count"], r["line"], r["column"]) for r in keys if r["line"] > 3]
+    assert told == [
+        ("volumes", "refused", 1, 6, 9),
+        ("privileged", "refused", 1, 10, 18),
+        ("volumes", "left out", 1, 7, 9),
+        ("volumes", "left out", 1, 8, 9),
+        ("volumes", "cloned", 1, 5, 9),
+        ("privileged", "cloned", 1, 9, 18),
+    ]
+
+
+def test_in_a_document_that_cannot_be_read_nothing_that_may_be_refused_is_called_cloned(tmp_path: Path) -> None:
+    text = "services: {web: {image: x, bogus: 1, privileged: true}}\n"
+    (keys,) = report(tmp_path, text=text)["files"].values()
+    told = {row["key"]: (row["taken"], row["reason"]) for row in keys}
+    assert told["services.*.bogus"] == ("refused", "the Compose specification has no such key")
+    assert told["services.*.privileged"][0] == "refused"
+    assert told["services.*.privileged"][1].startswith("not read, as the document has an error")
+    assert "cloned where no value is refused (the values could not be read): " in check(tmp_path, text=text).stdout
 
 
 def test_what_the_file_of_options_allows_is_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,9 @@ from .yaml_text import Node
 
 __all__ = ["check"]
 
+_MOST_NAMED = 12
+"""Allowed keys that fit into a message."""
+
 _WORDS = {
     "string": "a text",
     "number": "a number",
@@ -108,7 +111,9 @@ def _check_mapping(node: Node, children: Mapping[str, Node], shape: Shape) -> No
 def _refuse_key(key: str, child: Node, shape: Shape) -> None:
     if shape.keys:
         near = _near(key, shape)
-        allowed = f"allowed are {', '.join(near)}{' and others' if len(near) < len(shape.keys) else ''}"
+        few = sorted(shape.keys) if len(shape.keys) <= _MOST_NAMED else []
+        said = [f"the nearest: {', '.join(near)}"] * bool(near) + [f"allowed are {', '.join(few)}"] * bool(few)
+        allowed = "; ".join(said) or "docs/compose-keys.md lists those that are"
     else:
         allowed = f"allowed is what matches {shape.names.pattern if shape.names else 'nothing'}"
     raise_at = Node(None, child.key_where, child.key_where)
@@ -116,9 +121,7 @@ def _refuse_key(key: str, child: Node, shape: Shape) -> None:
 
 
 def _near(key: str, shape: Shape) -> tuple[str, ...]:
-    """The allowed keys; of many, those that look like the one that is not."""
-    if len(shape.keys) <= 12:  # noqa: PLR2004 - what fits into a message
-        return tuple(shape.keys)
+    """The allowed keys that look like the one that is not, the likest first."""
     from difflib import get_close_matches
 
-    return tuple(get_close_matches(key, shape.keys, 3, 0.5)) or tuple(shape.keys)[:12]
+    return tuple(get_close_matches(key, sorted(shape.keys), 3, 0.7))
