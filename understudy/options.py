@@ -237,7 +237,8 @@ def resolve(
         try:
             values[key] = by_name[key].parse(value)
         except ValueError as error:
-            raise UsageError(f"Read {place}: {value!r} is not {error}.") from error
+            said_value = ", ".join(map(repr, value)) if isinstance(value, tuple) else repr(value)
+            raise UsageError(f"Read {place}: {said_value} is not {error}.") from error
     origins = {key: given[key][1] if key in given else Origin.DEFAULT for key in by_name}
     return Options(**values, origins=origins)
 

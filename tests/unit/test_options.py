@@ -77,3 +77,8 @@ def test_the_file_is_looked_for_up_to_the_root_of_the_repository(tmp_path: Path)
 def test_defaults_are_the_documented_ones() -> None:
     options = Options()
     assert (options.bind, options.ttl, options.max_ttl, options.fail_fast) == ("127.0.0.1", 3600, 86400, True)
+
+
+def test_a_bad_value_of_an_option_that_is_given_several_times_is_named_as_it_was_given() -> None:
+    with pytest.raises(UsageError, match="Read --set: 'A=1', 'B' is not NAME=VALUE"):
+        resolve({"set": ("A=1", "B")}, {}, None)

@@ -91,7 +91,7 @@ def test_for_people_it_says_the_same(project: Project) -> None:
         "profile default; networks closed",
         "  web x1 (service): will be built from web",
         "  kept x1 (service): runs production's image shop/kept:1",
-        "  db x1 (service): runs postgres:15",
+        "  db x1 (database): runs postgres:15",
         "    not the same as in production: build.args.V",
         "  pay pay.example:80: mocked",
         "    a mock answers under the third party's host name, in HTTP",
