@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from understudy.stacks.allowed import is_socket
+from understudy.stacks.change import Fidelity
 from understudy.stacks.topology import Mount, TopologyError
 
 from .document.yaml_text import Node
@@ -38,13 +39,14 @@ def _mount(node: Node, service: str, reading: Reading) -> Mount | None:
     reading.places[f"services.{service}.volumes.{target}"] = node.where
     read_only = fields.read("read_only", flag, default=False)
     source = fields.take("source")
-    options = {
-        key: value
-        for part, reader in (("bind", _bind), ("volume", _volume), ("tmpfs", _tmpfs))
-        if (below := fields.take(part)) is not None
-        for key, value in reader(below, reading).items()
-        if part == kind
-    }
+    options: dict[str, str] = {}
+    for part, reader in (("bind", _bind), ("volume", _volume), ("tmpfs", _tmpfs)):
+        below = fields.take(part)
+        found = {} if below is None else reader(below, reading)
+        if part == kind:
+            options = found
+        elif below is not None and found:
+            reading.leave_out(below, f"it is of mounts of type {part}, and this one is a {kind}", Fidelity.CHANGED)
     fields.finish()
     pairs = tuple(sorted(options.items()))
     if kind == "tmpfs":

@@ -103,9 +103,9 @@ def resources(service: Fields, deploy: Fields | None, reading: Reading) -> Resou
     limits, reserved = (_part(both, key, reading) for key in ("limits", "reservations"))
     pids = _either(limits, "pids", service, "pids_limit")
     cpus = _either(limits, "cpus", service, "cpus")
-    quota, period = service.take("cpu_quota"), service.take("cpu_period")
+    quota = _quota(service, cpus, reading)
     result = Resources(
-        cpus=_quota(quota, period) if cpus is None else number(cpus),
+        cpus=quota if cpus is None else number(cpus),
         memory=_size(_either(limits, "memory", service, "mem_limit")),
         pids=None if pids is None or integer(pids, least=-1) <= 0 else integer(pids),  # 0 and -1 are Docker's unlimited
         memory_reservation=_size(_either(reserved, "memory", service, "mem_reservation")),
@@ -143,16 +143,23 @@ def _swap(node: Node) -> int | None:
     return -1 if text(node) == "-1" else _size(node)
 
 
-def _quota(quota: Node | None, period: Node | None) -> float | None:
-    """Processors from microseconds in each period; a period alone limits nothing."""
-    if quota is None or integer(quota, least=-1) <= 0:
-        return None
-    return integer(quota) / (integer(period, least=1) if period else _PERIOD)
+def _quota(service: Fields, cpus: Node | None, reading: Reading) -> float | None:
+    """Processors from microseconds in each period; a period alone limits nothing, and Docker takes none with `cpus`."""
+    quota, period = service.take("cpu_quota"), service.take("cpu_period")
+    if cpus is None and quota is not None and integer(quota, least=-1) > 0:
+        return integer(quota) / (integer(period, least=1) if period else _PERIOD)
+    why = "there is no `cpu_quota`, and alone it limits nothing" if cpus is None else "`cpus` is the limit"
+    for node in (quota, period):
+        if node is not None and not (node is quota and integer(quota, least=-1) <= 0):
+            reading.leave_out(node, why, Fidelity.CHANGED)
+    return None
 
 
 def restart(node: Node | None, policy: Node | None, reading: Reading) -> Restart:
     """`restart`, or `deploy.restart_policy`, which wins as it does in Compose."""
     if policy is not None:
+        if node is not None:
+            reading.leave_out(node, "`deploy.restart_policy` is what counts", Fidelity.CHANGED)
         return _deploy_restart(policy, reading)
     if node is None:
         return Restart()
@@ -168,9 +175,12 @@ def restart(node: Node | None, policy: Node | None, reading: Reading) -> Restart
 def _deploy_restart(node: Node, reading: Reading) -> Restart:
     fields = Fields(node, reading)
     word = fields.read("condition", lambda given: choice(given, _SWARM_CONDITIONS), "always")
-    attempts = fields.read("max_attempts", integer, None)
+    attempts = fields.take("max_attempts")
     fields.finish()
-    return Restart(_POLICIES[word].policy, attempts if word == "on-failure" else None)
+    if attempts is not None and word != "on-failure":
+        reading.leave_out(attempts, "Docker counts attempts of `on-failure` alone", Fidelity.CHANGED)
+        attempts = None
+    return Restart(_POLICIES[word].policy, None if attempts is None else integer(attempts))
 
 
 def logging(node: Node, reading: Reading) -> Logging | None:

@@ -422,6 +422,27 @@ def test_a_read_only_path_of_the_host_is_left_out_unless_it_is_allowed() -> None
     )
 
 
+@pytest.mark.parametrize(
+    ("body", "path", "production"),
+    [
+        ("cpus: 0.5\ncpu_quota: 50000", "services.web.cpu_quota", "50000"),
+        ("cpus: 0.5\ncpu_quota: 50000\ncpu_period: 1000", "services.web.cpu_period", "1000"),
+        ("cpu_period: 1000", "services.web.cpu_period", "1000"),
+        (
+            "deploy: {restart_policy: {condition: any, max_attempts: 3}}",
+            "services.web.deploy.restart_policy.max_attempts",
+            "3",
+        ),
+        ("restart: always\ndeploy: {restart_policy: {condition: none}}", "services.web.restart", "always"),
+        ("volumes: ['data:/x:z']", "services.web.volumes[0].bind", "declared"),
+        ("deploy: {restart_policy: {max_attempts: 3}}", "services.web.deploy.restart_policy.max_attempts", "3"),
+    ],
+)
+def test_what_another_key_leaves_no_place_for_is_on_the_record(body: str, path: str, production: str) -> None:
+    (change,) = [change for change in load(body).changes if change.path == path]
+    assert (change.production, change.clone) == (production, None)
+
+
 @pytest.mark.parametrize("kind", ["image", "cluster", "npipe"])
 def test_a_mount_of_another_kind_is_left_out(kind: str) -> None:
     found = load(f"volumes: [{{type: {kind}, source: data, target: /x}}]")
