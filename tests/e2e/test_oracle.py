@@ -188,6 +188,14 @@ def hold(project: Project, production: Deployment, clone: Deployment, services: 
     assert unfaithful - different == set(), "Changes tell of differences that Docker does not show"
     for change in recorded:
         path = str(change["path"])
+        if path.endswith(".image") and change["fidelity"] == "faithful":
+            assert str(before[path]) in str(change["clone"]), path
+        if path.startswith("networks.") and path in unfaithful:
+            assert (before.get(path), after.get(path)) == (change["production"], change["clone"]), path
+        if ".networks." in path and path in unfaithful and change["clone"]:
+            joined = path.rpartition(".")[2] + " as "
+            told_of = set(str(change["clone"]).removeprefix(joined).split(", "))
+            assert told_of <= set(after[path].split(", ")), path
         worded = any(word in path for word in (".mounts.", ".networks.", ".stop_grace_period", ".image", ".labels."))
         worded = worded or "secret" in f"{change['production']}"
         if path.startswith("services.") and path in unfaithful and not worded:
