@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 
-from .clone import Change, Clone
+from .clone import Clone
 from .topology import Topology
 
-__all__ = ["canonical_json", "change_data", "clone_data", "fingerprint", "topology_data"]
+__all__ = ["canonical_json", "clone_data", "topology_data"]
 
 _PLACES = frozenset(("where", "places"))
 
@@ -45,11 +44,6 @@ def clone_data(clone: Clone) -> dict[str, object]:
     return _mapping(clone)
 
 
-def change_data(change: Change) -> dict[str, object]:
-    """One Change."""
-    return _mapping(change)
-
-
 def canonical_json(data: object) -> str:
     """JSON in one form: sorted keys, no spaces, ASCII only.
 
@@ -57,9 +51,3 @@ def canonical_json(data: object) -> str:
         ValueError: a number is not finite.
     """
     return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def fingerprint(topology: Topology) -> str:
-    """SHA-256 of the topology's canonical JSON, in hex: equal for documents that mean the same."""
-    meant = replace(topology, changes=(), allowed=())
-    return hashlib.sha256(canonical_json(topology_data(meant)).encode()).hexdigest()
