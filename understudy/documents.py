@@ -20,8 +20,17 @@ from understudy.stacks.topology import Topology, TopologyError
 
 __all__ = ["Documents", "Reader", "from_commit", "from_folder"]
 
-_OWN = frozenset(("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_ACCESS_TOKEN"))
-"""What opens the state: no commit's document gets it into a container or a report."""
+_OWN = frozenset(
+    (
+        *("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_ACCESS_TOKEN"),
+        *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+        *("AZURE_CLIENT_SECRET", "ARM_CLIENT_SECRET", "GOOGLE_CREDENTIALS", "GOOGLE_APPLICATION_CREDENTIALS"),
+        *("GITHUB_TOKEN", "GH_TOKEN", "ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"),
+        *("CI_JOB_TOKEN", "CI_JOB_JWT", "CI_REGISTRY_PASSWORD", "CI_DEPLOY_PASSWORD"),
+    )
+)
+"""What opens the state, a cloud account or the CI's own services: no commit's document gets it into a container or a
+report. The names are those of Pulumi, of the AWS, Azure and Google SDKs, of GitHub Actions and of GitLab CI."""
 
 Reader = Callable[[str], bytes | None]
 """The bytes of a file named relative to the project's folder; None where there is none."""
