@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -99,6 +100,24 @@ def test_the_corpus_is_large_and_says_what_each_case_is_about() -> None:
     assert sum(1 for case in cases if case.refused) >= 20
     assert all(case.about for case in cases)
     assert len({case.about for case in cases}) == len(cases)
+
+
+WITHOUT_PLACE = {
+    "env-dotenv-bad": "an environment file has lines and no keys",
+    "env-dotenv-unterminated": "likewise",
+    "env-file-given-missing": "the file is not there",
+    "name-invalid": "the name is given on the command line",
+    "yaml-cycle": "an anchor that holds itself has no end to point at",
+    "yaml-empty": "there is nothing in the file",
+    "yaml-list-at-top": "there is no key",
+    "yaml-tab-indentation": "the text is no YAML, so it has no keys",
+}
+
+
+def test_every_refusal_is_held_to_file_line_column_and_key() -> None:
+    refusals = {case.name: case.refused for case in all_cases() if case.refused}
+    short = {name for name, told in refusals.items() if not (told.key and re.search(r":[0-9]+:[0-9]+$", told.at))}
+    assert short == set(WITHOUT_PLACE)
 
 
 @pytest.mark.compose
