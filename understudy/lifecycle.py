@@ -26,9 +26,9 @@ from understudy.interrupts import Interrupts
 from understudy.lease import Lease, LeaseState, LeaseStore
 from understudy.options import Options
 from understudy.owner import this_process
-from understudy.preparation import begin, kept_changes, renew, with_images
+from understudy.preparation import kept_changes, renew, with_images
 from understudy.progress import Phase
-from understudy.provision import addresses, clone, provision, prune_images
+from understudy.provision import addresses, clone, own_lease, provision, prune_images
 from understudy.recorder import Recorder
 from understudy.redact import Redactor, redact_error
 from understudy.seed import secret_values, seed_for
@@ -39,7 +39,7 @@ from understudy.suites.interpreter import check_suites
 from understudy.suites.runner import run_suites
 from understudy.targets.docker_client import client
 from understudy.targets.interface import Outcome, Receipt
-from understudy.teardown import OWN_PROJECT, settle, tear_down
+from understudy.teardown import settle, tear_down
 
 __all__ = ["down", "run", "test", "up"]
 
@@ -60,7 +60,7 @@ def run(options: Options, folder: Path) -> int:
         with open_session(options, folder, console, interrupts.stop) as session:
             settle(session.engine, session.target, session.store, console)
             blueprint = with_images(blueprint, client())
-            lease = _begin(session, blueprint, _run_key(options, blueprint))
+            lease = own_lease(session, blueprint, _run_key(options, blueprint))
             session.store.create(lease)
             interrupts.remains = lambda: _remains(session.store, lease.id)
             recorder: Recorder | None = None
@@ -93,7 +93,7 @@ def up(options: Options, folder: Path) -> int:
             settle(session.engine, session.target, session.store, console)
             blueprint = with_images(blueprint, client())
             branch = blueprint.commit.branch or blueprint.commit.sha
-            lease = _begin(session, blueprint, identity.environment_key("up", name=options.name, branch=branch))
+            lease = own_lease(session, blueprint, identity.environment_key("up", name=options.name, branch=branch))
             known = session.store.find(lease.id)
             if known is None:
                 session.store.create(lease)
@@ -250,19 +250,6 @@ def _run_key(options: Options, blueprint: Blueprint) -> str:
         variables=os.environ,
         commit=blueprint.commit.sha,
         random=secrets.token_hex(8),
-    )
-
-
-def _begin(session: Session, blueprint: Blueprint, key: str) -> Lease:
-    environment = identity.environment_id(blueprint.origin, blueprint.file, key)
-    return begin(
-        blueprint,
-        session.options,
-        backend=session.settings.backend,
-        target=session.target.identity(),
-        environment=environment,
-        stack=(OWN_PROJECT, environment),
-        folder=session.settings.state,
     )
 
 

@@ -18,14 +18,16 @@ from understudy.engine.events import EngineEvent, Listener, ResourceDone, Resour
 from understudy.engine.interface import StackRef
 from understudy.errors import InterruptedRunError, UnderstudyError
 from understudy.lease import Lease
-from understudy.preparation import binds, certificates_for, environment_args, image_refs, keep_tree, take_tree
+from understudy.preparation import begin, binds, certificates_for, environment_args, image_refs, keep_tree, take_tree
 from understudy.progress import Phase, Progress, ProgressListener, State
 from understudy.seed import seed_for
 from understudy.session import Session
+from understudy.stacks.identity import environment_id
 from understudy.suites.contract import EndpointAddress
 from understudy.targets.docker_client import client
+from understudy.teardown import OWN_PROJECT
 
-__all__ = ["Provisioned", "addresses", "clone", "engine_progress", "provision", "prune_images"]
+__all__ = ["Provisioned", "addresses", "clone", "engine_progress", "own_lease", "provision", "prune_images"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,24 @@ class Provisioned:
     endpoints: tuple[EndpointAddress, ...]
     ready_at: float
     waited: Mapping[str, float]
+
+
+def own_lease(session: Session, blueprint: Blueprint, key: str) -> Lease:
+    """A new lease for an environment of Understudy's own project, not yet written; `key` as `environment_key` gives it.
+
+    Raises:
+        UsageError: `ttl` is longer than `max_ttl`.
+    """
+    environment = environment_id(blueprint.origin, blueprint.file, key)
+    return begin(
+        blueprint,
+        session.options,
+        backend=session.settings.backend,
+        target=session.target.identity(),
+        environment=environment,
+        stack=(OWN_PROJECT, environment),
+        folder=session.settings.state,
+    )
 
 
 def clone(session: Session, blueprint: Blueprint, lease: Lease) -> tuple[Lease, CommitTree]:

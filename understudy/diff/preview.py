@@ -13,11 +13,10 @@ from understudy.engine.events import Diagnostic, EngineEvent
 from understudy.engine.interface import PreviewStep, StackRef
 from understudy.errors import NotFoundError, UsageError
 from understudy.lease import Lease
-from understudy.preparation import begin
+from understudy.provision import own_lease
 from understudy.rehearsal import rehearsed
 from understudy.session import Session
 from understudy.stacks import identity
-from understudy.teardown import OWN_PROJECT
 
 __all__ = ["foreseen", "steps_of"]
 
@@ -72,16 +71,7 @@ def _lease(session: Session, blueprint: Blueprint) -> Lease:
     """The lease that `up` would write; never written here."""
     branch = blueprint.commit.branch or blueprint.commit.sha
     key = identity.environment_key("up", name=session.options.name, branch=branch)
-    environment = identity.environment_id(blueprint.origin, blueprint.file, key)
-    return begin(
-        blueprint,
-        session.options,
-        backend=session.settings.backend,
-        target=session.target.identity(),
-        environment=environment,
-        stack=(OWN_PROJECT, environment),
-        folder=session.settings.state,
-    )
+    return own_lease(session, blueprint, key)
 
 
 def steps_of(steps: tuple[PreviewStep, ...]) -> tuple[StepRecord, ...]:
