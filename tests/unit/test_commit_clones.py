@@ -14,6 +14,7 @@ from repositories import COMPOSE, Repo, contents, fingerprint
 from understudy.blueprint import Blueprint, draw
 from understudy.build.git import Repository
 from understudy.build.tree import CommitTree
+from understudy.diff.pair import told
 from understudy.diff.sides import Sides
 from understudy.errors import UsageError
 from understudy.options import find_config, resolve
@@ -153,7 +154,7 @@ def test_a_shallow_clone_says_how_to_get_what_it_does_not_have(
 def test_a_side_that_a_shallow_clone_does_not_have_is_said_so(repo: Repo, tmp_path: Path) -> None:
     shallow = repo.clone(tmp_path / "shallow", "--depth=1").folder
     with pytest.raises(UsageError, match="git fetch --unshallow"):
-        Sides(resolve({}, {}, None), shallow).find("HEAD~2")
+        told(Sides(resolve({}, {}, None), shallow), "HEAD~2")
 
 
 def test_a_shallow_clone_without_the_default_branch_warns_that_the_commit_stands_for_production(

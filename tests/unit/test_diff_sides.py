@@ -12,6 +12,7 @@ from support import Project, make_project
 
 from understudy.blueprint import draw
 from understudy.diff.command import Wanted, compare_sides, run
+from understudy.diff.pair import pair
 from understudy.diff.record import DiffRecord
 from understudy.diff.sides import Sides
 from understudy.engine.settings import EngineSettings
@@ -81,7 +82,7 @@ def environment(project: Project) -> Callable[[], Lease]:
 
 def diff(project: Project, *sides: str) -> DiffRecord:
     first, second = (*sides, None, None)[:2]
-    return compare_sides(*Sides(Options(), project.folder).pair(first, second))
+    return compare_sides(*pair(Sides(Options(), project.folder), first, second))
 
 
 def paths(record: DiffRecord, cause: str | None = None) -> set[str]:
@@ -196,7 +197,7 @@ def test_a_run_that_kept_no_clone_is_that_of_its_commit(project: Project, past: 
 
 def test_the_working_folder_can_be_this_commit(project: Project) -> None:
     write(project, COMPOSE.replace("web:1", "web:9"), "goodbye")
-    before, after = Sides(Options(dirty=True), project.folder).pair("HEAD", None)
+    before, after = pair(Sides(Options(dirty=True), project.folder), "HEAD", None)
     record = compare_sides(before, after)
     assert [(each.before, each.after) for each in record.differences] == [("web:2", "web:9")]
     assert record.after.dirty

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from understudy import __version__
+from understudy.diff.pair import pair, told
 from understudy.diff.record import DifferenceRecord, DiffRecord, counted
 from understudy.diff.side import Side
 from understudy.diff.sides import Sides
@@ -94,7 +95,7 @@ def _differences(before: Side, after: Side) -> tuple[Difference, ...]:
 
 
 def _compared(options: Options, folder: Path, first: str | None, second: str | None, wanted: Wanted) -> DiffRecord:
-    before, after = Sides(options, folder).pair(first, second)
+    before, after = pair(Sides(options, folder), first, second)
     record = compare_sides(before, after)
     if not wanted.engine:
         return record
@@ -111,7 +112,7 @@ def _drifted(options: Options, folder: Path, name: str | None) -> DiffRecord:
     from understudy.diff.drift import drift_of
     from understudy.session import open_session
 
-    side = Sides(options, folder).find(f"env:{name or ''}")
+    side = told(Sides(options, folder), f"env:{name or ''}")
     with open_session(options, folder, silent, threading.Event()) as session:
         return drift_of(session, side)
 

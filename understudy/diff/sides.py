@@ -1,4 +1,4 @@
-"""The sides of a comparison that git knows: production, a commit, a file; what is named is found by `named`."""
+"""The sides of a comparison that git knows: production, a commit, a file; `pair` says which two are compared."""
 
 from __future__ import annotations
 
@@ -24,18 +24,6 @@ class Sides:
     options: Options
     folder: Path
 
-    def pair(self, first: str | None, second: str | None) -> tuple[Side, Side]:
-        """Both sides; what is not given is production, and this commit.
-
-        Raises:
-            UsageError: a side cannot be read, or there is nothing of that name.
-            NotFoundError: there is no such environment or run.
-        """
-        after = self.find(second) if second is not None else self.this()
-        if first in {None, "production"}:
-            return self.production(after.blueprint), after
-        return self.find(str(first)), after
-
     def this(self) -> Side:
         """This commit, or the working folder with `--dirty`: the environment that it would have."""
         return self._drawn(self.options)
@@ -49,19 +37,6 @@ class Sides:
             files = dict(contents(drawn.production, Origin(drawn.repository, sha, drawn.folder)))
         name = drawn.production_name or "as the commit has it"
         return Side(SideRecord("production", name, file=drawn.file), Compared(drawn.production, files=files))
-
-    def find(self, text: str) -> Side:
-        """The side that a text names.
-
-        Raises:
-            UsageError: there is nothing of that name, or it cannot be read.
-            NotFoundError: a prefix says what it is, and there is no such environment or run.
-        """
-        if text == "production":
-            return self.production()
-        from understudy.diff.named import find  # with leases and runs, which two commits do not need
-
-        return find(self, text)
 
     def commit(self, commit: str) -> Side:
         """The environment that a commit would have.
