@@ -205,13 +205,17 @@ class Environment(pulumi.ComponentResource):
             self._child(),
         )
 
-    def _relay(self, plan: Plan) -> Relay:
-        args = self._args
-        edge = Network(
-            f"{self._name}-{slug(plan.edge)}",
-            NetworkArgs(environment=args.environment, logical=plan.edge, internal=False, hosts=1),
+    def _open_network(self, logical: str, hosts: int) -> Network:
+        """A network of the environment's own that is not internal: a relay's way to the outside."""
+        return Network(
+            f"{self._name}-{slug(logical)}",
+            NetworkArgs(environment=self._args.environment, logical=logical, internal=False, hosts=hosts),
             self._child(),
         )
+
+    def _relay(self, plan: Plan) -> Relay:
+        args = self._args
+        edge = self._open_network(plan.edge, hosts=1)
         return Relay(
             f"{self._name}-relay",
             RelayArgs(
@@ -229,11 +233,7 @@ class Environment(pulumi.ComponentResource):
 
     def _egress(self, plan: Plan) -> Egress:
         args = self._args
-        outside = Network(
-            f"{self._name}-{slug(plan.outside)}",
-            NetworkArgs(environment=args.environment, logical=plan.outside, internal=False, hosts=2),
-            self._child(),
-        )
+        outside = self._open_network(plan.outside, hosts=2)
         return Egress(
             f"{self._name}-egress",
             EgressArgs(

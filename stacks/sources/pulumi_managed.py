@@ -87,24 +87,32 @@ def _instance(resource: Resource, state: State, found: Found) -> None:
         _replica(resource, address, state, found)
         return
     engine = resource.text("engine") or "postgres"
+    keys = ("identifier", "dbName", "username")
+    _relational(resource, state, found, keys, engine=engine, port=_PORTS.get(engine, 5432), hosts=(address,))
+
+
+def _relational(
+    resource: Resource,
+    state: State,
+    found: Found,
+    keys: tuple[str, str, str],
+    *,
+    engine: str,
+    port: int,
+    hosts: tuple[str, ...],
+) -> None:
+    """A database of RDS; `keys` are the properties with its identifier, its database's name and its user's."""
+    identifier, database, user = keys
     managed = Managed(
         "rds",
-        resource.text("identifier") or resource.name,
+        resource.text(identifier) or resource.name,
         engine,
         resource.text("engineVersion") or resource.text("engineVersionActual"),
-        resource.text("dbName"),
-        resource.text("username"),
+        resource.text(database),
+        resource.text(user),
     )
-    _hidden(resource, found, ("dbName", "username"))
-    _add(
-        resource,
-        managed,
-        state,
-        found,
-        kind="database",
-        port=_number(resource.get("port"), _PORTS.get(engine, 5432)),
-        hosts=(address,),
-    )
+    _hidden(resource, found, (database, user))
+    _add(resource, managed, state, found, kind="database", port=_number(resource.get("port"), port), hosts=hosts)
 
 
 def _replica(resource: Resource, address: str, state: State, found: Found) -> None:
@@ -136,25 +144,9 @@ def _hidden(resource: Resource, found: Found, keys: Iterable[str]) -> None:
 
 def _cluster(resource: Resource, state: State, found: Found) -> None:
     engine = resource.text("engine") or "aurora-mysql"
-    managed = Managed(
-        "rds",
-        resource.text("clusterIdentifier") or resource.name,
-        engine,
-        resource.text("engineVersion") or resource.text("engineVersionActual"),
-        resource.text("databaseName"),
-        resource.text("masterUsername"),
-    )
-    _hidden(resource, found, ("databaseName", "masterUsername"))
+    keys = ("clusterIdentifier", "databaseName", "masterUsername")
     hosts = (resource.text("endpoint") or "", resource.text("readerEndpoint") or "")
-    _add(
-        resource,
-        managed,
-        state,
-        found,
-        kind="database",
-        port=_number(resource.get("port"), _PORTS.get(engine, 3306)),
-        hosts=hosts,
-    )
+    _relational(resource, state, found, keys, engine=engine, port=_PORTS.get(engine, 3306), hosts=hosts)
 
 
 def _cluster_instance(resource: Resource, state: State, found: Found) -> None:
