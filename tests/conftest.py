@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -72,16 +73,29 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
                 pytest.skip(reason)
 
 
+@contextmanager
+def _locked(how: int) -> Iterator[None]:
+    """The lock that all tests with the daemon share, held `how` (shared or exclusive)."""
+    lock = Path(tempfile.gettempdir()) / f"understudy-tests-{os.getuid()}.lock"
+    with lock.open("w") as held:
+        fcntl.flock(held, how)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def daemon(request: pytest.FixtureRequest) -> Iterator[None]:
     """One daemon for all: tests that compare its whole inventory have it alone, all others share it."""
     if request.node.get_closest_marker("docker") is None:
         yield
         return
-    alone = "same_inventory" in request.fixturenames
-    lock = Path(tempfile.gettempdir()) / f"understudy-tests-{os.getuid()}.lock"
-    with lock.open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+    with _locked(fcntl.LOCK_EX if "same_inventory" in request.fixturenames else fcntl.LOCK_SH):
+        yield
+
+
+@pytest.fixture(scope="module")
+def shared_daemon() -> Iterator[None]:
+    """For what a module starts once: between its tests, too, nobody has the daemon alone."""
+    with _locked(fcntl.LOCK_SH):
         yield
 
 

@@ -55,7 +55,7 @@ PASSWORD = "the-production-password"  # noqa: S105 - made up
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def shop(tmp_path_factory: pytest.TempPathFactory, shared_daemon: None) -> Iterator[Running]:  # noqa: ARG001 - held while it runs
     """The example under a project's name and on a port of its own."""
     cli = _compose_cli()
     if not cli:

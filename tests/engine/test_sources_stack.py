@@ -46,7 +46,7 @@ class Deployed:
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+def stack(tmp_path_factory: pytest.TempPathFactory, shared_daemon: None) -> Iterator[Deployed]:  # noqa: ARG001 - held while it runs
     """The shop's production, up as `shop/production` on a backend of its own."""
     base = tmp_path_factory.mktemp("production")
     folder, state = base / "shop", base / "state"
