@@ -31,7 +31,7 @@ lint: ## ruff and mypy
 	@$(VENV)/mypy
 	@MYPYPATH=scripts $(VENV)/mypy --scripts-are-modules scripts/setup.py scripts/docs.py
 
-docs: ## write the generated pages: docs/cli.md, and the tables of docs/run-record.md
+docs: ## write what is generated: docs/cli.md, tables of other pages, the published schemas
 	@$(VENV)/python scripts/docs.py
 
 bench: setup ## measure against Docker Compose, built from its pinned module

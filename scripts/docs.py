@@ -14,7 +14,9 @@ import click
 from docs_compose import KEYS_PAGE, compose_keys_page
 
 from understudy.cli import cli
+from understudy.diff.record import DiffRecord
 from understudy.options import OptionSpec, seconds, specs
+from understudy.report import RunRecord
 from understudy.stacks.sources import extension_keys
 
 __all__ = ["MARKS", "commands", "main", "render"]
@@ -23,8 +25,9 @@ ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = Path("understudy/schemas/run.schema.json")
 CLI = Path("docs/cli.md")
 RECORD = Path("docs/run-record.md")
-RECORDS = ((SCHEMA, RECORD), (Path("understudy/schemas/diff.schema.json"), Path("docs/diff.md")))
-"""The published schemas, and the pages that have their tables."""
+DIFF_SCHEMA = Path("understudy/schemas/diff.schema.json")
+RECORDS = ((SCHEMA, RECORD, RunRecord.json_schema), (DIFF_SCHEMA, Path("docs/diff.md"), DiffRecord.json_schema))
+"""The published schemas, the pages that have their tables, and what the schemas are made by."""
 
 TOPOLOGY = Path("docs/topology.md")
 TOPOLOGY_SCHEMA = Path("understudy/schemas/topology.schema.json")
@@ -224,8 +227,9 @@ def render(root: Path = ROOT) -> dict[Path, str]:
         TOPOLOGY: _topology_page((root / TOPOLOGY).read_text(encoding="utf-8")),
         TOPOLOGY_SCHEMA: json.dumps(extension_keys.schema(), indent=2, ensure_ascii=False) + "\n",
     }
-    for path, record in RECORDS:
-        schema = json.loads((root / path).read_text(encoding="utf-8"))
+    for path, record, make in RECORDS:
+        schema: Any = make()
+        pages[path] = json.dumps(schema, indent=2) + "\n"
         pages[record] = _record_page(record, (root / record).read_text(encoding="utf-8"), schema)
     return pages
 
@@ -241,7 +245,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         print(f"{path}: {'stale; run `make docs`' if check else 'written'}")
         if not check:
             (root / path).write_text(pages[path], encoding="utf-8")
-    silent = [(path, field) for _, path in RECORDS for field in _without_meaning(pages[path])]
+    silent = [(path, field) for _, path, _ in RECORDS for field in _without_meaning(pages[path])]
     for path, field in silent:
         print(f"{path}: say in the last column what {field} means")
     return 1 if silent or (check and stale) else 0

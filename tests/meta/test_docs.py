@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import json
 import re
 import shlex
 import shutil
@@ -99,7 +100,7 @@ def test_generated_pages_are_fresh(generator: ModuleType, capsys: pytest.Capture
 @pytest.fixture
 def copied(generator: ModuleType, tmp_path: Path) -> Path:
     own = (generator.CLI, generator.KEYS_PAGE, generator.TOPOLOGY, generator.TOPOLOGY_SCHEMA)
-    for name in (*own, *(each for pair in generator.RECORDS for each in pair)):
+    for name in (*own, *(each for path, page, _ in generator.RECORDS for each in (path, page))):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
@@ -116,10 +117,11 @@ def test_a_stale_page_is_found_and_written(generator: ModuleType, copied: Path) 
 
 
 def test_a_new_field_needs_a_meaning_and_a_gone_one_leaves(
-    generator: ModuleType, copied: Path, capsys: pytest.CaptureFixture[str]
+    generator: ModuleType, copied: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    schema, page = copied / generator.SCHEMA, copied / generator.RECORD
-    schema.write_text(schema.read_text(encoding="utf-8").replace('"stop_seconds"', '"halt_seconds"'), encoding="utf-8")
+    (_, name, make), *others = generator.RECORDS
+    schema, page = json.loads(json.dumps(make()).replace('"stop_seconds"', '"halt_seconds"')), copied / name
+    monkeypatch.setattr(generator, "RECORDS", ((generator.SCHEMA, name, lambda: schema), *others))
     assert generator.main(["--check"], copied) == 1
     assert generator.main([], copied) == 1
     assert "Run.halt_seconds" in capsys.readouterr().out

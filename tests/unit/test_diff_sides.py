@@ -195,6 +195,13 @@ def test_a_run_that_kept_no_clone_is_that_of_its_commit(project: Project, past: 
         diff(project, "latest")
 
 
+def test_a_run_of_another_version_of_the_record_is_refused_by_its_version(project: Project, past: Path) -> None:
+    data = json.loads((past / "run.json").read_text(encoding="utf-8"))
+    (past / "run.json").write_text(json.dumps({**data, "schema": 1}), encoding="utf-8")
+    with pytest.raises(UsageError, match=rf"{past.name}.*version 2 is what this Understudy reads, not 1"):
+        diff(project, past.name)
+
+
 def test_the_working_folder_can_be_this_commit(project: Project) -> None:
     write(project, COMPOSE.replace("web:1", "web:9"), "goodbye")
     before, after = pair(Sides(Options(dirty=True), project.folder), "HEAD", None)

@@ -30,7 +30,7 @@ from understudy.suites.results import BAD, SuitesResult
 
 __all__ = ["SCHEMA", "RunRecord"]
 
-SCHEMA: Literal[1] = 1
+SCHEMA: Literal[2] = 2
 """The version of the record; it rises when a field changes its meaning or goes."""
 
 
@@ -75,7 +75,7 @@ class RunRecord:
     causes: tuple[CauseRecord, ...] = ()
     warnings: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
-    schema: Literal[1] = SCHEMA
+    schema: Literal[2] = SCHEMA
 
     def with_changes(self, changes: tuple[Change, ...]) -> RunRecord:
         """This record with every difference from production, and their counts by fidelity."""
@@ -137,10 +137,10 @@ class RunRecord:
             raise RecordError(f"$: JSON expected: {error}") from error
         version = data.get("schema") if isinstance(data, dict) else None
         if version != SCHEMA:
-            raise RecordError(f"$.schema: version {SCHEMA} expected, not {version!r}")
+            raise RecordError(f"$.schema: version {SCHEMA} is what this Understudy reads, not {version!r}")
         return decode(cls, data)
 
     @classmethod
     def json_schema(cls) -> dict[str, object]:
         """The JSON schema of the record; `understudy/schemas/run.schema.json` is this, published."""
-        return schema_of(cls, identity="urn:understudy:run:1", title="Understudy run record, version 1")
+        return schema_of(cls, identity=f"urn:understudy:run:{SCHEMA}", title=f"Understudy run record, version {SCHEMA}")
