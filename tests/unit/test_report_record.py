@@ -27,13 +27,16 @@ from understudy.report.codec import decode, encode
 from understudy.stacks.clone import Change, Clone, Fidelity
 from understudy.stacks.topology import Topology
 from understudy.suites.contract import EndpointAddress
-from understudy.suites.results import Case, Outcome, SuiteResult, SuitesResult, SuiteStatus
+from understudy.suites.results import Attempt, Case, Outcome, SuiteResult, SuitesResult, SuiteStatus
 from understudy.targets.interface import ContainerFacts, Owned, Receipt
 from understudy.targets.interface import Outcome as ReceiptOutcome
 
 
 def results() -> SuitesResult:
-    cases = tuple(Case(f"t::{o.value}", o, 0.5, 5.0, "gw0", "m", "d", (("out", "x"),), "t.py", 3) for o in Outcome)
+    again = (Attempt(Outcome.FAILED, 0.2, 4.5, "m", "d", (("out", "x"),)),)
+    cases = tuple(
+        Case(f"t::{o.value}", o, 0.5, 5.0, "gw0", "m", "d", (("out", "x"),), "t.py", 3, again) for o in Outcome
+    )
     one = SuiteResult("one", SuiteStatus.FAILED, "2 of 8", ("pytest",), 1, 4.0, 2.0, 2, cases, ("notice",), ("a.log",))
     return SuitesResult((one,), 4.0, 2.0, "test x failed", 0.3)
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from understudy.suites.junit import JUnitError, read_junit, render_junit
-from understudy.suites.results import BAD, Case, Outcome, SuiteResult, SuiteStatus
+from understudy.suites.results import BAD, Attempt, Case, Outcome, SuiteResult, SuiteStatus
 
 HOSTILE = "\x1b[31mred\x1b[0m \x00\x08 ]]> <b> & \ud800 \ufffe end"
 
@@ -36,8 +36,45 @@ def test_counts_add_up_in_each_suite_and_in_all() -> None:
         assert element.get("failures") == str(found["failure"])
         assert element.get("errors") == str(found["error"])
         assert element.get("skipped") == str(found["skipped"])
-    assert root.get("tests") == "9"
-    assert root.get("skipped") == "4"
+    assert (root.get("tests"), root.get("skipped"), root.get("flakes")) == ("11", "4", "1")
+
+
+def test_every_failed_attempt_of_a_test_is_kept_and_counted_once() -> None:
+    earlier = (Attempt(Outcome.FAILED, message="first", detail="trace 1"), Attempt(Outcome.ERROR, message="second"))
+    cases = [
+        Case(f"t::{outcome.value}", outcome, message="last", earlier=earlier)
+        for outcome in (Outcome.FLAKY, Outcome.FAILED, Outcome.INTERRUPTED)
+    ]
+
+    root = parsed(suite(*cases))
+
+    assert [[(child.tag, child.get("message")) for child in case] for case in root.iter("testcase")] == [
+        [("flakyFailure", "first"), ("flakyError", "second")],
+        [("failure", "last"), ("rerunFailure", "first"), ("rerunError", "second")],
+        [("skipped", "last"), ("rerunFailure", "first"), ("rerunError", "second")],
+    ]
+    assert (root.get("failures"), root.get("errors"), root.get("flakes")) == ("1", "0", "1")
+    assert root.findtext(".//flakyFailure/stackTrace") == "trace 1"
+
+
+def test_what_an_environment_did_is_an_error_of_its_own_type() -> None:
+    error = parsed(suite(Case("t::a", Outcome.ENVIRONMENT, message="db exited with code 1"))).find(".//error")
+
+    assert error is not None
+    assert (error.get("type"), error.get("message")) == ("environment-failed", "db exited with code 1")
+
+
+def test_a_pass_after_retries_of_another_tool_is_flaky(tmp_path: Path) -> None:
+    path = tmp_path / "j.xml"
+    path.write_text(
+        '<testsuite><testcase name="a"><flakyFailure message="m"><stackTrace>at x</stackTrace></flakyFailure>'
+        '</testcase><testcase name="b"><failure message="last"/><rerunError message="again"/></testcase></testsuite>'
+    )
+
+    one, two = read_junit(path)
+
+    assert (one.outcome, one.attempts, one.earlier[0].message, one.earlier[0].detail) == (Outcome.FLAKY, 2, "m", "at x")
+    assert (two.outcome, two.earlier) == (Outcome.FAILED, (Attempt(Outcome.ERROR, message="again"),))
 
 
 def test_a_test_that_did_not_run_says_why() -> None:
@@ -78,7 +115,11 @@ def test_any_text_makes_a_document(text: str) -> None:
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
-    cases = [Case(f"t::{o.value}", o, seconds=0.25, message="why") for o in Outcome]
+    again = (Attempt(Outcome.FAILED, message="once", detail="trace"),)
+    cases = [
+        Case(f"t::{o.value}", o, seconds=0.25, message="why", earlier=again if o is Outcome.FLAKY else ())
+        for o in Outcome
+    ]
     path = tmp_path / "j.xml"
     path.write_bytes(render_junit([suite(*cases)]))
 
@@ -86,16 +127,19 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
 
     assert [case.outcome.value for case in read] == [
         "passed",
+        "flaky",
         "failed",
         "error",
         "skipped",
         "skipped",
         "passed",
+        "error",
         "skipped",
         "skipped",
     ]
     assert {case.seconds for case in read} == {0.25}
-    assert read[1].message == "why"
+    assert read[1].earlier == again
+    assert read[2].message == "why"
 
 
 BOMB = b'<!DOCTYPE a [<!ENTITY x "xxxx"><!ENTITY y "&x;&x;&x;">]><testsuite><testcase name="&y;"/></testsuite>'

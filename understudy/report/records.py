@@ -10,10 +10,11 @@ from understudy.report.moments import Moment, utc
 from understudy.stacks.clone import Change
 from understudy.stacks.fidelity import Finding
 from understudy.suites.contract import EndpointAddress
-from understudy.suites.results import Case, Outcome, SuiteResult, SuiteStatus
+from understudy.suites.results import Attempt, Case, Outcome, SuiteResult, SuiteStatus
 from understudy.targets.interface import ContainerFacts, Receipt
 
 __all__ = [
+    "AttemptRecord",
     "CaseRecord",
     "CauseRecord",
     "ChangeRecord",
@@ -117,9 +118,40 @@ class SectionRecord:
     text: str
 
 
+def _sections(captured: tuple[tuple[str, str], ...]) -> tuple[SectionRecord, ...]:
+    return tuple(SectionRecord(title, text) for title, text in captured)
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """A failed attempt at a test that was tried again."""
+
+    outcome: Outcome
+    seconds: float
+    started: Moment | None
+    message: str
+    detail: str
+    sections: tuple[SectionRecord, ...]
+
+    @classmethod
+    def of(cls, attempt: Attempt) -> AttemptRecord:
+        """The record of an attempt."""
+        return cls(
+            outcome=attempt.outcome,
+            seconds=attempt.seconds,
+            started=None if attempt.started is None else utc(attempt.started),
+            message=attempt.message,
+            detail=attempt.detail,
+            sections=_sections(attempt.sections),
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class CaseRecord:
-    """One test. `message` is why it failed, was skipped, did not run or did not end; `started` null: it never did."""
+    """One test. `message` is why it failed, was skipped, did not run or did not end; `started` null: it never did.
+
+    All of it is of the last attempt; `earlier` has the failed ones before it.
+    """
 
     id: str
     outcome: Outcome
@@ -131,6 +163,8 @@ class CaseRecord:
     sections: tuple[SectionRecord, ...]
     file: str
     line: int | None
+    attempts: int = 1
+    earlier: tuple[AttemptRecord, ...] = ()
 
     @classmethod
     def of(cls, case: Case) -> CaseRecord:
@@ -143,9 +177,11 @@ class CaseRecord:
             worker=case.worker,
             message=case.message,
             detail=case.detail,
-            sections=tuple(SectionRecord(title, text) for title, text in case.sections),
+            sections=_sections(case.sections),
             file=case.file,
             line=case.line,
+            attempts=case.attempts,
+            earlier=tuple(AttemptRecord.of(attempt) for attempt in case.earlier),
         )
 
 
@@ -165,6 +201,7 @@ class SuiteRecord:
     tests: tuple[CaseRecord, ...]
     notices: tuple[str, ...]
     files: tuple[str, ...]
+    attempts: int = 1
 
     @classmethod
     def of(cls, suite: SuiteResult) -> SuiteRecord:
@@ -182,6 +219,7 @@ class SuiteRecord:
             tests=tuple(CaseRecord.of(case) for case in suite.cases),
             notices=suite.notices,
             files=suite.files,
+            attempts=suite.attempts,
         )
 
 

@@ -11,7 +11,7 @@ from xml.parsers import expat
 
 from understudy.files import open_regular
 from understudy.stacks.identity import format_time
-from understudy.suites.results import Case, Outcome, SuiteResult
+from understudy.suites.results import Attempt, Case, Outcome, SuiteResult
 
 __all__ = ["LARGEST", "JUnitError", "read_junit", "render_junit"]
 
@@ -25,7 +25,17 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?)")
 """Colours and titles for a terminal (ECMA-48), which say nothing in a report."""
 
+_ERRORS = frozenset({Outcome.ERROR, Outcome.ENVIRONMENT})
 _SKIPPED = frozenset({Outcome.SKIPPED, Outcome.XFAILED, Outcome.INTERRUPTED, Outcome.NOT_RUN})
+
+
+_RETRIED = {
+    "flakyFailure": Outcome.FAILED,
+    "flakyError": Outcome.ERROR,
+    "rerunFailure": Outcome.FAILED,
+    "rerunError": Outcome.ERROR,
+}
+"""The elements of attempts that were tried again (Maven Surefire, rerunFailingTestsCount)."""
 
 
 class JUnitError(ValueError):
@@ -33,9 +43,13 @@ class JUnitError(ValueError):
 
 
 def render_junit(suites: Iterable[SuiteResult]) -> bytes:
-    """The JUnit document of some suites: every case once, as passed, failure, error or skipped with the cause."""
+    """The JUnit document of some suites: every case once, as passed, failure, error or skipped with the cause.
+
+    Failed attempts that were tried again are named as Maven Surefire names them: `flakyFailure` or `flakyError` before
+    a pass, which counts among `flakes`, else `rerunFailure` or `rerunError` beside the failure of the last attempt.
+    """
     root = ET.Element("testsuites", name="understudy")
-    totals = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
+    totals = dict.fromkeys(_counts(()), 0)
     seconds = 0.0
     for suite in suites:
         counts = _counts(suite.cases)
@@ -59,8 +73,9 @@ def _counts(cases: Sequence[Case]) -> dict[str, int]:
     return {
         "tests": len(cases),
         "failures": sum(case.outcome is Outcome.FAILED for case in cases),
-        "errors": sum(case.outcome is Outcome.ERROR for case in cases),
+        "errors": sum(case.outcome in _ERRORS for case in cases),
         "skipped": sum(case.outcome in _SKIPPED for case in cases),
+        "flakes": sum(case.outcome is Outcome.FLAKY for case in cases),
     }
 
 
@@ -71,15 +86,30 @@ def _testcase(case: Case, suite: str) -> ET.Element:
         element.set("file", _clean(case.file))
     if case.line is not None:
         element.set("line", str(case.line))
-    if case.outcome in (Outcome.FAILED, Outcome.ERROR):
-        tag = "failure" if case.outcome is Outcome.FAILED else "error"
-        ET.SubElement(element, tag, message=_clean(case.message)).text = _clean(case.detail or case.message)
-    elif case.outcome in _SKIPPED:
+    if case.outcome in _SKIPPED:
         kind = "pytest.xfail" if case.outcome is Outcome.XFAILED else case.outcome.value
         ET.SubElement(element, "skipped", type=kind, message=_clean(case.message))
+    elif case.outcome in _ERRORS or case.outcome is Outcome.FAILED:
+        element.append(_failure(Attempt(case.outcome, message=case.message, detail=case.detail), ""))
+    for attempt in case.earlier:
+        element.append(_failure(attempt, "flaky" if case.outcome is Outcome.FLAKY else "rerun"))
     if case.sections:
         text = "\n".join(f"--- {title} ---\n{content}" for title, content in case.sections)
         ET.SubElement(element, "system-out").text = _clean(text)
+    return element
+
+
+def _failure(attempt: Attempt, prefix: str) -> ET.Element:
+    """A failed attempt as an element; with a prefix it is one that was tried again, in Surefire's form."""
+    kind = "failure" if attempt.outcome is Outcome.FAILED else "error"
+    element = ET.Element(prefix + kind.capitalize() if prefix else kind, message=_clean(attempt.message))
+    if attempt.outcome is Outcome.ENVIRONMENT:
+        element.set("type", attempt.outcome.value)
+    detail = _clean(attempt.detail or attempt.message)
+    if prefix:
+        ET.SubElement(element, "stackTrace").text = detail
+    else:
+        element.text = detail
     return element
 
 
@@ -175,6 +205,9 @@ def _read_case(element: ET.Element, number: int) -> Case:
         if child is not None:
             detail = child.text or ""
             outcome, message = found, child.get("message") or detail.strip().partition("\n")[0]
+    earlier = tuple(_read_attempt(each) for each in element if each.tag in _RETRIED)
+    if outcome is Outcome.PASSED and earlier:
+        outcome = Outcome.FLAKY
     classname, name = element.get("classname", ""), element.get("name") or f"(case {number})"
     line = element.get("line", "")
     return Case(
@@ -185,7 +218,15 @@ def _read_case(element: ET.Element, number: int) -> Case:
         detail=detail,
         file=element.get("file", ""),
         line=int(line) if re.fullmatch(r"\d{1,9}", line, re.ASCII) else None,
+        earlier=earlier,
     )
+
+
+def _read_attempt(element: ET.Element) -> Attempt:
+    """A failed attempt that the suite's own tool tried again."""
+    detail = element.findtext("stackTrace") or element.text or ""
+    message = element.get("message") or detail.strip().partition("\n")[0]
+    return Attempt(_RETRIED[element.tag], message=message, detail=detail)
 
 
 def _seconds(text: str) -> float:

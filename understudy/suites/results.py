@@ -6,18 +6,20 @@ from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["BAD", "Case", "Outcome", "SuiteResult", "SuiteStatus", "SuitesResult"]
+__all__ = ["BAD", "Attempt", "Case", "Outcome", "SuiteResult", "SuiteStatus", "SuitesResult"]
 
 
 class Outcome(StrEnum):
-    """How one test ended."""
+    """How one test ended. `flaky`: it passed on a retry; `environment-failed`: what it ran against had died."""
 
     PASSED = "passed"
+    FLAKY = "flaky"
     FAILED = "failed"
     ERROR = "error"
     SKIPPED = "skipped"
     XFAILED = "xfailed"
     XPASSED = "xpassed"
+    ENVIRONMENT = "environment-failed"
     INTERRUPTED = "interrupted"
     NOT_RUN = "not-run"
 
@@ -27,21 +29,39 @@ BAD = frozenset({Outcome.FAILED, Outcome.ERROR})
 
 
 class SuiteStatus(StrEnum):
-    """How one suite ended. `error`: it failed without a failed test; `stopped`: another suite's failure ended it."""
+    """How one suite ended.
+
+    `error`: it failed without a failed test; `stopped`: another suite's failure ended it, or kept it from starting;
+    `environment-failed`: a service died under it.
+    """
 
     PASSED = "passed"
     FAILED = "failed"
     ERROR = "error"
     TIMEOUT = "timeout"
     STOPPED = "stopped"
+    ENVIRONMENT = "environment-failed"
     INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A failed attempt at a test that was tried again; the fields are those of `Case`."""
+
+    outcome: Outcome
+    seconds: float = 0.0
+    started: float | None = None
+    message: str = ""
+    detail: str = ""
+    sections: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """One test. `started` is seconds since the epoch (None: it never did); `message` is one line, `detail` the rest.
 
-    For a test that did not run or did not end, `message` is the cause.
+    For a test that did not run or did not end, `message` is the cause. What is said here is of the last attempt;
+    `earlier` has the failed ones before it, in their order.
     """
 
     id: str
@@ -54,11 +74,20 @@ class Case:
     sections: tuple[tuple[str, str], ...] = ()
     file: str = ""
     line: int | None = None
+    earlier: tuple[Attempt, ...] = ()
+
+    @property
+    def attempts(self) -> int:
+        """How often it ran; 0: it did not begin."""
+        return len(self.earlier) + (self.outcome is not Outcome.NOT_RUN)
 
 
 @dataclass(frozen=True, slots=True)
 class SuiteResult:
-    """One suite: its status and why, its cases, and its files (paths relative to the run folder)."""
+    """One suite: its status and why, its cases, and its files (paths relative to the run folder).
+
+    `attempts` is how often its command ran; 0: it did not start.
+    """
 
     name: str
     status: SuiteStatus
@@ -71,6 +100,7 @@ class SuiteResult:
     cases: tuple[Case, ...] = ()
     notices: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    attempts: int = 1
 
     def counts(self) -> dict[str, int]:
         """Outcome -> number of cases, every outcome named."""
