@@ -30,6 +30,7 @@ from understudy.report import (
     PhaseRecord,
     ReceiptRecord,
     RunRecord,
+    graph_of,
     utc,
 )
 from understudy.report.fidelity_text import fidelity_markdown
@@ -85,6 +86,7 @@ class Recorder:
         )
         findings = fidelity_report(blueprint.production, blueprint.clone)
         record = record.with_changes(blueprint.clone.changes).with_report(findings)
+        record = replace(record, graph=graph_of(blueprint.clone, record.verdicts))
         folder.write_changes(blueprint.clone.changes)
         folder.write_text("fidelity.md", fidelity_markdown(findings))
         folder.write_run(record)
@@ -179,9 +181,11 @@ class Recorder:
             self.folder.collect_logs(self.session.target, lease.id)
             facts = self.folder.collect_containers(self.session.target, lease.id)
             counts = self.folder.collect_mocks(mocks)
+            containers = tuple(ContainerRecord.of(each) for each in facts)
             self.record = replace(
                 self.record,
-                containers=tuple(ContainerRecord.of(each) for each in facts),
+                containers=containers,
+                graph=graph_of(self.blueprint.clone, self.record.verdicts, containers),
                 mocks=tuple(
                     MockRecord(
                         mock.name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +11,6 @@ from understudy.blueprint import Blueprint, redraw
 from understudy.diff.record import SideRecord
 from understudy.diff.side import Side
 from understudy.errors import UsageError
-from understudy.export.folder import RUNS
 from understudy.lease import Lease
 from understudy.preparation import CLONE, kept_changes
 from understudy.report import RecordError, RunRecord
@@ -20,13 +19,10 @@ from understudy.stacks.clone import Clone
 from understudy.stacks.differences import Compared
 from understudy.stacks.topology import TopologyError
 
-__all__ = ["environment_side", "kept_runs", "run_folder", "run_side"]
+__all__ = ["environment_side", "run_side"]
 
 Draw = Callable[[str, str], Blueprint]
 """(commit, profile) -> its blueprint, for runs of which no clone was kept."""
-
-_MOST_RUNS = 500
-"""Run folders that are looked through for a branch's newest; more are not read."""
 
 
 @dataclass(frozen=True)
@@ -68,27 +64,6 @@ def environment_side(lease: Lease) -> Side:
         file=lease.topology,
     )
     return Side(record, compared, lease=lease, warnings=tuple(notes))
-
-
-def run_folder(base: Path, name: str) -> Path | None:
-    """The folder of a run: its path, or its id below `base`/understudy-runs, or `latest` there; None: no such run."""
-    if "\0" in name or not name:
-        return None
-    places = [base / RUNS / name] if "/" not in name and name not in {".", ".."} else []
-    return next((place.resolve() for place in (*places, Path(name)) if (place / "run.json").is_file()), None)
-
-
-def kept_runs(base: Path) -> Iterator[tuple[Path, RunRecord]]:
-    """The runs below `base`/understudy-runs, newest first; what cannot be read is left out."""
-    try:
-        names = sorted((path.name for path in (base / RUNS).iterdir() if not path.is_symlink()), reverse=True)
-    except OSError:
-        return
-    for name in names[:_MOST_RUNS]:
-        try:
-            yield base / RUNS / name, RunRecord.from_json((base / RUNS / name / "run.json").read_text("utf-8"))
-        except (OSError, ValueError, RecursionError):
-            continue
 
 
 def run_side(folder: Path, draw_again: Draw) -> Side:

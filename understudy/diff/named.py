@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from understudy.build.git import SHALLOW, Repository
-from understudy.diff.kept import environment_side, kept_runs, run_folder, run_side
+from understudy.diff.kept import environment_side, run_side
 from understudy.diff.side import Side
 from understudy.diff.sides import Sides
 from understudy.engine.settings import EngineSettings
 from understudy.errors import NotFoundError, UsageError
+from understudy.export.runs import find_run, kept_runs, run_folder
 from understudy.lease import Lease, LeaseStore
 
 __all__ = ["PREFIXES", "find"]
@@ -68,13 +69,7 @@ class _Named:
                 return self.sides.file(self.sides.folder / rest)
             case "env":
                 return self._of_lease(rest or None)
-        found = self.run(rest or "latest")
-        if found is None:
-            raise NotFoundError(
-                f"Looked for run {rest or 'latest'!r}, and there is none.",
-                hint=f"Runs are folders of {self._runs / 'understudy-runs'}.",
-            )
-        return found
+        return run_side(find_run(self._runs, rest or "latest"), self.sides.redrawn)
 
     def last(self) -> Side:
         """The environment of this branch or, where none is up, its newest run."""

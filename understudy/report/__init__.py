@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from understudy.report.codec import RecordError
+from understudy.report.graph import EdgeRecord, GraphRecord, NodeRecord, graph_of
 from understudy.report.moments import Moment, utc
 from understudy.report.record import SCHEMA, RunRecord
 from understudy.report.records import (
@@ -29,11 +30,14 @@ __all__ = [
     "CauseRecord",
     "ChangeRecord",
     "ContainerRecord",
+    "EdgeRecord",
     "EndpointRecord",
+    "GraphRecord",
     "ImageRecord",
     "LeftoverRecord",
     "MockRecord",
     "Moment",
+    "NodeRecord",
     "PhaseRecord",
     "PropertyRecord",
     "ReceiptRecord",
@@ -42,5 +46,6 @@ __all__ = [
     "SectionRecord",
     "SuiteRecord",
     "exit_code",
+    "graph_of",
     "utc",
 ]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from understudy.report.codec import RecordError, decode, encode, schema_of
+from understudy.report.graph import GraphRecord
 from understudy.report.moments import Moment
 from understudy.report.records import (
     CaseRecord,
@@ -64,6 +65,7 @@ class RunRecord:
     fidelity: Mapping[str, int] = field(default_factory=dict)
     properties: tuple[PropertyRecord, ...] = ()
     verdicts: Mapping[str, str] = field(default_factory=dict)
+    graph: GraphRecord = field(default_factory=GraphRecord)
     images: tuple[ImageRecord, ...] = ()
     suites: tuple[SuiteRecord, ...] = ()
     stopped_by: str = ""
