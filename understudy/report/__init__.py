@@ -7,6 +7,7 @@ from understudy.report.graph import EdgeRecord, GraphRecord, NodeRecord, graph_o
 from understudy.report.moments import Moment, utc
 from understudy.report.record import SCHEMA, RunRecord
 from understudy.report.records import (
+    BeforeRecord,
     CaseRecord,
     CauseRecord,
     ChangeRecord,
@@ -15,6 +16,7 @@ from understudy.report.records import (
     ImageRecord,
     LeftoverRecord,
     MockRecord,
+    PartRecord,
     PhaseRecord,
     PropertyRecord,
     ReceiptRecord,
@@ -26,6 +28,7 @@ from understudy.report.verdict import ORDER, exit_code
 __all__ = [
     "ORDER",
     "SCHEMA",
+    "BeforeRecord",
     "CaseRecord",
     "CauseRecord",
     "ChangeRecord",
@@ -38,6 +41,7 @@ __all__ = [
     "MockRecord",
     "Moment",
     "NodeRecord",
+    "PartRecord",
     "PhaseRecord",
     "PropertyRecord",
     "ReceiptRecord",

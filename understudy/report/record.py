@@ -19,6 +19,7 @@ from understudy.report.records import (
     EndpointRecord,
     ImageRecord,
     MockRecord,
+    PartRecord,
     PhaseRecord,
     PropertyRecord,
     ReceiptRecord,
@@ -77,6 +78,11 @@ class RunRecord:
     causes: tuple[CauseRecord, ...] = ()
     warnings: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    past: str = ""
+    shard: str = ""
+    plan: str = ""
+    elsewhere: tuple[str, ...] = ()
+    parts: tuple[PartRecord, ...] = ()
     schema: Literal[2] = SCHEMA
 
     def with_changes(self, changes: tuple[Change, ...]) -> RunRecord:

@@ -15,6 +15,7 @@ from understudy.targets.interface import ContainerFacts, Receipt
 
 __all__ = [
     "AttemptRecord",
+    "BeforeRecord",
     "CaseRecord",
     "CauseRecord",
     "ChangeRecord",
@@ -23,6 +24,7 @@ __all__ = [
     "ImageRecord",
     "LeftoverRecord",
     "MockRecord",
+    "PartRecord",
     "PhaseRecord",
     "PropertyRecord",
     "ReceiptRecord",
@@ -123,6 +125,27 @@ def _sections(captured: tuple[tuple[str, str], ...]) -> tuple[SectionRecord, ...
 
 
 @dataclass(frozen=True, slots=True)
+class BeforeRecord:
+    """How a test or suite ended in an earlier run of this branch or of its base."""
+
+    outcome: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PartRecord:
+    """One shard's run that this record was joined from; `folder` is relative to the run folder."""
+
+    shard: str
+    run: str
+    environment: str
+    folder: str
+    started: Moment
+    seconds: float
+    exit_code: int
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptRecord:
     """A failed attempt at a test that was tried again."""
 
@@ -165,6 +188,7 @@ class CaseRecord:
     line: int | None
     attempts: int = 1
     earlier: tuple[AttemptRecord, ...] = ()
+    before: tuple[BeforeRecord, ...] = ()
 
     @classmethod
     def of(cls, case: Case) -> CaseRecord:
@@ -202,6 +226,8 @@ class SuiteRecord:
     notices: tuple[str, ...]
     files: tuple[str, ...]
     attempts: int = 1
+    elsewhere: tuple[str, ...] = ()
+    before: tuple[BeforeRecord, ...] = ()
 
     @classmethod
     def of(cls, suite: SuiteResult) -> SuiteRecord:
