@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from .clone import Endpoint, Mock
+from .needs import needed_ports
 from .topology import Service, Topology, TopologyError
 
 __all__ = ["endpoints_of", "mock_endpoint", "scheme_of", "variable", "variable_name"]
@@ -57,12 +58,14 @@ def _found(topology: Topology, mocks: Iterable[Mock]) -> Iterator[Endpoint]:
     for name, port in topology.endpoints:
         service = topology.services[name]
         yield Endpoint(name, port, scheme_of(port, service.kind))
+    for name, port, _, _ in needed_ports(topology):
+        yield Endpoint(name, port, scheme_of(port, topology.services[name].kind))
     for mock in mocks:
         yield mock_endpoint(mock)
 
 
 def endpoints_of(topology: Topology, mocks: Iterable[Mock]) -> tuple[Endpoint, ...]:
-    """All endpoints, each once: services with ports, those named in the extension, and the mocks.
+    """All endpoints, each once: services with ports, those that the extension names or a suite needs, and the mocks.
 
     Raises:
         TopologyError: two services' names are one in the names of variables.

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from .clone import Change, Clone, Fidelity, recorded
 from .compare import as_text, summary
+from .needs import hold_needs
 from .profile import Profile, ServiceProfile
 from .topology import Resources, Service, Topology, TopologyError, Where
 
@@ -23,7 +24,8 @@ def without(clone: Clone, profile: Profile) -> Clone:
     """Leave out the services that the profile names, and what only they had; their dependents do without them.
 
     Raises:
-        TopologyError: nothing would be left, or a service that is left cannot be made without one of them.
+        TopologyError: nothing would be left, or a service that is left cannot be made, or a suite not run, without one
+            of them.
     """
     topology = clone.topology
     gone = {name: service for name, service in topology.services.items() if name in profile.without}
@@ -56,6 +58,7 @@ def without(clone: Clone, profile: Profile) -> Clone:
         if name in names
     ]
     inside = tuple(f"services.{name}." for name in gone)
+    hold_needs(kept, dict.fromkeys(gone, f"the profile {profile.name!r} leaves it out"))
     before = tuple(change for change in clone.changes if not f"{change.path}.".startswith(inside))
     builds = {name: image for name, image in clone.unchanged_builds.items() if name not in gone}
     return recorded(replace(clone, topology=kept, changes=before, unchanged_builds=builds), *changes)

@@ -10,6 +10,7 @@ from .clone import Change, Clone, Fidelity, recorded, worst
 from .compare import as_text, port_text
 from .endpoints import endpoints_of
 from .identity import RESERVED_LABELS
+from .needs import needed_ports
 from .profile import Profile
 from .scaling import rule_of
 from .secret_rules import HEX
@@ -204,6 +205,17 @@ def endpoints(clone: Clone) -> Clone:
         )
         for e in found
         if e.service in clone.topology.services and (e.service, e.port) not in published
+    ]
+    changes += [
+        Change(
+            f"services.{name}.ports.{port}/tcp",
+            None,
+            f"relay:{port}",
+            f"suite {suite.name!r} needs it on the host",
+            rule=need.where.place,
+        )
+        for name, port, suite, need in needed_ports(clone.topology)
+        if (name, port) not in published
     ]
     return recorded(replace(clone, endpoints=found), *changes)
 

@@ -28,6 +28,8 @@ from .parts import (
 )
 from .profile import Profile
 from .secret_rules import SecretRule
+from .suite import Need, Suite
+from .where import TopologyError, Where
 
 __all__ = [
     "Build",
@@ -42,6 +44,7 @@ __all__ = [
     "Logging",
     "Managed",
     "Mount",
+    "Need",
     "Network",
     "NetworkLink",
     "Port",
@@ -57,32 +60,6 @@ __all__ = [
 ]
 
 Kind = Literal["service", "database", "cache", "queue", "bucket", "gateway", "job"]
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """A place in a document: file name, 1-based line and column, and the path inside (`services.web.ports[0]`)."""
-
-    file: str = ""
-    line: int = 0
-    column: int = 0
-    path: str = ""
-
-    @property
-    def place(self) -> str:
-        """`file:line:column`; empty where none is known."""
-        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-
-    def __str__(self) -> str:
-        return f"{self.place}: {self.path}" if self.path else self.place
-
-
-class TopologyError(ValueError):
-    """A document that is no valid topology; `where` is the place, the message says what is allowed."""
-
-    def __init__(self, message: str, where: Where) -> None:
-        super().__init__(f"{where}: {message}")
-        self.where = where
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,20 +182,6 @@ class External:
     mock: str | None = None
     allow: bool = False
     scheme: Literal["http", "https"] = "http"
-    where: Where = field(default_factory=Where, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Suite:
-    """One part of the test stage. `folder` is relative to the project's; `timeout` is in seconds."""
-
-    name: str
-    command: tuple[str, ...]
-    folder: str = "."
-    python: str | None = None
-    timeout: float = 600.0
-    workers: int | None = None
-    environment: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     where: Where = field(default_factory=Where, compare=False)
 
 

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 from understudy.stacks.allowed import NOTHING, Allowed, rights
 from understudy.stacks.change import Change, Fidelity
+from understudy.stacks.needs import hold_needs
 from understudy.stacks.secret_values import Literals, map_texts, refuse_literals, shown, welcomed
 from understudy.stacks.topology import Topology, TopologyError
 
@@ -173,6 +174,8 @@ def _topology(
         where=root.where,
     )
     hold_secrets(root, topology, document.named, rules)
+    if reading.provisioned:
+        hold_needs(topology, document.inactive)
     return topology, declared.literals(variables, files.literals, _spoken(topology))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from understudy.stacks.endpoints import scheme_of
@@ -13,12 +13,12 @@ from understudy.stacks.secret_rules import SecretRule
 from understudy.stacks.topology import External, Suite, TopologyError, Where
 
 from .compose_profile import places, read_profile, secret_nodes, secret_rules
-from .compose_run import command
+from .compose_suite import read_suite
 from .document.yaml_text import Node
 from .extension_keys import keys_of
 from .extension_shapes import NAME as NAME_PATTERN
-from .nodes import Fields, Reading, choice, flag, integer, items, mapping, number, parsed, table_of, text, word
-from .values import duration, host_name
+from .nodes import Fields, Reading, choice, flag, integer, items, mapping, parsed, text, word
+from .values import host_name
 
 __all__ = ["NAME", "Extension", "read_extension", "secret_names"]
 
@@ -74,7 +74,7 @@ def read_extension(node: Node | None, services: Iterable[str], reading: Reading)
             name: read_profile(name, child, names, reading)
             for name, child in fields.read("profiles", mapping, {}).items()
         },
-        tuple(_suite(name, child, reading) for name, child in fields.read("tests", mapping, {}).items()),
+        tuple(read_suite(name, child, reading) for name, child in fields.read("tests", mapping, {}).items()),
         secret_rules(fields.take("secrets"), reading),  # their names were read before anything was interpolated
         places(node),
     )
@@ -140,49 +140,3 @@ def _endpoint(node: Node, services: frozenset[str]) -> tuple[str, int]:
             f"{match['service']!r} is no service of the clone; services are {', '.join(sorted(services))}", node.where
         )
     return match["service"], int(match["port"])
-
-
-def _suite(name: str, node: Node, reading: Reading) -> Suite:
-    if not NAME.fullmatch(name):
-        raise TopologyError(f"{name[:60]!r} is no name for a suite; it names a file in the report", node.key_where)
-    fields = Fields(node, reading, allowed=keys_of("suite"))
-    argv = command(fields.need("command"))
-    if not argv or not argv[0]:
-        raise TopologyError("the command is empty", node.key_where)
-    given = fields.take("environment")
-    environment = _environment(given) if given else {}
-    suite = Suite(
-        name,
-        argv,
-        fields.read("folder", lambda given: reading.path(given, "the suite's folder"), "."),
-        fields.read("python", text, None),
-        workers=fields.read("workers", lambda given: integer(given, least=1), None),
-        environment=environment,
-        where=node.key_where,
-    )
-    limit = fields.take("timeout")
-    return replace(suite, timeout=_seconds(limit)) if limit else suite
-
-
-def _environment(node: Node) -> dict[str, str]:
-    """A mapping, or a list of `KEY=value`; one without a value is left out."""
-    if isinstance(node.value, tuple):
-        named = [(text(item).partition("=")[0], item.where) for item in node.value]
-        found = dict(text(item).split("=", maxsplit=1) for item in node.value if "=" in text(item))
-    else:
-        named = [(key, child.key_where) for key, child in mapping(node).items()]
-        found = table_of(node)
-    for name, where in named:
-        if not name or "=" in name:
-            raise TopologyError(f"{name[:60]!r} cannot be a variable's name", where)
-    return found
-
-
-def _seconds(node: Node) -> float:
-    """A number of seconds or a duration, above zero."""
-    if isinstance(node.value, str) and not node.value.replace(".", "").isdigit():
-        seconds = parsed(node, duration)
-        if seconds <= 0:
-            raise TopologyError("a time limit is above 0", node.where)
-        return seconds
-    return number(node)

@@ -89,6 +89,9 @@ def _suite(suite: Suite) -> Document:
             "folder": suite.folder,
             "timeout": number(suite.timeout) + "s",
             "python": suite.python,
+            "image": suite.image,
+            "needs": [str(need) for need in suite.needs] or None,
+            "retries": suite.retries or None,
             "workers": suite.workers,
             "environment": dict(suite.environment) or None,
         }

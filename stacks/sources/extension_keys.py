@@ -12,6 +12,7 @@ from .extension_shapes import (
     ENDPOINT,
     FLAG,
     NAME,
+    NEED,
     NUMBER,
     PATH,
     PORT,
@@ -194,11 +195,36 @@ _SUITE = Group(
         Key("command", "what runs: a list, or a text that is split", "", _COMMAND),
         Key("folder", "where it runs, relative to the Compose file, in the commit's tree", "`.`", PATH),
         Key("python", "the interpreter of a pytest command", "see [tests.md](tests.md#interpreter)", TEXT),
+        Key("image", "the container image that it runs in", "none: it runs on the host", matching(r"\S")),
+        Key(
+            "runs_on",
+            "`host`, or `network`: in a container of its `image` on the environment's networks",
+            "`network` with an `image`, else `host`",
+            choices(("host", "network")),
+        ),
+        Key(
+            "needs",
+            "services and mocks that have to be ready before it starts: `NAME`, or `NAME:PORT`",
+            "everything",
+            list_of(NEED),
+        ),
         Key("timeout", "a number of seconds, or a duration such as `5m`", "600", SECONDS),
+        Key("retries", "how often a failed test is run again", "0", whole(0, None, r"^[0-9]{1,18}$")),
         Key("workers", "test processes at once", "the processors, shared between the suites", whole(1)),
         Key("environment", "further variables, as list or mapping", "none", _VARIABLES),
     ),
-    {},
+    {
+        "allOf": [
+            {
+                "if": _given("runs_on", {"const": "network"}),
+                "then": _given("image", {"not": {"type": "null"}}),
+            },
+            {
+                "if": _given("runs_on", {"const": "host"}),
+                "then": {"properties": {"image": {"type": "null"}}},
+            },
+        ]
+    },
 )
 
 _TOP = Group(

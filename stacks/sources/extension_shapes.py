@@ -12,6 +12,7 @@ __all__ = [
     "ENDPOINT",
     "FLAG",
     "NAME",
+    "NEED",
     "NUMBER",
     "PATH",
     "PORT",
@@ -82,6 +83,8 @@ def _several(shape: Shape) -> list[Shape]:
 PORT = whole(1, _HIGHEST_PORT, rf"^(?=.{{1,18}}$)0*{_PORT}$")
 
 ENDPOINT = matching(rf"^[A-Za-z0-9][A-Za-z0-9._-]*:(?=.{{1,5}}$)0*{_PORT}$")
+
+NEED = matching(rf"^[A-Za-z0-9][A-Za-z0-9._-]*(:(?=.{{1,5}}$)0*{_PORT})?$")
 
 NUMBER = union(
     {"type": "number", "exclusiveMinimum": 0},

@@ -18,7 +18,7 @@ from understudy.stacks.profile import Profile, ServiceProfile
 from understudy.stacks.secret_rules import SecretRule
 from understudy.stacks.sources import compose
 from understudy.stacks.sources.extension_keys import GROUPS, keys_of, schema
-from understudy.stacks.topology import Managed, Suite, Topology
+from understudy.stacks.topology import Managed, Need, Suite, Topology
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "topology.md").read_text(encoding="utf-8")
 TABLES = {
@@ -168,9 +168,16 @@ def profiles() -> None:
 
 
 def tests() -> None:
-    integration, contract = read(examples("Tests")[0]).suites
-    assert integration == Suite("integration", ("pytest", "-q"), "tests", ".venv/bin/python", 300, 2)
+    integration, contract, schema, inside = read(examples("Tests")[0]).suites
+    assert integration == Suite("integration", ("pytest", "-q"), "tests", ".venv/bin/python", 300, 2, retries=1)
     assert contract == Suite("contract", ("make", "check"), timeout=90, environment={"STRICT": "1"})
+    assert schema == Suite("schema", ("pytest", "schema"), needs=(Need("db", 5432), Need("payments")))
+    assert (inside.image, inside.runs_on, inside.needs) == ("example/tests:1", "network", (Need("web"),))
+    clone = cloned(examples("Tests")[0])
+    assert [(e.service, e.port) for e in clone.endpoints] == [("web", 80), ("db", 5432), ("payments", 80)]
+    (published,) = (change for change in clone.changes if change.path == "services.db.ports.5432/tcp")
+    assert (published.production, published.clone) == (None, "relay:5432")
+    assert "suite 'schema' needs it" in published.reason
 
 
 def kinds() -> None:

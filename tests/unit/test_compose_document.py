@@ -148,6 +148,36 @@ tests:
     assert found.warnings == ()
 
 
+def test_what_a_suite_needs_has_its_place_and_stands_once() -> None:
+    (suite,) = extended("tests: {a: {command: x, needs: [web, 'web:080', web, 'web:80']}}").suites
+    assert [(str(need), need.name, need.port) for need in suite.needs] == [("web", "web", None), ("web:80", "web", 80)]
+    assert suite.needs[0].where.path == "x-understudy.tests.a.needs[0]"
+
+
+@pytest.mark.parametrize(
+    ("services", "need", "message"),
+    [
+        (
+            "web: {image: x}\n  debug: {image: x, profiles: [debug]}",
+            "debug",
+            "no such service: it has the profile debug",
+        ),
+        (
+            "web: {image: x, depends_on: {seed: {condition: service_completed_successfully}}}\n  seed: {image: x}",
+            "seed:80",
+            "a job ends before anyone could reach its ports",
+        ),
+    ],
+)
+def test_a_need_that_no_clone_can_have_is_refused_with_its_line(services: str, need: str, message: str) -> None:
+    text = f"services:\n  {services}\nx-understudy:\n  tests:\n    a: {{command: x, needs: ['{need}']}}\n"
+    with pytest.raises(TopologyError, match=re.escape(message)) as caught:
+        load(text)
+    assert caught.value.where.line == len(text.splitlines())
+    only_compared = read(text, "compose.yaml", variables={}, read_file={}.get, provisioned=False)
+    assert str(only_compared.suites[0].needs[0]) == need
+
+
 @pytest.mark.parametrize(
     ("extension", "message"),
     [
@@ -182,7 +212,21 @@ tests:
         ("tests: {unit: {command: x, timeout: 0s}}", "above 0"),
         ("tests: {unit: {command: x, workers: 0}}", "whole number from 1"),
         ("tests: {unit: {command: x, folder: ../..}}", "leaves the commit's tree"),
-        ("tests: {unit: {command: x, retries: 2}}", "allowed are command"),
+        ("tests: {unit: {command: x, retry: 2}}", "allowed are command, folder, python, image, runs_on, needs"),
+        ("tests: {unit: {command: x, retries: -1}}", "whole number from 0"),
+        ("tests: {unit: {command: x, image: ' '}}", "the image is empty"),
+        ("tests: {unit: {command: x, runs_on: cloud}}", "allowed are host, network"),
+        ("tests: {unit: {command: x, runs_on: network}}", "it has no image: give it one"),
+        ("tests: {unit: {command: x, image: t, runs_on: host}}", "it has an image: choose"),
+        ("tests: {unit: {command: x, needs: web}}", "allowed is a list"),
+        ("tests: {unit: {command: x, needs: ['web:']}}", "allowed is NAME or NAME:PORT"),
+        ("tests: {unit: {command: x, needs: ['web:70000']}}", "allowed is NAME or NAME:PORT"),
+        (
+            "tests: {unit: {command: x, needs: [db]}}",
+            "'unit' needs 'db', and that is no service and no mock; services are",
+        ),
+        ("{externals: {pay: {host: a.b}}, tests: {u: {command: x, needs: [pay]}}}", "that third party has no mock"),
+        ("{externals: {pay: {host: a.b, mock: m}}, tests: {u: {command: x, needs: ['pay:1']}}}", "on port 80 alone"),
         ("tests: {'../x': {command: x}}", "no name for a suite"),
     ],
 )

@@ -27,6 +27,7 @@ from understudy.stacks.topology import (
     Logging,
     Managed,
     Mount,
+    Need,
     Network,
     NetworkLink,
     Port,
@@ -202,6 +203,10 @@ def services(draw: st.DrawFn, name: str, others: tuple[str, ...], networks: list
     )
 
 
+def needs(names: list[str]) -> st.SearchStrategy[tuple[Need, ...]]:
+    return st.lists(st.builds(Need, st.sampled_from(names), st.none() | st.integers(1, 65535)), unique=True).map(tuple)
+
+
 @st.composite
 def topologies(draw: st.DrawFn) -> Topology:
     names = draw(st.lists(NAMES, min_size=1, max_size=4, unique=True))
@@ -221,7 +226,12 @@ def topologies(draw: st.DrawFn) -> Topology:
         {name: Volume(name, draw(labels)) for name in volumes if name in mounted},
         {"pay": External("pay", "api.pay.example", draw(st.integers(1, 442)), draw(st.none() | PATHS))},
         secrets=SECRETS,
-        suites=(Suite("all", ("pytest", draw(TEXTS)), "tests", timeout=60.0, environment={"A": draw(TEXTS)}),),
+        suites=(
+            Suite("all", ("pytest", draw(TEXTS)), "tests", timeout=60.0, environment={"A": draw(TEXTS)}),
+            Suite(
+                "in", ("x",), image="t:1", runs_on="network", needs=draw(needs(names)), retries=draw(st.integers(0, 3))
+            ),
+        ),
         profiles=draw(st.dictionaries(NAMES, PROFILES, max_size=2)),
         secret_rules=draw(st.just({}) | st.just({"TOKEN": SecretRule(12, "abc$", "sk_{}")})),
         endpoints=tuple((names[0], port) for port in draw(unique(st.integers(1, 65535)))),

@@ -110,6 +110,16 @@ def test_a_service_that_is_left_out_is_missing_and_its_dependents_are_named() ->
     assert fidelity(fidelity_report(load("      {replicas: 1}\n"), clone))["services.mail"] is Fidelity.MISSING
 
 
+def test_a_suite_that_needs_what_the_profile_leaves_out_is_refused_where_it_says_so() -> None:
+    suite = "  tests: {mails: {command: x, needs: [web, mail]}}\n"
+    with pytest.raises(
+        TopologyError, match=r"'mails' needs 'mail', and .* the profile 'default' leaves it out"
+    ) as caught:
+        clone_of("      without: [mail]\n" + suite)
+    assert (caught.value.where.line, caught.value.where.path) == (16, "x-understudy.tests.mails.needs[1]")
+    assert clone_of("      without: [api]\n" + suite).topology.suites[0].name == "mails"
+
+
 @pytest.mark.parametrize(
     ("profile", "message"),
     [

@@ -315,6 +315,30 @@ x-understudy:
     assert one(clone, "services.mig.ports.80/tcp") == ("8080:80", None, Fidelity.CHANGED)
 
 
+def test_ports_that_suites_on_the_host_need_are_published_as_changes() -> None:
+    clone = clone_of("""
+services:
+  web: {image: x, ports: ['80'], expose: ['9000', '53/udp']}
+  db: {image: 'postgres:15'}
+  api: {image: x, expose: ['9999']}
+  mig: {image: x, expose: ['1']}
+  app: {image: x, depends_on: {mig: {condition: service_completed_successfully}}}
+x-understudy:
+  externals: {pay: {host: pay.example, mock: m}}
+  tests:
+    unit: {command: x, needs: [web, 'db:5432', mig, pay]}
+    more: {command: x, needs: ['db:5432']}
+    inside: {command: x, image: t, needs: [api, 'db:1']}
+""")
+    assert [(e.service, e.port) for e in clone.endpoints] == [("web", 80), ("web", 9000), ("db", 5432), ("pay", 80)]
+    published = {c.path: c for c in clone.changes if (c.clone or "").startswith("relay:") and c.production is None}
+    assert set(published) == {"services.web.ports.9000/tcp", "services.db.ports.5432/tcp"}
+    change = published["services.db.ports.5432/tcp"]
+    assert "published for tests only" in change.reason
+    assert "suite 'unit' needs it on the host; suite 'more' needs it on the host" in change.reason
+    assert change.rule == "compose.yaml:11:37; compose.yaml:12:32"
+
+
 @pytest.mark.parametrize(
     ("port", "kind", "scheme"),
     [

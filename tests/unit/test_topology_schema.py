@@ -162,8 +162,25 @@ PROFILE = mapping(
     without=Values(several(["frontend-1"], [], ["frontend-1", "frontend-1"]), several([None], [[]], {}) | SCALARS),
     services=named(Values(several("database-1"), several("database-1")), mapping(**SIZED)),
 )
+NEEDS = Values(
+    st.lists(several("frontend-1", "frontend-1:80", "database-1:65535", "database-1:00080"), max_size=2),
+    several(
+        ["frontend-1:0"], ["frontend-1:65536"], ["database-1:"], [":80"], ["a b"], [None], [5], [[]], "frontend-1", {}
+    )
+    | SCALARS,
+)
 SUITE = mapping(
-    ("command",), command=COMMANDS, folder=PATHS, python=TEXT, timeout=SECONDS, workers=WHOLE, environment=PAIRS
+    ("command",),
+    command=COMMANDS,
+    folder=PATHS,
+    python=TEXT,
+    image=values(["a", "a:1", "é"], ["", " ", 5, True, []]),
+    runs_on=choice("host", "network"),
+    needs=NEEDS,
+    timeout=SECONDS,
+    retries=values([0, 1, "0", "03", 2.0], [-1, "-1", 0.5], NUMERIC),
+    workers=WHOLE,
+    environment=PAIRS,
 )
 ENDPOINT = Values(
     several("frontend-1:1", "database-1:65535", "frontend-1:08", "frontend-1:00080"),
