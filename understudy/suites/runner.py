@@ -17,8 +17,9 @@ from understudy.stacks.topology import Suite
 from understudy.suites.contract import Contract
 from understudy.suites.interpreter import PreparedSuite, check_suites
 from understudy.suites.junit import render_junit
+from understudy.suites.launch import HostLauncher, Launcher, Private
 from understudy.suites.results import SuitesResult, SuiteStatus
-from understudy.suites.running import Private, RunningSuite
+from understudy.suites.running import RunningSuite
 from understudy.suites.verdict import Cause
 
 __all__ = ["POLL", "run_suites", "share_workers"]
@@ -65,11 +66,11 @@ def run_suites(
     cleaner = redactor or Redactor(contract.secrets.values())
     counts = share_workers(prepared, workers)
     with tempfile.TemporaryDirectory(prefix="understudy-", ignore_cleanup_errors=True) as private:
-        placed = Private.create(Path(private), contract)
+        host = HostLauncher(Private.create(Path(private), contract))
         running = [RunningSuite(each, folder, counts[each.suite.name], cleaner) for each in prepared]
         stage = _Stage(running, stop=stop, listener=listener, fail_fast=fail_fast)
         try:
-            stage.run(placed)
+            stage.run(host)
         finally:
             result = stage.result(folder)  # the evidence is written also when the stage is given up
     return result
@@ -109,12 +110,12 @@ class _Stage:
         except Exception as error:  # noqa: BLE001 - whatever a listener does, the stage goes on
             self._unheard = self._unheard or f"progress could not be shown: {type(error).__name__}: {error}"
 
-    def run(self, private: Private) -> None:
+    def run(self, launcher: Launcher) -> None:
         try:
             for suite in self.suites:
                 for notice in suite.notices:
                     self.say(State.WARNING, suite.name, notice)
-                suite.start(private, fail_fast=self.fail_fast)
+                suite.start(launcher, fail_fast=self.fail_fast)
                 self.say(State.STARTED, suite.name, f"workers: {suite.workers}")
             while not all(suite.over for suite in self.suites):
                 self.look()

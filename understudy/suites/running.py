@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from understudy.files import open_regular, write_file
 from understudy.redact import Redactor
-from understudy.suites.contract import Contract
 from understudy.suites.interpreter import PreparedSuite
 from understudy.suites.junit import JUnitError, read_junit, render_junit
+from understudy.suites.launch import Launcher
 from understudy.suites.process import SuiteProcess
 from understudy.suites.reading import Collector, Failure, Tail
 from understudy.suites.results import BAD, Case, SuiteResult, SuiteStatus
 from understudy.suites.verdict import Cause, Ending, judge, stand_in
 
-__all__ = ["Private", "RunningSuite", "file_name"]
+__all__ = ["RunningSuite", "file_name"]
 
 _TAIL = 4096
 _MARGIN = 64 * 1024
@@ -29,31 +27,6 @@ _MESSAGE_LIMIT = 2 * 1024
 _DETAIL_LIMIT = 64 * 1024
 
 _Judgement = tuple[SuiteStatus, str, tuple[Case, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Private:
-    """What lies outside the run folder while suites run: the plugin, and the contract with its secrets."""
-
-    folder: Path
-    variables: Mapping[str, str]
-
-    @classmethod
-    def create(cls, folder: Path, contract: Contract) -> Private:
-        """Write the plugin and the contract's document into `folder`, which is the caller's to remove.
-
-        Raises:
-            UsageError: names of the contract clash.
-        """
-        document = folder / "contract.json"
-        authority = folder / "ca.pem"
-        variables = contract.variables(str(document), str(authority))
-        plugin = Path(__file__).with_name("pytest_plugin.py").read_bytes()
-        (folder / "understudy_pytest.py").write_bytes(plugin)
-        write_file(document, json.dumps(contract.document(str(authority)), indent=1).encode())
-        if contract.authority:
-            write_file(authority, contract.authority.encode())
-        return cls(folder, variables)
 
 
 def file_name(name: str) -> str:
@@ -115,26 +88,20 @@ class RunningSuite:
         """Whether the verdict is there and no process is left."""
         return self.judged is not None
 
-    def start(self, private: Private, *, fail_fast: bool) -> None:
+    def start(self, launcher: Launcher, *, fail_fast: bool) -> None:
         """Start the command; one that cannot be started is over at once, with the reason."""
-        environment = dict(self.prepared.environment or {})
-        environment.update(private.variables)
-        environment["UNDERSTUDY_RESULTS"] = str(self.folder / "results.jsonl")
-        environment["UNDERSTUDY_JUNIT"] = str(self.folder / "reported.xml")
-        if self.prepared.interpreter:
-            paths = (str(private.folder), environment.get("PYTHONPATH", ""))
-            environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
         self._command = self.prepared.command(self.workers, fail_fast=fail_fast)
         self.started = time.time()
         self._deadline = time.monotonic() + self.prepared.suite.timeout
         try:
             self.folder.mkdir(parents=True, mode=0o700)
-            self._process = SuiteProcess(
-                self._command, folder=self.prepared.folder, environment=environment, log=self.folder / "output.log"
-            )
+            self._process = launcher.start(self.prepared, self._command, self.folder)
         except OSError as error:
             self.ended = time.time()
-            self.judged = SuiteStatus.ERROR, f"{self._command[0]} could not be started: {error}", ()
+            self.judged = self._not_started(str(error))
+
+    def _not_started(self, why: str) -> _Judgement:
+        return SuiteStatus.ERROR, f"{self._command[0]} could not be started: {why}", ()
 
     def stop(self, cause: Cause, why: str) -> None:
         """Tell it to end, once; failures reported from now on are the stop's doing."""
@@ -157,18 +124,18 @@ class RunningSuite:
         if code is not None and not self._process.stopping:
             self._process.stop()
         if self._process.gone():
-            self._end()
+            self._end(self._process.problem)
         elif left := self._process.survivors():
             self.notices.append(f"processes {', '.join(map(str, left))} did not end on SIGKILL")
             self._end()
 
-    def _end(self) -> None:
+    def _end(self, problem: str = "") -> None:
         self.ended = time.time()
         for line in self._tail.lines():
             self.collector.feed(line)
         if self.collector.unreadable:
             self.notices.append(f"{self.collector.unreadable} lines of results could not be read")
-        self.judged = self._judge()
+        self.judged = self._not_started(problem) if problem else self._judge()
 
     @property
     def failed(self) -> str:

@@ -1,0 +1,77 @@
+"""How a prepared suite becomes a process: what it is told, where its files lie, and who starts it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from understudy.files import write_file
+from understudy.suites.contract import Contract
+from understudy.suites.interpreter import PreparedSuite
+from understudy.suites.process import SuiteProcess, host_process
+
+__all__ = ["HostLauncher", "Launcher", "Private"]
+
+
+class Launcher(Protocol):
+    """Where suites run."""
+
+    def start(self, prepared: PreparedSuite, command: Sequence[str], folder: Path) -> SuiteProcess:
+        """Start a suite whose files go to `folder`: `output.log`, `results.jsonl`, `reported.xml`.
+
+        Raises:
+            OSError: it could not be started.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Private:
+    """What lies outside the run folder while suites run: the plugin, and the contract with its secrets."""
+
+    folder: Path
+    variables: Mapping[str, str]
+
+    @classmethod
+    def create(cls, folder: Path, contract: Contract, seen: str = "") -> Private:
+        """Write the plugin and the contract's document into `folder`, which is the caller's to remove.
+
+        `seen` is the path by which the suites see that folder; empty: its own.
+
+        Raises:
+            UsageError: names of the contract clash.
+        """
+        base = seen or str(folder)
+        document, authority = f"{base}/contract.json", f"{base}/ca.pem"
+        variables = contract.variables(document, authority)
+        plugin = Path(__file__).with_name("pytest_plugin.py").read_bytes()
+        (folder / "understudy_pytest.py").write_bytes(plugin)
+        write_file(folder / "contract.json", json.dumps(contract.document(authority), indent=1).encode())
+        if contract.authority:
+            write_file(folder / "ca.pem", contract.authority.encode())
+        return cls(folder, variables)
+
+
+@dataclass(frozen=True, slots=True)
+class HostLauncher:
+    """Suites as processes of this machine."""
+
+    private: Private
+
+    def start(self, prepared: PreparedSuite, command: Sequence[str], folder: Path) -> SuiteProcess:
+        """Start a suite, with the contract's variables beside its own.
+
+        Raises:
+            OSError: it could not be started.
+        """
+        environment = dict(prepared.environment or {})
+        environment.update(self.private.variables)
+        environment["UNDERSTUDY_RESULTS"] = str(folder / "results.jsonl")
+        environment["UNDERSTUDY_JUNIT"] = str(folder / "reported.xml")
+        if prepared.interpreter:
+            paths = (str(self.private.folder), environment.get("PYTHONPATH", ""))
+            environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
+        return host_process(command, folder=prepared.folder, environment=environment, log=folder / "output.log")

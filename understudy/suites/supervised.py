@@ -1,0 +1,170 @@
+"""A suite's command under a supervisor of its own, which no process that it starts can leave or outlive."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from understudy.suites import process, supervisor
+from understudy.suites.kin import Kin
+
+__all__ = ["SupervisedProcess"]
+
+START = 30.0
+"""Seconds within which a supervisor must have started the command: an interpreter without packages takes 10 ms."""
+
+LATE = 1.0
+"""Seconds past its own patience after which a supervisor counts as hanging."""
+
+
+class SupervisedProcess:
+    """A suite's command and everything that it starts: the descendants of one supervisor (see `supervisor`).
+
+    Should the supervisor itself be killed, what is left is found by session and mark, as where there is none.
+    """
+
+    problem = ""
+
+    def __init__(self, command: Sequence[str], *, folder: Path, environment: Mapping[str, str], log: Path) -> None:
+        """Start it.
+
+        Raises:
+            OSError: the log cannot be created, or the command not be started.
+        """
+        told, lifeline = os.pipe()
+        self._status, status = os.pipe()
+        self._lifeline = lifeline
+        grace, patience = process.GRACE, process.PATIENCE
+        self._deadline = grace + patience + LATE
+        own = ("-I", "-S", supervisor.__file__, str(told), str(status), str(grace), str(patience))
+        try:
+            try:
+                with os.fdopen(process.open_log(log), "wb") as out:
+                    self._popen = subprocess.Popen(
+                        (sys.executable, *own),
+                        cwd=folder,
+                        env={name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},
+                        stdin=subprocess.DEVNULL,
+                        stdout=out,
+                        stderr=subprocess.STDOUT,
+                        start_new_session=True,
+                        pass_fds=(told, status),
+                    )
+            finally:
+                os.close(told)
+                os.close(status)
+            self._heard = b""
+            self._code: int | None = None
+            self._left: tuple[int, ...] = ()
+            self._stop_at: float | None = None
+            session = self._begin(supervisor.pack(list(command), dict(environment)))
+        except BaseException:
+            self._close()
+            raise
+        mark = environment.get(process.MARK)
+        self._kin = Kin(session, f"{process.MARK}={mark}" if mark else "")
+
+    def _begin(self, message: bytes) -> int:
+        """Say what to run, and hear the process id of the command, which leads its session.
+
+        Raises:
+            OSError: it could not be started.
+        """
+        with contextlib.suppress(BrokenPipeError):  # what the supervisor says or does not say tells more
+            _write_all(self._lifeline, message)
+        deadline = time.monotonic() + START
+        watched = select.poll()
+        watched.register(self._status, select.POLLIN)
+        while b"\n" not in self._heard:
+            ready = watched.poll(max(0.0, deadline - time.monotonic()) * 1000)
+            chunk = os.read(self._status, 4096) if ready else b""
+            if not chunk:
+                self._popen.kill()
+                raise OSError(f"its supervisor, {sys.executable}, did not start it; exit code {self._popen.wait()}")
+            self._heard += chunk
+        line, _, self._heard = self._heard.partition(b"\n")
+        os.set_blocking(self._status, False)
+        word, _, rest = line.decode(errors="replace").partition(" ")
+        if word != "pid":
+            number, _, text = rest.partition(" ")
+            self._popen.wait()
+            raise OSError(int(number), text)
+        return int(rest)
+
+    @property
+    def exit_code(self) -> int | None:
+        """The command's exit code, negative for a signal; None while it runs.
+
+        Where a suite killed its supervisor, it is the supervisor's.
+        """
+        self._listen()
+        return self._code if self._code is not None else self._popen.poll()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was told to end."""
+        return self._stop_at is not None
+
+    def stop(self) -> None:
+        """Let the supervisor send SIGTERM to all, and SIGKILL after `GRACE` seconds. A second call changes nothing."""
+        if self._stop_at is None:
+            self._stop_at = time.monotonic()
+            self._popen.send_signal(signal.SIGTERM)
+
+    def gone(self) -> bool:
+        """Whether no process of the suite runs any more."""
+        ended = self._popen.poll()
+        self._listen()
+        if ended is None:
+            if self._stop_at is not None:
+                self._popen.send_signal(signal.SIGCONT)  # a suite may have stopped it
+                if time.monotonic() >= self._stop_at + self._deadline:
+                    self._popen.kill()
+            return False
+        self._close()
+        if ended == 0 or not (alive := self._kin.alive()):
+            return not self._left
+        if not self._left:
+            self._kin.signal(signal.SIGKILL, leader=False)
+            if self._stop_at is not None and time.monotonic() >= self._stop_at + self._deadline:
+                self._left = tuple(sorted(alive))
+        return False
+
+    def survivors(self) -> tuple[int, ...]:
+        """The processes that SIGKILL did not end within `PATIENCE`; empty before that."""
+        return self._left
+
+    def _listen(self) -> None:
+        """Take in what the supervisor has said since."""
+        if self._status < 0:
+            return
+        try:
+            while chunk := os.read(self._status, 4096):
+                self._heard += chunk
+        except BlockingIOError:
+            pass
+        *lines, self._heard = self._heard.split(b"\n")
+        for line in lines:
+            word, *numbers = line.split()
+            if word == b"code":
+                self._code = int(numbers[0])
+            elif word == b"left":
+                self._left = tuple(map(int, numbers))
+
+    def _close(self) -> None:
+        for end in (self._status, self._lifeline):
+            if end >= 0:
+                os.close(end)
+        self._status = self._lifeline = -1
+
+
+def _write_all(target: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(target, data) :]
