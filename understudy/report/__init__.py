@@ -14,6 +14,7 @@ from understudy.report.records import (
     ContainerRecord,
     EndpointRecord,
     ImageRecord,
+    KeptRecord,
     LeftoverRecord,
     MockRecord,
     PartRecord,
@@ -21,6 +22,7 @@ from understudy.report.records import (
     PropertyRecord,
     ReceiptRecord,
     SectionRecord,
+    SinkRecord,
     SuiteRecord,
 )
 from understudy.report.verdict import ORDER, exit_code
@@ -37,6 +39,7 @@ __all__ = [
     "EndpointRecord",
     "GraphRecord",
     "ImageRecord",
+    "KeptRecord",
     "LeftoverRecord",
     "MockRecord",
     "Moment",
@@ -48,6 +51,7 @@ __all__ = [
     "RecordError",
     "RunRecord",
     "SectionRecord",
+    "SinkRecord",
     "SuiteRecord",
     "exit_code",
     "graph_of",

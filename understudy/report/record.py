@@ -18,11 +18,13 @@ from understudy.report.records import (
     ContainerRecord,
     EndpointRecord,
     ImageRecord,
+    KeptRecord,
     MockRecord,
     PartRecord,
     PhaseRecord,
     PropertyRecord,
     ReceiptRecord,
+    SinkRecord,
     SuiteRecord,
 )
 from understudy.report.verdict import exit_code
@@ -73,6 +75,8 @@ class RunRecord:
     stop_seconds: float | None = None
     containers: tuple[ContainerRecord, ...] = ()
     mocks: tuple[MockRecord, ...] = ()
+    sinks: tuple[SinkRecord, ...] = ()
+    kept: KeptRecord | None = None
     receipt: ReceiptRecord | None = None
     exit_code: int = 0
     causes: tuple[CauseRecord, ...] = ()

@@ -22,6 +22,7 @@ __all__ = [
     "ContainerRecord",
     "EndpointRecord",
     "ImageRecord",
+    "KeptRecord",
     "LeftoverRecord",
     "MockRecord",
     "PartRecord",
@@ -29,6 +30,7 @@ __all__ = [
     "PropertyRecord",
     "ReceiptRecord",
     "SectionRecord",
+    "SinkRecord",
     "SuiteRecord",
 ]
 
@@ -307,6 +309,26 @@ class ReceiptRecord:
             reason=receipt.reason,
             looked=dict(receipt.looked),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class SinkRecord:
+    """Where the evidence was sent before the environment was destroyed, and what came of it."""
+
+    sink: str
+    ok: bool
+    attempts: int
+    seconds: float
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRecord:
+    """An environment that was kept after a failure: until when, and the commands for what comes next."""
+
+    expires: Moment
+    not_after: Moment
+    commands: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
