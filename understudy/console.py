@@ -96,7 +96,10 @@ class JsonConsole(PlainConsole):
 
     def __call__(self, event: Progress) -> None:
         """Print the event as a JSON line."""
-        self._put(json.dumps(asdict(event)), self._out)
+        shown = {
+            name: value for name, value in asdict(event).items() if name != "clock"
+        }  # no other process has its zero
+        self._put(json.dumps(shown), self._out)
 
     def say(self, text: str) -> None:
         """Print for people, beside the stream."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["is_git_data", "open_regular", "write_file"]
+__all__ = ["append_line", "is_git_data", "open_regular", "write_file"]
 
 
 def write_file(path: Path, data: bytes) -> None:
@@ -27,6 +28,23 @@ def write_file(path: Path, data: bytes) -> None:
     except BaseException:
         Path(staged).unlink(missing_ok=True)
         raise
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Append a line to a file of mode 0600 by one call of write(2): whole, or not at all.
+
+    Raises:
+        OSError: it cannot be written; a part of it that was is taken back.
+    """
+    data = line + b"\n"
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        written = os.write(handle, data)
+        if written < len(data):
+            os.ftruncate(handle, os.lseek(handle, 0, os.SEEK_CUR) - written)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), os.fspath(path))
+    finally:
+        os.close(handle)
 
 
 def is_git_data(folder: Path) -> bool:

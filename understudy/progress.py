@@ -36,7 +36,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One thing that happened: in which phase, to what (`""`: the phase itself), how it went; `seconds` it took."""
+    """One thing that happened: in which phase, to what (`""`: the phase itself), how it went; `seconds` it took.
+
+    `at` is seconds since the epoch, `clock` the same moment by the monotonic clock.
+    """
 
     phase: Phase
     state: State
@@ -44,6 +47,7 @@ class Progress:
     detail: str = ""
     seconds: float | None = None
     at: float = field(default_factory=time.time)
+    clock: float = field(default_factory=time.monotonic)
 
 
 ProgressListener = Callable[[Progress], None]

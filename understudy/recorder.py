@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -10,11 +11,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from understudy import __version__
 from understudy.blueprint import Blueprint
 from understudy.errors import ExportError, InterruptedRunError, LeftoversError, TestsFailedError, UnderstudyError
 from understudy.export import RunFolder
+from understudy.export.checkpoints import Checkpoints
 from understudy.export.mocks import MockAddress
 from understudy.lease import Lease
 from understudy.preparation import CLONE
@@ -29,6 +32,7 @@ from understudy.report import (
     MockRecord,
     PhaseRecord,
     ReceiptRecord,
+    ResourceRecord,
     RunRecord,
     graph_of,
     utc,
@@ -39,6 +43,7 @@ from understudy.stacks.fidelity import fidelity_report
 from understudy.suites.contract import EndpointAddress
 from understudy.suites.results import SuitesResult
 from understudy.targets.interface import Outcome, Receipt
+from understudy.timing import Timing
 
 __all__ = ["Recorder"]
 
@@ -46,14 +51,18 @@ __all__ = ["Recorder"]
 class Recorder:
     """Writes the run folder and the run record of one command. It listens to the session, and passes on."""
 
-    def __init__(self, session: Session, blueprint: Blueprint, folder: RunFolder, record: RunRecord) -> None:
+    def __init__(
+        self, session: Session, blueprint: Blueprint, folder: RunFolder, record: RunRecord, began: float
+    ) -> None:
         self.session = session
         self.blueprint = blueprint
         self.folder = folder
         self.record = record
         self.phase = Phase.CLONE
-        self._began = time.monotonic()
-        self._running: dict[Phase, tuple[float, float]] = {}
+        self._began = began
+        self._timing = Timing(began)
+        self._lock = threading.RLock()
+        self._checkpoints = Checkpoints(self._checkpoint)
         self._reported = 0
         self._pass_on: ProgressListener = safely(session.listener)
         session.listener = self._hear
@@ -65,7 +74,7 @@ class Recorder:
         Raises:
             ExportError: the folder cannot be made or written.
         """
-        now = datetime.now(UTC)
+        now, began = datetime.now(UTC), time.monotonic()
         base = session.folder / session.options.runs
         folder = RunFolder.create(base, lease.id, now, Redactor(secrets.values()))
         record = RunRecord(
@@ -90,7 +99,7 @@ class Recorder:
         folder.write_changes(blueprint.clone.changes)
         folder.write_text("fidelity.md", fidelity_markdown(findings))
         folder.write_run(record)
-        return cls(session, blueprint, folder, record)
+        return cls(session, blueprint, folder, record, began)
 
     @property
     def exit_code(self) -> int:
@@ -101,20 +110,31 @@ class Recorder:
         clean = self.folder.redactor.text
         event = replace(event, subject=clean(event.subject), detail=clean(event.detail))
         self.phase = event.phase
-        if not event.subject:
-            self._time(event)
-        self.folder.event(event)
+        self._time(event)
+        self.folder.event(event, self._timing.offset(event))
         self._pass_on(event)
 
     def _time(self, event: Progress) -> None:
-        """Keep when a phase began, and when it first ended."""
-        if event.state is State.STARTED:
-            self._running[event.phase] = (event.at, time.monotonic())
-        elif event.state in {State.DONE, State.FAILED} and event.phase in self._running:
-            started, clock = self._running.pop(event.phase)
-            offset, seconds = clock - self._began, time.monotonic() - clock
-            record = PhaseRecord(event.phase, utc(started), offset, seconds, event.state is State.DONE)
-            self.record = replace(self.record, phases=(*self.record.phases, record))
+        """Keep when phases and things that are made began, and when they ended."""
+        with self._lock:
+            done, running = self._timing.hear(event), self._timing.running
+            if isinstance(done, PhaseRecord):
+                self._change(phases=(*self.record.phases, done), running=running)
+            elif done is not None:
+                self._change(resources=(*self.record.resources, done))
+            elif running != self.record.running:
+                self._change(running=running)
+
+    def _change(self, **fields: Any) -> None:  # noqa: ANN401 - the fields of a record, each of its own type
+        """Take something into the record, from any thread; a while later it stands in the folder too."""
+        with self._lock:
+            self.record = replace(self.record, **fields)
+            self._checkpoints.take(self.record)
+
+    def _checkpoint(self, record: RunRecord) -> None:
+        """Write the record as far as it is known; the last writing, at the end, is the one that has to succeed."""
+        with self.folder.part("run.json while the run lasted", required=False):
+            self.folder.write_run(replace(record, seconds=time.monotonic() - self._began), checked=False)
 
     @contextmanager
     def watch(self) -> Iterator[None]:
@@ -132,7 +152,9 @@ class Recorder:
         if self.session.stop.is_set() and error.exit_code != InterruptedRunError.exit_code:
             error = InterruptedRunError(f"Interrupted: {error}")
         redact_error(error, self.folder.redactor)
-        self.record = self.record.with_cause(CauseRecord.of(error, str(self.phase)))
+        now, offset = utc(time.time()), time.monotonic() - self._began
+        with self._lock:
+            self.record = self.record.with_cause(CauseRecord.of(error, str(self.phase), now, offset))
         self._hear(Progress(self.phase, State.FAILED, detail=str(error)))
 
     def provisioned(self, made: Provisioned) -> None:
@@ -148,23 +170,31 @@ class Recorder:
                 images.append(ImageRecord(name, clone.unchanged_builds[name], "production", digest=pinned))
             else:
                 images.append(ImageRecord(name, service.image or "", "found", digest=pinned))
-        self.record = replace(
-            self.record,
+        ready = next((phase for phase in self.record.phases if phase.name == Phase.READY), None)
+        waits = ready and tuple(
+            ResourceRecord(service, "wait", ready.started, ready.offset, seconds)
+            for service, seconds in made.waited.items()
+        )
+        self._change(
             ready_at=utc(made.ready_at),
+            ready_offset=ready and ready.offset + ready.seconds,
             images=tuple(images),
+            resources=(*self.record.resources, *(waits or ())),
         )
 
     def reached(self, endpoints: tuple[EndpointAddress, ...]) -> None:
         """Take in that everything is ready, and where it answers."""
-        self.record = replace(
-            self.record,
+        self._change(
             ready_at=self.record.ready_at or utc(time.time()),
+            ready_offset=self.record.ready_offset or time.monotonic() - self._began,
             endpoints=tuple(EndpointRecord.of(address) for address in endpoints),
         )
 
     def tested(self, result: SuitesResult) -> None:
         """Take in what the suites came to."""
-        self.record = self.record.with_suites(result)
+        with self._lock:
+            self.record = self.record.with_suites(result, self._began)
+        self._change()
         for failure in result.failures:
             self.failed(ExportError(f"Wrote the results of the tests, and it failed: {failure}."))
         if result.interrupted:
@@ -182,8 +212,7 @@ class Recorder:
             facts = self.folder.collect_containers(self.session.target, lease.id)
             counts = self.folder.collect_mocks(mocks)
             containers = tuple(ContainerRecord.of(each) for each in facts)
-            self.record = replace(
-                self.record,
+            self._change(
                 containers=containers,
                 graph=graph_of(self.blueprint.clone, self.record.verdicts, containers),
                 mocks=tuple(
@@ -213,7 +242,7 @@ class Recorder:
 
     def removed(self, receipt: Receipt) -> None:
         """Take in the receipt; any outcome but CLEAN is a cause."""
-        self.record = replace(self.record, receipt=ReceiptRecord.of(receipt))
+        self._change(receipt=ReceiptRecord.of(receipt, time.monotonic() - self._began))
         self.folder.write_receipt(receipt)
         if receipt.outcome is not Outcome.CLEAN:
             remains = ", ".join(f"{each.kind} {each.name}" for each in receipt.leftovers)
@@ -229,15 +258,16 @@ class Recorder:
     def close(self, say: Callable[[str], None]) -> None:
         """Write the record and say where all of it lies."""
         self.session.listener = self._pass_on
-        seconds = time.monotonic() - self._began
+        self._checkpoints.close()
+        with self.watch():
+            self._hold_parts()
         self.record = replace(
             self.record,
             ended=utc(time.time()),
-            seconds=seconds,
+            seconds=time.monotonic() - self._began,
+            running=(),
             files=tuple(sorted({*self.folder.files(), "run.json"})),
         )
-        with self.watch():
-            self._hold_parts()
         with self.watch():
             self.folder.write_run(self.record)
         receipt = self.record.receipt

@@ -12,6 +12,7 @@ LAYERS = (
     ("cli",),
     ("lifecycle", "listing", "diff", "planning", "topology_cli"),
     ("recorder",),
+    ("timing",),
     ("provision", "teardown", "session"),
     ("program", "suites", "export", "report"),
     ("rehearsal",),

@@ -100,7 +100,7 @@ def test_everything_written_is_redacted_private_and_listed(tmp_path: Path) -> No
     made.write_changes([Change("services.web", "hunter22", None, "r")])
     made.write_receipt(RECEIPT)
     made.write_text("notes/a.txt", "x hunter22")
-    made.event(Progress(Phase.TEST, State.DONE, "hunter22", "d", 1.0, at=0.0))
+    made.event(Progress(Phase.TEST, State.DONE, "hunter22", "d", 1.0, at=0.0), 2.5)
     made.event(Progress(Phase.TEST, State.DONE))
     made.collect_logs(target, "e1")
     (facts,) = made.collect_containers(target, "e1")
@@ -123,6 +123,7 @@ def test_everything_written_is_redacted_private_and_listed(tmp_path: Path) -> No
     events = [json.loads(line) for line in (made.path / "events.jsonl").read_text().splitlines()]
     assert events[0] == {
         "at": "1970-01-01T00:00:00.000000Z",
+        "offset": 2.5,
         "phase": "test",
         "state": "done",
         "subject": MARK,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib.resources
 import json
-import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from understudy.errors import ExportError, UnderstudyError
 from understudy.export.mocks import MockAddress, MockCounts, fetch_mock_log
-from understudy.files import write_file
+from understudy.files import append_line, write_file
 from understudy.progress import Progress
 from understudy.redact import Redactor
 from understudy.report import ChangeRecord, ReceiptRecord, RunRecord, utc
@@ -54,6 +53,7 @@ class RunFolder:
         self.redactor = redactor or Redactor()
         self.failures: list[FailedPart] = []
         self._lock = threading.Lock()
+        self._appending = threading.Lock()
 
     @classmethod
     def create(cls, base: Path, environment: str, now: datetime, redactor: Redactor | None = None) -> RunFolder:
@@ -108,25 +108,28 @@ class RunFolder:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_file(path, text.encode("utf-8", "backslashreplace"))
 
-    def event(self, progress: Progress) -> None:
-        """Append a progress event to `events.jsonl`; a listener, for any thread. The first failure is recorded."""
+    def event(self, progress: Progress, offset: float | None = None) -> None:
+        """Append a progress event to `events.jsonl`, from any thread. The first failure is recorded, and ends it.
+
+        `offset` is seconds from the run's start.
+        """
         line = {
             "at": utc(progress.at),
+            "offset": offset,
             "phase": progress.phase.value,
             "state": progress.state.value,
             "subject": progress.subject,
             "detail": progress.detail,
             "seconds": progress.seconds,
         }
-        if any(failure.part == "events.jsonl" for failure in self.failures):
+        self.append("events.jsonl", line)
+
+    def append(self, name: str, line: Mapping[str, object]) -> None:
+        """Append a JSON line, redacted, to a file of the folder, in one writing; the first failure ends the file."""
+        if any(failure.part == name for failure in self.failures):
             return
-        with self.part("events.jsonl"):
-            data = (json.dumps(self.redactor.data(line)) + "\n").encode()
-            handle = os.open(self.path / "events.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-            try:
-                os.write(handle, data)
-            finally:
-                os.close(handle)
+        with self.part(name), self._appending:
+            append_line(self.path / name, json.dumps(self.redactor.data(dict(line))).encode())
 
     def write_changes(self, changes: Iterable[Change]) -> None:
         """Write `changes.json`: every difference from production."""
@@ -136,14 +139,17 @@ class RunFolder:
         """Write `receipt.json`."""
         self.write_json("receipt.json", {"schema": 1, **encode(ReceiptRecord.of(receipt))})
 
-    def write_run(self, record: RunRecord) -> None:
+    def write_run(self, record: RunRecord, *, checked: bool = True) -> None:
         """Hold a record against its published schema and write it as `run.json`; again and again, if need be.
+
+        Not `checked`, it is written without being held against the schema, which takes longer than the writing.
 
         Raises:
             ExportError: it does not fit the schema, or cannot be written.
         """
         data = record.to_data()
-        _validate(data)
+        if checked:
+            _validate(data)
         try:
             text = json.dumps(self.redactor.data(data), indent=1, allow_nan=False)
             self._write("run.json", text + "\n")

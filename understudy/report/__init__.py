@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from understudy.report.codec import RecordError
 from understudy.report.graph import EdgeRecord, GraphRecord, NodeRecord, graph_of
+from understudy.report.measured import ResourceRecord, UsageRecord
 from understudy.report.moments import Moment, utc
 from understudy.report.record import SCHEMA, RunRecord
 from understudy.report.records import (
@@ -49,10 +50,12 @@ __all__ = [
     "PropertyRecord",
     "ReceiptRecord",
     "RecordError",
+    "ResourceRecord",
     "RunRecord",
     "SectionRecord",
     "SinkRecord",
     "SuiteRecord",
+    "UsageRecord",
     "exit_code",
     "graph_of",
     "utc",

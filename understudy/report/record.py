@@ -10,6 +10,7 @@ from typing import Literal
 
 from understudy.report.codec import RecordError, decode, encode, schema_of
 from understudy.report.graph import GraphRecord
+from understudy.report.measured import ResourceRecord, UsageRecord
 from understudy.report.moments import Moment
 from understudy.report.records import (
     CaseRecord,
@@ -42,6 +43,9 @@ SCHEMA: Literal[2] = 2
 class RunRecord:
     """One run. Moments are RFC 3339 in UTC; `stop_seconds` is from the first failed report to no process left.
 
+    What is called `offset` is seconds from the run's start by the monotonic clock; `seconds` is that of `ended`. A
+    run that was killed has no `ended`, and `running` says in which phases it was.
+
     `files` are paths relative to the run folder. `exit_code` follows from `causes`, which stand in the order in
     which they happened.
     """
@@ -61,7 +65,9 @@ class RunRecord:
     profile: str = ""
     ended: Moment | None = None
     seconds: float = 0.0
+    running: tuple[str, ...] = ()
     ready_at: Moment | None = None
+    ready_offset: float | None = None
     phases: tuple[PhaseRecord, ...] = ()
     endpoints: tuple[EndpointRecord, ...] = ()
     changes: tuple[ChangeRecord, ...] = ()
@@ -70,10 +76,12 @@ class RunRecord:
     verdicts: Mapping[str, str] = field(default_factory=dict)
     graph: GraphRecord = field(default_factory=GraphRecord)
     images: tuple[ImageRecord, ...] = ()
+    resources: tuple[ResourceRecord, ...] = ()
     suites: tuple[SuiteRecord, ...] = ()
     stopped_by: str = ""
     stop_seconds: float | None = None
     containers: tuple[ContainerRecord, ...] = ()
+    usage: tuple[UsageRecord, ...] = ()
     mocks: tuple[MockRecord, ...] = ()
     sinks: tuple[SinkRecord, ...] = ()
     kept: KeptRecord | None = None
@@ -105,11 +113,11 @@ class RunRecord:
             verdicts={subject: kind.value for subject, kind in fidelity(findings).items()},
         )
 
-    def with_suites(self, result: SuitesResult) -> RunRecord:
-        """This record with what the test stage came to."""
+    def with_suites(self, result: SuitesResult, began: float | None = None) -> RunRecord:
+        """This record with what the test stage came to; `began` is the run's start by the monotonic clock."""
         return replace(
             self,
-            suites=tuple(SuiteRecord.of(suite) for suite in result.suites),
+            suites=tuple(SuiteRecord.of(suite, began) for suite in result.suites),
             stopped_by=result.stopped_by,
             stop_seconds=result.stop_seconds,
         )

@@ -122,6 +122,11 @@ class SectionRecord:
     text: str
 
 
+def _offset(clock: float | None, began: float | None) -> float | None:
+    """Seconds from the run's start, of two readings of the monotonic clock."""
+    return None if clock is None or began is None else clock - began
+
+
 def _sections(captured: tuple[tuple[str, str], ...]) -> tuple[SectionRecord, ...]:
     return tuple(SectionRecord(title, text) for title, text in captured)
 
@@ -191,10 +196,11 @@ class CaseRecord:
     attempts: int = 1
     earlier: tuple[AttemptRecord, ...] = ()
     before: tuple[BeforeRecord, ...] = ()
+    offset: float | None = None
 
     @classmethod
-    def of(cls, case: Case) -> CaseRecord:
-        """The record of a case."""
+    def of(cls, case: Case, began: float | None = None) -> CaseRecord:
+        """The record of a case; `began` is the run's start by the monotonic clock."""
         return cls(
             id=case.id,
             outcome=case.outcome,
@@ -208,6 +214,7 @@ class CaseRecord:
             line=case.line,
             attempts=case.attempts,
             earlier=tuple(AttemptRecord.of(attempt) for attempt in case.earlier),
+            offset=_offset(case.clock, began),
         )
 
 
@@ -230,10 +237,11 @@ class SuiteRecord:
     attempts: int = 1
     elsewhere: tuple[str, ...] = ()
     before: tuple[BeforeRecord, ...] = ()
+    offset: float | None = None
 
     @classmethod
-    def of(cls, suite: SuiteResult) -> SuiteRecord:
-        """The record of a suite's result."""
+    def of(cls, suite: SuiteResult, began: float | None = None) -> SuiteRecord:
+        """The record of a suite's result; `began` is the run's start by the monotonic clock."""
         return cls(
             name=suite.name,
             status=suite.status,
@@ -244,10 +252,11 @@ class SuiteRecord:
             seconds=suite.seconds,
             workers=suite.workers,
             counts=suite.counts(),
-            tests=tuple(CaseRecord.of(case) for case in suite.cases),
+            tests=tuple(CaseRecord.of(case, began) for case in suite.cases),
             notices=suite.notices,
             files=suite.files,
             attempts=suite.attempts,
+            offset=_offset(suite.clock, began),
         )
 
 
@@ -267,13 +276,18 @@ class ContainerRecord:
 
 @dataclass(frozen=True, slots=True)
 class MockRecord:
-    """A stand-in for a third party: how often it was asked, and how often it had no answer (null: not known)."""
+    """A stand-in for a third party: how often it was asked, and how often it had no answer (null: not known).
+
+    `lost` is how many requests that were seen in its journal while the tests ran were gone from it at the end: a test
+    emptied it, or it was restarted. They are among `requests` all the same.
+    """
 
     name: str
     host: str
     port: int
     requests: int | None = None
     unmatched: int | None = None
+    lost: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,10 +310,11 @@ class ReceiptRecord:
     leftovers: tuple[LeftoverRecord, ...]
     reason: str
     looked: Mapping[str, int]
+    offset: float | None = None
 
     @classmethod
-    def of(cls, receipt: Receipt) -> ReceiptRecord:
-        """The record of a receipt."""
+    def of(cls, receipt: Receipt, offset: float | None = None) -> ReceiptRecord:
+        """The record of a receipt; `offset` is when it came, in seconds from the run's start."""
         return cls(
             environment=receipt.environment,
             target=receipt.target,
@@ -308,6 +323,7 @@ class ReceiptRecord:
             leftovers=tuple(LeftoverRecord(each.kind, each.id, each.name) for each in receipt.leftovers),
             reason=receipt.reason,
             looked=dict(receipt.looked),
+            offset=offset,
         )
 
 
@@ -339,8 +355,12 @@ class CauseRecord:
     kind: str
     phase: str
     message: str
+    at: Moment | None = None
+    offset: float | None = None
 
     @classmethod
-    def of(cls, error: UnderstudyError, phase: str) -> CauseRecord:
-        """The record of an error."""
-        return cls(error.exit_code, type(error).__name__, phase, str(error))
+    def of(
+        cls, error: UnderstudyError, phase: str, at: Moment | None = None, offset: float | None = None
+    ) -> CauseRecord:
+        """The record of an error, and when it was met."""
+        return cls(error.exit_code, type(error).__name__, phase, str(error), at, offset)

@@ -86,7 +86,7 @@ class Reporter:
 
     def write(self, event: str, **fields: object) -> None:
         """Append one line in one system call, so that lines of several processes never mix."""
-        fields.update(event=event, worker=self.worker, at=time.time())
+        fields.update(event=event, worker=self.worker, at=time.time(), clock=time.monotonic())
         os.write(self.handle, (json.dumps(fields) + "\n").encode("ascii"))
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:

@@ -58,6 +58,7 @@ class _Open:
     """A test as far as it is known."""
 
     started: float | None = None
+    clock: float | None = None
     seconds: float = 0.0
     outcome: Outcome | None = None
     finished: bool = False
@@ -126,7 +127,9 @@ class Collector:
 
     def _start(self, event: dict[str, object]) -> None:
         test = self._test(event["id"])
-        test.started = test.started or _number(event["at"])
+        if test.started is None:
+            test.started = _number(event["at"])
+            test.clock = _number(event["clock"]) if "clock" in event else None
         test.finished = False
         test.worker = _text(event.get("worker", ""))
         test.file = _text(event.get("file") or "")
@@ -177,6 +180,7 @@ class Collector:
             outcome=outcome or Outcome.NOT_RUN,
             seconds=test.seconds,
             started=test.started,
+            clock=test.clock,
             worker=test.worker,
             message=message,
             detail=test.detail if ended else "",

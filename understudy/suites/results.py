@@ -75,6 +75,8 @@ class Case:
     file: str = ""
     line: int | None = None
     earlier: tuple[Attempt, ...] = ()
+    clock: float | None = None
+    """When it began by the monotonic clock (time.monotonic, one for all processes of a machine); None: not known."""
 
     @property
     def attempts(self) -> int:
@@ -101,6 +103,8 @@ class SuiteResult:
     notices: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     attempts: int = 1
+    clock: float | None = None
+    """When it was started by the monotonic clock; None: not known."""
 
     def counts(self) -> dict[str, int]:
         """Outcome -> number of cases, every outcome named."""

@@ -54,6 +54,7 @@ class RunningSuite:
     why: str = ""
     judged: _Judgement | None = None
     started: float = 0.0
+    clock: float | None = None
     ended: float = 0.0
     told: Failure | None = None
     notices: list[str] = field(default_factory=list)
@@ -91,8 +92,8 @@ class RunningSuite:
     def start(self, launcher: Launcher, *, fail_fast: bool) -> None:
         """Start the command; one that cannot be started is over at once, with the reason."""
         self._command = self.prepared.command(self.workers, fail_fast=fail_fast)
-        self.started = time.time()
-        self._deadline = time.monotonic() + self.prepared.suite.timeout
+        self.started, self.clock = time.time(), time.monotonic()
+        self._deadline = self.clock + self.prepared.suite.timeout
         try:
             self.folder.mkdir(parents=True, mode=0o700)
             self._process = launcher.start(self.prepared, self._command, self.folder)
@@ -194,6 +195,7 @@ class RunningSuite:
             command=tuple(map(say, self._command)),
             exit_code=self.exit_code,
             started=self.started,
+            clock=self.clock,
             seconds=seconds,
             workers=self.workers,
             cases=stand_in(status, say(reason), cases, seconds, tail),

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-__all__ = ["ContainerFacts", "Outcome", "Owned", "Receipt", "Swept", "Target"]
+__all__ = ["ContainerFacts", "Outcome", "Owned", "Receipt", "Swept", "Target", "Usage"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -59,6 +59,20 @@ class ContainerFacts:
     name: str
     service: str
     facts: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one container used over all its starts, by samples: seconds of processors, bytes; None: not known."""
+
+    service: str
+    container: str
+    cpu_seconds: float | None = None
+    memory_peak: int | None = None
+    memory_limit: int | None = None
+    received: int | None = None
+    sent: int | None = None
+    samples: int = 0
 
 
 @runtime_checkable
