@@ -90,7 +90,7 @@ class Project:
         )
 
     def leases(self) -> list[dict[str, object]]:
-        done = self.understudy("list", "--json")
+        done = self.understudy("list", "--format", "json")
         assert done.code == 0, done.text
         found = json.loads(done.out)["environments"]
         assert isinstance(found, list)

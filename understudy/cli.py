@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,16 @@ def _declare(spec: OptionSpec) -> Callable[[Command], Command]:
     return click.option(*flags, spec.name, default=default, multiple=spec.several, metavar=spec.metavar, help=text)
 
 
+def _known(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """The environments of this backend whose id, or whose branch, begins so; for a shell that completes."""
+    from understudy.listing import names
+
+    try:
+        return [name for name in names(_resolve({})) if name.startswith(begun)]
+    except UnderstudyError:  # what is wrong is said by the command itself, not while it is typed
+        return []
+
+
 def _options(*names: str) -> Callable[[Command], Command]:
     wanted = [spec for spec in specs() if spec.name in (*names, "progress")]
 
@@ -48,6 +59,12 @@ def _options(*names: str) -> Callable[[Command], Command]:
         return command
 
     return wrap
+
+
+def _form(*allowed: str) -> Callable[[Command], Command]:
+    """The option `--format` with the forms that a command can print, the first one being usual."""
+    text = f"How it is printed. [default: {allowed[0]}]"
+    return click.option("--format", "form", type=click.Choice(allowed), default=allowed[0], help=text)
 
 
 def _resolve(flags: dict[str, object]) -> Options:
@@ -61,17 +78,18 @@ def cli() -> None:
 
 
 @cli.command()
+@_form("text", "json")
 @_options(*_WHERE, *_HOW, *_LIFE, *_TESTS)
-def run(**flags: object) -> None:
+def run(form: str, **flags: object) -> None:
     """Clone, provision, test, export and destroy one commit."""
     options = _resolve(flags)
     from understudy.lifecycle import run as work
 
-    sys.exit(work(options, Path.cwd()))
+    sys.exit(work(options, Path.cwd(), form=form))
 
 
 @cli.command()
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How it is printed.")
+@_form("text", "json")
 @_options(*_WHERE, "docker_provider")
 def plan(form: str, **flags: object) -> None:
     """Say what `run` would build, run and mock for a commit, and how near that is to production; create nothing."""
@@ -82,48 +100,61 @@ def plan(form: str, **flags: object) -> None:
 
 
 @cli.command()
+@_form("text", "json")
 @_options(*_WHERE, *_HOW, *_LIFE)
-def up(**flags: object) -> None:
+def up(form: str, **flags: object) -> None:
     """Make or update the environment of this branch and leave it running."""
     options = _resolve(flags)
     from understudy.lifecycle import up as work
 
-    sys.exit(work(options, Path.cwd()))
+    sys.exit(work(options, Path.cwd(), form=form))
 
 
 @cli.command()
-@click.argument("environment", required=False)
+@click.option("--ci", type=click.Choice(("auto", "github", "gitlab", "none")), default="auto", help="Whose CI file.")
+@click.option("--pulumi/--no-pulumi", default=True, help="With a Pulumi project for plain `pulumi up`, or without.")
+@click.option("--yes", is_flag=True, help="Write without a question.")
+@_form("text", "json")
+@_options("file")
+def init(ci: str, pulumi: bool, yes: bool, form: str, **flags: object) -> None:  # noqa: FBT001 - by name
+    """Look at a repository and write what it lacks: x-understudy, a Pulumi project, the CI's file; shown first."""
+    options = _resolve(flags)
+    from understudy.init.command import Wanted
+    from understudy.init.command import run as work
+
+    ask = click.confirm if sys.stdin.isatty() and sys.stdout.isatty() else None
+    sys.exit(work(Path.cwd(), Wanted(options.file, ci, pulumi=pulumi, yes=yes, form=form), ask))
+
+
+@cli.command()
+@click.argument("environment", required=False, shell_complete=_known)
+@_form("text", "json")
 @_options(*_TESTS, "ready_timeout", "lease_dir")
-def test(environment: str | None, **flags: object) -> None:
+def test(environment: str | None, form: str, **flags: object) -> None:
     """Run the suites against an environment that is up: its id, name, stack or branch."""
     options = _resolve(flags)
     from understudy.lifecycle import test as work
 
-    sys.exit(work(options, Path.cwd(), environment))
+    sys.exit(work(options, Path.cwd(), environment, form=form))
 
 
 @cli.command()
-@click.argument("environment", required=False)
+@click.argument("environment", required=False, shell_complete=_known)
+@_form("text", "json")
 @_options("lease_dir")
-def down(environment: str | None, **flags: object) -> None:
+def down(environment: str | None, form: str, **flags: object) -> None:
     """Destroy an environment and show the receipt."""
     options = _resolve(flags)
     from understudy.lifecycle import down as work
 
-    sys.exit(work(options, Path.cwd(), environment))
+    sys.exit(work(options, Path.cwd(), environment, form=form))
 
 
 @cli.command()
 @click.argument("sides", nargs=-1, metavar="[A] [B]")
 @click.option("--engine", is_flag=True, help="Ask Pulumi what it would create, update, replace and delete.")
 @click.option("--drift", is_flag=True, help="Compare the environment A with what runs on its target.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(("text", "json", "markdown", "html")),
-    default="text",
-    help="How it is shown. [default: text]",
-)
+@_form("text", "json", "markdown", "html")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when something differs.")
 @_options(*_WHERE, *_HOW, "lease_dir", "runs")
 def diff(sides: tuple[str, ...], engine: bool, drift: bool, form: str, exit_code: bool, **flags: object) -> None:  # noqa: FBT001 - by name
@@ -145,43 +176,61 @@ def diff(sides: tuple[str, ...], engine: bool, drift: bool, form: str, exit_code
 
 
 @cli.command(name="list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_form("text", "json")
 @_options("lease_dir")
-def list_(as_json: bool, **flags: object) -> None:  # noqa: FBT001 - click passes by name
+def list_(form: str, **flags: object) -> None:
     """List the environments of this backend."""
     options = _resolve(flags)
     from understudy.listing import show
 
-    sys.exit(show(options, as_json=as_json))
+    sys.exit(show(options, form=form))
 
 
 @cli.command()
-@click.argument("environment")
+@click.argument("environment", shell_complete=_known)
 @click.argument("services", nargs=-1)
 @click.option("--follow", is_flag=True, help="Go on as lines come.")
+@_form("text", "json")
 @_options("lease_dir")
-def logs(environment: str, services: tuple[str, ...], follow: bool, **flags: object) -> None:  # noqa: FBT001 - by name
-    """Print the logs of an environment's services."""
+def logs(environment: str, services: tuple[str, ...], follow: bool, form: str, **flags: object) -> None:  # noqa: FBT001 - by name
+    """Print the logs of an environment's services; as JSON, one object a line."""
     options = _resolve(flags)
     from understudy.listing import logs as work
 
-    sys.exit(work(options, environment, services, follow=follow))
+    sys.exit(work(options, environment, services, follow=follow, form=form))
 
 
 @cli.command()
-def doctor() -> None:
+@_form("text", "json")
+def doctor(form: str) -> None:
     """Look at what Understudy needs on this machine, and say what to do about what is missing."""
     from understudy.doctor import main as work
 
-    sys.exit(work())
+    sys.exit(work(form))
 
 
 @cli.command()
-def env() -> None:
+@_form("shell", "json")
+def env(form: str) -> None:
     """Print the shell variables with which plain `pulumi` shares Understudy's backend; use it with eval."""
     from understudy.listing import shell_environment
 
-    click.echo(shell_environment())
+    click.echo(shell_environment(form))
+
+
+@cli.command()
+@click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
+def completion(shell: str) -> None:
+    """Print the script that completes commands, options and environments in a shell.
+
+    For bash: `eval "$(understudy completion bash)"`, in ~/.bashrc or by hand.
+    """
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    if kind is None:
+        raise UsageError(f"Looked for the completion of {shell}, and this version of click has none.")
+    click.echo(kind(cli, {}, "understudy", "_UNDERSTUDY_COMPLETE").source())
 
 
 cli.add_command(topology)
@@ -193,6 +242,7 @@ def main() -> None:
         cli(standalone_mode=False)
     except UnderstudyError as error:
         _complain(str(error))
+        _tell_as_json(error)
         sys.exit(error.exit_code)
     except click.ClickException as error:
         error.show()
@@ -204,6 +254,19 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - the last place: a defect of ours must not show a traceback
         _complain(f"a defect of Understudy itself: {_noted(error)}")
         sys.exit(UnderstudyError.exit_code)
+
+
+def _tell_as_json(error: UnderstudyError) -> None:
+    """Where JSON was asked for, an error is JSON too, for the program that reads it."""
+    forms = [after for word, after in pairwise((*sys.argv, "")) if word == "--format"]
+    if "json" not in forms and "--format=json" not in sys.argv:
+        return
+    import json
+
+    message = str(error.args[0]) if error.args else str(error)
+    data = {"kind": type(error).__name__, "exit_code": error.exit_code, "message": message, "hint": error.hint}
+    with contextlib.suppress(OSError, ValueError):
+        click.echo(json.dumps({"error": data}, indent=1))
 
 
 def _complain(text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import os
 import platform
 import re
@@ -11,7 +12,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +62,11 @@ def render(checks: Iterable[Check]) -> str:
     return "\n".join([*lines, "", f"Tested with {tested}."])
 
 
-def main() -> int:
-    """Print the checks; 0 when nothing that is needed is missing, else 2."""
+def main(form: str = "text") -> int:
+    """Print the checks as text or json; 0 when nothing that is needed is missing, else 2."""
     checks = examine()
-    print(render(checks))  # noqa: T201 - what the command is for
+    data = {"checks": [asdict(check) for check in checks], "tested": dict(TESTED)}
+    print(json.dumps(data, indent=1) if form == "json" else render(checks))  # noqa: T201 - what the command is for
     return 2 if any(check.ok is False for check in checks) else 0
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import click
 
 from understudy.authority import certificate_of
 from understudy.blueprint import Blueprint, draw, redraw
@@ -28,9 +31,11 @@ from understudy.options import Options
 from understudy.owner import this_process
 from understudy.preparation import kept_changes, renew, with_images
 from understudy.progress import Phase
-from understudy.provision import addresses, clone, own_lease, provision, prune_images
+from understudy.provision import Provisioned, addresses, clone, own_lease, provision, prune_images
 from understudy.recorder import Recorder
 from understudy.redact import Redactor, redact_error
+from understudy.report import EndpointRecord, ReceiptRecord
+from understudy.report.codec import encode
 from understudy.seed import secret_values, seed_for
 from understudy.session import Session, find_lease, open_session
 from understudy.stacks import identity
@@ -44,7 +49,7 @@ from understudy.teardown import settle, tear_down
 __all__ = ["down", "run", "test", "up"]
 
 
-def run(options: Options, folder: Path) -> int:
+def run(options: Options, folder: Path, *, form: str) -> int:
     """Clone, provision, test, export, destroy; returns the exit code.
 
     Whatever happens after the lease is written, the evidence that exists is exported and the environment destroyed.
@@ -53,7 +58,7 @@ def run(options: Options, folder: Path) -> int:
         UsageError: the input is not usable; nothing was created.
         ToolError: Docker, git or Pulumi is missing; nothing was created.
     """
-    with _command(options) as (console, interrupts):
+    with _command(options, form) as (console, interrupts):
         blueprint = draw(options, folder)
         _hold_suites(blueprint)
         _hold_runs(folder / options.runs)
@@ -74,10 +79,11 @@ def run(options: Options, folder: Path) -> int:
             finally:
                 if recorder is not None:
                     recorder.close(console.say)
-            return recorder.exit_code
+        _print(form, recorder.shown)
+        return recorder.exit_code
 
 
-def up(options: Options, folder: Path) -> int:
+def up(options: Options, folder: Path, *, form: str) -> int:
     """Make or update the environment of this branch (or `--name`) and leave it running; returns 0.
 
     A first `up` that fails is destroyed again; an update that fails leaves what was there before it, changed as far
@@ -87,7 +93,7 @@ def up(options: Options, folder: Path) -> int:
         ProvisionError: it could not be made.
         BusyError: another process is at work on it.
     """
-    with _command(options) as (console, interrupts):
+    with _command(options, form) as (console, interrupts):
         blueprint = draw(options, folder)
         with open_session(options, folder, console, interrupts.stop) as session:
             settle(session.engine, session.target, session.store, console)
@@ -122,10 +128,11 @@ def up(options: Options, folder: Path) -> int:
                 write_file(place, authority.encode())
                 console.say(f"mocks that speak HTTPS are verified with {place}")
             console.say(f"test it: understudy test {lease.id}    remove it: understudy down {lease.id}")
-            return 0
+    _print(form, lambda: _environment(lease, made))
+    return 0
 
 
-def test(options: Options, folder: Path, name: str | None) -> int:
+def test(options: Options, folder: Path, name: str | None, *, form: str) -> int:
     """Run the suites against an environment that is up, and export the evidence; returns the exit code.
 
     The tests are those of the commit that the environment was made from.
@@ -135,7 +142,10 @@ def test(options: Options, folder: Path, name: str | None) -> int:
         BusyError: another process is at work on it.
         UsageError: it has no suites, or one cannot start.
     """
-    with _command(options) as (console, interrupts), open_session(options, folder, console, interrupts.stop) as session:
+    with (
+        _command(options, form) as (console, interrupts),
+        open_session(options, folder, console, interrupts.stop) as session,
+    ):
         settle(session.engine, session.target, session.store, console)
         lease = _find(session, folder, name)
         here = session.target.identity()
@@ -156,35 +166,62 @@ def test(options: Options, folder: Path, name: str | None) -> int:
             session.store.update(lease, state=LeaseState.HANDED_OVER if lease.plain else LeaseState.KEPT)
             if recorder is not None:
                 recorder.close(console.say)
-        return recorder.exit_code
+    _print(form, recorder.shown)
+    return recorder.exit_code
 
 
-def down(options: Options, folder: Path, name: str | None) -> int:
+def down(options: Options, folder: Path, name: str | None, *, form: str) -> int:
     """Destroy an environment; returns 0 for a CLEAN receipt and 4 for any other.
 
     Raises:
         NotFoundError: there is no such environment.
         BusyError: another process is at work on it.
     """
-    with _command(options) as (console, interrupts), open_session(options, folder, console, interrupts.stop) as session:
+    with (
+        _command(options, form) as (console, interrupts),
+        open_session(options, folder, console, interrupts.stop) as session,
+    ):
         lease = _find(session, folder, name)
         lease.hold_idle()
         interrupts.remains = lambda: _remains(session.store, lease.id)
         receipt = _tear_down(session, lease)
         console.say(f"receipt: {receipt.outcome} {lease.id}")
-        return 0 if receipt.outcome is Outcome.CLEAN else LeftoversError.exit_code
+    _print(form, lambda: encode(ReceiptRecord.of(receipt)))
+    return 0 if receipt.outcome is Outcome.CLEAN else LeftoversError.exit_code
 
 
 @contextmanager
-def _command(options: Options) -> Iterator[tuple[Console, Interrupts]]:
-    """The console and the signals of one command; whatever fails after a signal was interrupted by it."""
-    with make_console(options.progress, sys.stdout) as console, Interrupts(console.note) as interrupts:
+def _command(options: Options, form: str) -> Iterator[tuple[Console, Interrupts]]:
+    """The console and the signals of one command; whatever fails after a signal was interrupted by it.
+
+    Where the result is JSON, standard output is for it alone, and progress goes to standard error.
+    """
+    out = sys.stderr if form == "json" else sys.stdout
+    with make_console(options.progress, out) as console, Interrupts(console.note) as interrupts:
         try:
             yield console, interrupts
         except UnderstudyError as error:
             if interrupts.interrupted and error.exit_code != InterruptedRunError.exit_code:
                 raise InterruptedRunError(f"Interrupted: {error}") from error
             raise
+
+
+def _print(form: str, data: Callable[[], Mapping[str, object]]) -> None:
+    """What came of a command, as one JSON document, where that was asked for."""
+    if form == "json":
+        click.echo(json.dumps(data(), indent=1))
+
+
+def _environment(lease: Lease, made: Provisioned) -> dict[str, object]:
+    """An environment that is up, and where it answers."""
+    return {
+        "environment": lease.id,
+        "commit": lease.commit,
+        "branch": lease.branch,
+        "expires": lease.expires,
+        "not_after": lease.not_after,
+        "endpoints": [encode(EndpointRecord.of(address)) for address in made.endpoints],
+    }
 
 
 @contextmanager

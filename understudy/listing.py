@@ -23,10 +23,10 @@ from understudy.targets.docker import DockerTarget
 from understudy.targets.interface import Owned, Target
 from understudy.teardown import settle
 
-__all__ = ["logs", "shell_environment", "show"]
+__all__ = ["logs", "names", "shell_environment", "show"]
 
 
-def show(options: Options, *, as_json: bool) -> int:
+def show(options: Options, *, form: str) -> int:
     """Print every environment of the backend, and objects on the target that no lease names.
 
     Leases of environments that `pulumi destroy` removed are closed on the way. Returns the exit code: 0, or 4 when
@@ -45,7 +45,7 @@ def show(options: Options, *, as_json: bool) -> int:
     except UnderstudyError as error:
         problem = str(error)
     leases, broken = store.list()
-    if as_json:
+    if form == "json":
         _print_json(leases, strays, broken, problem)
     else:
         _print_table(leases, here)
@@ -63,7 +63,17 @@ def show(options: Options, *, as_json: bool) -> int:
     return LeftoversError.exit_code if problem else 0
 
 
-def logs(options: Options, environment: str, services: tuple[str, ...], *, follow: bool) -> int:
+def names(options: Options) -> list[str]:
+    """What the environments of the backend can be called: their ids, and their branches.
+
+    Raises:
+        UsageError: the backend's leases cannot be found.
+    """
+    leases, _ = lease_store(options, read_settings(silent)).list()
+    return [*(lease.id for lease in leases), *dict.fromkeys(lease.branch for lease in leases if lease.branch)]
+
+
+def logs(options: Options, environment: str, services: tuple[str, ...], *, follow: bool, form: str) -> int:
     """Print what the services of an environment said, with time stamps, and what they say from now on with `follow`.
 
     Raises:
@@ -75,14 +85,17 @@ def logs(options: Options, environment: str, services: tuple[str, ...], *, follo
     if here != lease.target:
         raise NotFoundError(f"Environment {lease.id} is on {lease.target}, and this is {here}.")
     for service, line in target.lines(lease.id, services, follow=follow):
-        sys.stdout.write(f"{printable(service)} | {printable(line)}\n")
+        plain = f"{printable(service)} | {printable(line)}"
+        sys.stdout.write(f"{json.dumps({'service': service, 'line': line}) if form == 'json' else plain}\n")
     sys.stdout.flush()
     return 0
 
 
-def shell_environment() -> str:
-    """`export` lines for a POSIX shell."""
+def shell_environment(form: str) -> str:
+    """`export` lines for a POSIX shell, or a JSON object of the variables."""
     exports = read_settings(silent).shell_exports()
+    if form == "json":
+        return json.dumps(exports, indent=1, sort_keys=True)
     return "\n".join(f"export {key}={shlex.quote(value)}" for key, value in sorted(exports.items()))
 
 

@@ -106,6 +106,11 @@ class Recorder:
         """The exit code that follows from all that went wrong."""
         return self.record.exit_code
 
+    def shown(self) -> dict[str, object]:
+        """The record as it stands in run.json."""
+        data = self.folder.redactor.data(self.record.to_data())
+        return data if isinstance(data, dict) else {}
+
     def _hear(self, event: Progress) -> None:
         clean = self.folder.redactor.text
         event = replace(event, subject=clean(event.subject), detail=clean(event.detail))

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # From the top to the bottom; a module may import what stands in its own row or below.
 LAYERS = (
     ("cli",),
-    ("lifecycle", "listing", "diff", "planning", "topology_cli"),
+    ("lifecycle", "listing", "diff", "planning", "topology_cli", "init"),
     ("recorder",),
     ("timing",),
     ("provision", "teardown", "session"),
