@@ -270,7 +270,7 @@ def _test(session: Session, blueprint: Blueprint, lease: Lease, recorder: Record
             ),
             folder=recorder.folder.path,
             workers=session.options.workers,
-            fail_fast=session.options.fail_fast,
+            stop_after=session.options.stop_after,
             stop=session.stop,
             listener=session.listener,
             redactor=recorder.folder.redactor,

@@ -156,8 +156,11 @@ class Options:
     bind: str = _option("127.0.0.1", _text, "The address on which endpoints are published.")
     ready_timeout: float = _option(180.0, seconds, "How long a service may take to get ready.")
     parallel: int = _option(64, _positive, "How many resources are worked on at once.")
-    workers: int | None = _option(None, _positive, "How many test processes run at once (default: one a core).")
-    fail_fast: bool = _option(True, _switch, "Stop everything at the first failed test.")
+    workers: int | None = _option(
+        None, _positive, "The most test processes of all suites together (default: one a core, or what suites declare)."
+    )
+    fail_fast: bool = _option(True, _switch, "Stop everything at the first failed test, or as --max-failures says.")
+    max_failures: int = _option(1, _positive, "How many tests may fail, in all suites together, before all is stopped.")
     runs: str = _option(".", _text, "The folder in which understudy-runs/ collects each run's evidence.")
     progress: str = _option("auto", _one_of("auto", "live", "plain", "json"), "How progress is shown.")
     relay_image: str = _option("haproxy:2.6", _text, "The image of the relay that publishes endpoints.")
@@ -168,6 +171,12 @@ class Options:
     lease_dir: str = _option("", _text, "Where leases lie when the backend is not a file:// one.")
     image_budget: float = _option(10.0, _amount, "Gigabytes of built images that are kept.")
     origins: Mapping[str, Origin] = field(default_factory=dict)
+
+    @property
+    def stop_after(self) -> int | None:
+        """Failed tests after which everything is stopped; None: nothing is. Of two that disagree the nearer counts."""
+        nearer = self.origins.get("max_failures", Origin.DEFAULT) > self.origins.get("fail_fast", Origin.DEFAULT)
+        return self.max_failures if self.fail_fast or nearer else None
 
 
 def specs() -> tuple[OptionSpec, ...]:

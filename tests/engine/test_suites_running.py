@@ -77,7 +77,7 @@ class Stage:
         return Suite(name, (sys.executable, "check.py"), **{"folder": name, "timeout": 60.0, **options})
 
     def run(self, *suites: Suite, **options: Any) -> SuitesResult:
-        given = {"workers": 1, "fail_fast": True, "listener": self.events.append, **options}
+        given = {"workers": len(suites), "stop_after": 1, "listener": self.events.append, **options}
         return run_suites(suites, project=self.project, contract=CONTRACT, folder=self.folder, stop=self.stop, **given)
 
     def one(self, suite: Suite, **options: Any) -> SuiteResult:
@@ -146,7 +146,7 @@ def test_a_suite_gets_the_contract_and_no_credential(stage: Stage, monkeypatch: 
 def test_workers_share_the_tests_and_each_is_reported_once(stage: Stage) -> None:
     tests = "import pytest\n@pytest.mark.parametrize('n', range(8))\ndef test_n(n):\n    assert n != 6\n"
 
-    result = stage.one(stage.suite("api", tests), workers=2, fail_fast=False)
+    result = stage.one(stage.suite("api", tests), workers=2, stop_after=None)
 
     assert result.counts() | {"passed": 7, "failed": 1} == result.counts()
     assert len(result.cases) == 8
@@ -158,7 +158,7 @@ def test_files_that_cannot_be_collected_are_cases(stage: Stage) -> None:
     skipped = "import pytest\npytest.skip('whole file', allow_module_level=True)\n"
     suite = stage.suite("api", "def test_a(): pass\n", "import a_module_that_is_not_there\n", skipped)
 
-    result = stage.one(suite, fail_fast=False)
+    result = stage.one(suite, stop_after=None)
 
     assert outcomes(result)["test_1.py"] == "error"
     assert outcomes(result)["test_2.py"] == "skipped"
@@ -192,7 +192,7 @@ def test_every_outcome_is_told_with_reason_and_output(stage: Stage) -> None:
             def test_strict(): pass
             """,
         ),
-        fail_fast=False,
+        stop_after=None,
     )
 
     assert outcomes(result) == {
@@ -247,7 +247,7 @@ def test_without_fail_fast_everything_runs(stage: Stage) -> None:
     first = stage.suite("first", "def test_a(): assert False\ndef test_b(): pass\n")
     second = stage.suite("second", "def test_c(): pass\n")
 
-    result = stage.run(first, second, fail_fast=False)
+    result = stage.run(first, second, stop_after=None)
 
     assert [suite.status for suite in result.suites] == [SuiteStatus.FAILED, SuiteStatus.PASSED]
     assert outcomes(result.suites[0]) == {"test_a": "failed", "test_b": "passed"}
@@ -351,7 +351,7 @@ def test_what_left_its_session_does_not_survive_either(stage: Stage) -> None:
 
 def test_the_time_limit_of_a_suite_ends_it(stage: Stage) -> None:
     result = stage.run(
-        stage.suite("slow", SLOW, timeout=3.0), stage.suite("good", "def test_a(): pass\n"), fail_fast=False
+        stage.suite("slow", SLOW, timeout=3.0), stage.suite("good", "def test_a(): pass\n"), stop_after=None
     )
 
     slow, good = result.suites
@@ -447,7 +447,7 @@ class Breaking(Redactor):
 def test_a_test_that_kills_its_process_is_an_error(stage: Stage, workers: int) -> None:
     suite = stage.suite("api", "import os\ndef test_a(): pass\ndef test_dies(): os._exit(3)\n")
 
-    result = stage.one(suite, workers=workers, fail_fast=False)
+    result = stage.one(suite, workers=workers, stop_after=None)
 
     assert result.status is SuiteStatus.FAILED
     assert outcomes(result) == {"test_a": "passed", "test_dies": "error"}
@@ -479,7 +479,7 @@ def test_hostile_output_is_evidence_and_nothing_more(stage: Stage) -> None:
                     out.write(b'\\xff no line of ours\\n{{"event": "report"}}\\n')
             """,
         ),
-        fail_fast=False,
+        stop_after=None,
     )
 
     assert list(outcomes(result).values()) == ["failed", "passed"]
@@ -528,7 +528,7 @@ def test_another_command_without_junit_counts_by_exit_code(stage: Stage) -> None
     good = stage.command("good", "import os; assert os.environ['UNDERSTUDY_DB_5432_PORT'] == '32001'")
     bad = stage.command("bad", f"print('last words {VALUE}'); raise SystemExit(7)")
 
-    good_result, bad_result = stage.run(good, bad, fail_fast=False).suites
+    good_result, bad_result = stage.run(good, bad, stop_after=None).suites
 
     assert outcomes(good_result) == {"(suite)": "passed"}
     assert (bad_result.status, bad_result.reason, bad_result.exit_code) == (SuiteStatus.FAILED, "exit code 7", 7)

@@ -197,6 +197,7 @@ class CaseRecord:
     earlier: tuple[AttemptRecord, ...] = ()
     before: tuple[BeforeRecord, ...] = ()
     offset: float | None = None
+    ended: Moment | None = None
 
     @classmethod
     def of(cls, case: Case, began: float | None = None) -> CaseRecord:
@@ -215,6 +216,7 @@ class CaseRecord:
             attempts=case.attempts,
             earlier=tuple(AttemptRecord.of(attempt) for attempt in case.earlier),
             offset=_offset(case.clock, began),
+            ended=None if case.ended is None else utc(case.ended),
         )
 
 
@@ -227,7 +229,7 @@ class SuiteRecord:
     reason: str
     command: tuple[str, ...]
     exit_code: int | None
-    started: Moment
+    started: Moment | None
     seconds: float
     workers: int
     counts: Mapping[str, int]
@@ -248,7 +250,7 @@ class SuiteRecord:
             reason=suite.reason,
             command=suite.command,
             exit_code=suite.exit_code,
-            started=utc(suite.started),
+            started=None if suite.started is None else utc(suite.started),
             seconds=suite.seconds,
             workers=suite.workers,
             counts=suite.counts(),

@@ -49,16 +49,39 @@ class PreparedSuite:
             return (f"{self.interpreter} has no pytest-xdist: suite {self.suite.name!r} runs with one worker.",)
         return ()
 
-    def command(self, workers: int, *, fail_fast: bool) -> tuple[str, ...]:
-        """The argument vector. Ours stand first, so that the suite's own arguments win over them."""
+    @property
+    def parallel(self) -> bool:
+        """Whether pytest can share the suite's tests out to workers."""
+        return self.xdist and not any("no:xdist" in argument for argument in self.arguments)
+
+    @property
+    def declared(self) -> int | None:
+        """The processes that the suite asks for: its command's own `-n`, else its `workers`; None: no number."""
+        own = re.search(r"(?:^| )(?:-n ?|--numprocesses[= ])(\d+)(?: |$)", " ".join(self.arguments))
+        number = max(1, int(own[1])) if own and self.parallel else self.suite.workers
+        return None if self.interpreter and not self.parallel else number
+
+    def command(self, workers: int, *, stop_after: int | None, capped: bool = False) -> tuple[str, ...]:
+        """The argument vector. Ours stand first, so that the suite's own arguments win over them.
+
+        Args:
+            workers: the test processes that it may have.
+            stop_after: failed tests after which all suites are stopped; None: they never are. pytest can hold that
+                alone only for one; else it is told not to stop, whatever its configuration says, and we do it.
+            capped: `workers` is a limit that nothing in the suite passes, its own `-n` included.
+        """
         if self.interpreter is None:
             return self.suite.command
-        ours = ["-p", "understudy_pytest"]
-        if workers > 1 and not _names_workers(self.arguments):
-            ours += ["-n", str(workers)]
-        if fail_fast and not any(a == "-x" or a.startswith(("--maxfail", "--exitfirst")) for a in self.arguments):
-            ours.append("-x")
-        return (self.interpreter, "-m", "pytest", *ours, *self.arguments)
+        ours, last = ["-p", "understudy_pytest"], []
+        number = ["-n", str(workers if workers > 1 else 0)] if self.parallel else []
+        if not _names_workers(self.arguments):
+            ours += number if workers > 1 or capped else []
+        elif capped:
+            last = number
+        if not any(a == "-x" or a.startswith(("--maxfail", "--exitfirst")) for a in self.arguments):
+            ours.append("-x" if stop_after == 1 else "--maxfail=0")
+        end = self.arguments.index("--") if "--" in self.arguments else len(self.arguments)
+        return (self.interpreter, "-m", "pytest", *ours, *self.arguments[:end], *last, *self.arguments[end:])
 
 
 def _names_workers(arguments: Sequence[str]) -> bool:

@@ -57,7 +57,8 @@ def render_junit(suites: Iterable[SuiteResult]) -> bytes:
         for key, value in counts.items():
             element.set(key, str(value))
         element.set("time", f"{suite.seconds:.3f}")
-        element.set("timestamp", _timestamp(suite.started))
+        if suite.started is not None:
+            element.set("timestamp", _timestamp(suite.started))
         for case in suite.cases:
             element.append(_testcase(case, suite.name))
         totals = {key: totals[key] + counts[key] for key in totals}

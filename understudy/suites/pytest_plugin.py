@@ -2,8 +2,9 @@
 
 This file is copied beside a suite as `understudy_pytest.py` and runs in the suite's own interpreter: Python 3.8 or
 newer, pytest 7 or newer, nothing else but the standard library. The environment variable `UNDERSTUDY_RESULTS`
-names the file. Under pytest-xdist the workers write what they run, and the controller writes what only it knows:
-the collected tests, and tests during which a worker died.
+names the file, `UNDERSTUDY_RETRIES` how often a failed test is tried again. Under pytest-xdist the workers write what
+they run, and the controller writes what only it knows: the collected tests, and tests during which a worker died.
+Every line has the time since the epoch (`at`) and by the machine's monotonic clock (`clock`).
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import signal
 import sys
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from _pytest.runner import runtestprotocol
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -29,6 +32,9 @@ SECTION_LIMIT = 16 * 1024
 SECTIONS_LIMIT = 8
 MESSAGE_LIMIT = 2 * 1024
 COLLECTED_CHUNK = 500
+LATE = 10.0
+"""Seconds between a phase's end and its report that are believed; a clock that was set makes any number of them."""
+
 PHASES = ("setup", "call", "teardown")
 
 
@@ -39,7 +45,11 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     worker = str(getattr(config, "workerinput", {}).get("workerid", ""))
     controller = not worker and bool(getattr(config.option, "numprocesses", None) or getattr(config.option, "tx", None))
-    config.pluginmanager.register(Reporter(path, worker=worker, controller=controller), "understudy-reporter")
+    reporter = Reporter(path, worker=worker, controller=controller)
+    config.pluginmanager.register(reporter, "understudy-reporter")
+    retries = int(os.environ.get("UNDERSTUDY_RETRIES") or 0)
+    if retries > 0 and not controller:
+        config.pluginmanager.register(Retrier(retries, reporter), "understudy-retrier")
 
 
 def clip(text: str, limit: int) -> str:
@@ -86,7 +96,7 @@ class Reporter:
 
     def write(self, event: str, **fields: object) -> None:
         """Append one line in one system call, so that lines of several processes never mix."""
-        fields.update(event=event, worker=self.worker, at=time.time(), clock=time.monotonic())
+        fields = {"event": event, "worker": self.worker, "at": time.time(), "clock": time.monotonic(), **fields}
         os.write(self.handle, (json.dumps(fields) + "\n").encode("ascii"))
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -124,6 +134,9 @@ class Reporter:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """A phase of a test ended; the controller speaks only of tests that took their worker with them."""
         known = report.when in PHASES
+        if str(report.outcome) == "rerun" and not self.controller:  # pytest-rerunfailures is at work
+            self.attempt(report.nodeid, [report])
+            return
         if self.controller and (known or self.stopping):
             return
         self.write(
@@ -132,7 +145,19 @@ class Reporter:
             when=report.when if known else "crash",
             outcome=report.outcome,
             seconds=getattr(report, "duration", 0.0),
+            **since(report),
             **describe(report),
+        )
+
+    def attempt(self, nodeid: str, reports: list[pytest.TestReport]) -> None:
+        """A test failed and is tried again."""
+        bad = next((report for report in reports if report.outcome in ("failed", "rerun")), reports[-1])
+        self.write(
+            "attempt",
+            id=nodeid,
+            when=bad.when,
+            seconds=sum(report.duration for report in reports),
+            **describe(bad),
         )
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
@@ -147,6 +172,53 @@ class Reporter:
         self.write("end", exit=int(exitstatus))
 
 
+class Retrier:
+    """Runs a failed test again in its place, its setup and teardown with it; fixtures of a wider scope stay.
+
+    Those stay only if the test's setup passed: what failed there may be one of them, so all are made anew.
+    """
+
+    def __init__(self, retries: int, reporter: Reporter) -> None:
+        self.retries = retries
+        self.reporter = reporter
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+        """Take the part of pytest's own protocol; only of the last attempt does anyone else hear."""
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        for _attempt in range(self.retries):
+            reports = runtestprotocol(item, log=False, nextitem=nextitem)
+            ending = self.reporter.stopping or item.session.shouldfail or item.session.shouldstop
+            if ending or not any(report.failed for report in reports):
+                for report in reports:
+                    item.ihook.pytest_runtest_logreport(report=report)
+                break
+            self.reporter.attempt(item.nodeid, reports)
+            if reports[0].failed:
+                everything = partial(item.session._setupstate.teardown_exact, None)  # noqa: SLF001 - nothing else asks
+                pytest.CallInfo.from_call(everything, when="teardown")  # a collector that failed for its setup again
+            renew(item)
+        else:
+            runtestprotocol(item, nextitem=nextitem)
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        return True
+
+
+def renew(item: Any) -> None:  # noqa: ANN401 - what is taken from it is no part of pytest's interface
+    """Take from a test what its last attempt left in it: captured output, and the instance of its class."""
+    item._report_sections = []  # noqa: SLF001 - pytest has no other way
+    if getattr(item, "cls", None) is not None:
+        item.__dict__.pop("_instance", None)
+        item._obj = None  # noqa: SLF001 - likewise
+
+
+def since(report: Any) -> dict[str, float]:  # noqa: ANN401 - of every pytest since 7
+    """When a phase ended: a report comes a little later, after the traceback was made into text."""
+    stop = getattr(report, "stop", None)  # since pytest 7.2
+    late = time.time() - stop if isinstance(stop, float) else 0.0
+    return {"at": time.time() - late, "clock": time.monotonic() - late} if 0 < late < LATE else {}
+
+
 def describe(report: Any) -> dict[str, object]:  # noqa: ANN401 - three kinds of report, of every pytest since 7
     """Why a report is not a plain pass: message, detail, captured output, and where it happened."""
     found: dict[str, object] = {}
@@ -156,7 +228,7 @@ def describe(report: Any) -> dict[str, object]:  # noqa: ANN401 - three kinds of
     elif report.outcome == "skipped":
         reason = longrepr[2] if isinstance(longrepr, tuple) else longrepr
         found["message"] = clip(str(reason or ""), MESSAGE_LIMIT)
-    if report.outcome == "failed":
+    if report.outcome in ("failed", "rerun"):
         crash = getattr(longrepr, "reprcrash", None)
         detail = str(longrepr or "")
         last = detail.strip().splitlines()[-1:] or [""]

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from understudy.files import open_regular
 from understudy.redact import Redactor
-from understudy.suites.results import BAD, Case, Outcome
+from understudy.suites.results import BAD, Attempt, Case, Outcome
 
 __all__ = ["Collector", "Failure", "Tail"]
 
 _READ = 4 << 20
 _LONGEST_LINE = 4 << 20
 _MOST_CASES = 1_000_000
+_MOST_ATTEMPTS = 1_000
+_SAME_CLOCK = 1.0
+"""Seconds by which two clocks may seem apart because a line is read later than it was written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The first failed report of a suite: which test, when (seconds since the epoch), and its message."""
+    """The failed report that made a test fail: which, when (by this machine's monotonic clock), and its message."""
 
     id: str
-    at: float
+    clock: float
     message: str
 
 
@@ -59,6 +63,7 @@ class _Open:
 
     started: float | None = None
     clock: float | None = None
+    ended: float | None = None
     seconds: float = 0.0
     outcome: Outcome | None = None
     finished: bool = False
@@ -68,6 +73,7 @@ class _Open:
     sections: tuple[tuple[str, str], ...] = ()
     file: str = ""
     line: int | None = None
+    earlier: tuple[Attempt, ...] = ()
 
 
 _WEIGHT = (Outcome.PASSED, Outcome.XPASSED, Outcome.XFAILED, Outcome.SKIPPED, Outcome.FAILED, Outcome.ERROR)
@@ -76,14 +82,18 @@ _WEIGHT = (Outcome.PASSED, Outcome.XPASSED, Outcome.XFAILED, Outcome.SKIPPED, Ou
 
 @dataclass(slots=True)
 class Collector:
-    """Cases from results lines. Reports of failure later than `stopped_at` are no verdict: the stop caused them."""
+    """Cases from results lines, and the failures among them in their order.
+
+    Reports of failure later than `stopped_at`, by the monotonic clock, are no verdict: the stop caused them.
+    """
 
     redactor: Redactor = field(default_factory=Redactor)
     stopped_at: float | None = None
-    first: Failure | None = None
+    failures: list[Failure] = field(default_factory=list)
     seen: bool = False
     unreadable: int = 0
     _tests: dict[str, _Open] = field(default_factory=dict)
+    _here: bool = False
 
     @property
     def total(self) -> int:
@@ -109,6 +119,7 @@ class Collector:
         kind = event["event"]
         if kind == "session":
             self.seen = True
+            self._here = _is_here(event)
         elif kind == "collected":
             for identity in _list(event["ids"]):
                 self._test(identity)
@@ -116,6 +127,8 @@ class Collector:
             self._start(event)
         elif kind in ("report", "collect"):
             self._report(event)
+        elif kind == "attempt":
+            self._attempt(event)
         elif kind == "finish":
             self._test(event["id"]).finished = True
 
@@ -128,8 +141,7 @@ class Collector:
     def _start(self, event: dict[str, object]) -> None:
         test = self._test(event["id"])
         if test.started is None:
-            test.started = _number(event["at"])
-            test.clock = _number(event["clock"]) if "clock" in event else None
+            test.started, test.clock = _number(event["at"]), self._clock(event)
         test.finished = False
         test.worker = _text(event.get("worker", ""))
         test.file = _text(event.get("file") or "")
@@ -138,19 +150,40 @@ class Collector:
 
     def _report(self, event: dict[str, object]) -> None:
         outcome = _outcome(event)
-        at = _number(event["at"])
-        if outcome is None or (outcome in BAD and self.stopped_at is not None and at >= self.stopped_at):
+        at, clock = _number(event["at"]), self._clock(event)
+        late = self.stopped_at is not None and clock >= self.stopped_at
+        if outcome is None or (outcome in BAD and late):
             return
         test = self._test(event["id"])
         test.seconds += _number(event.get("seconds", 0.0))
+        test.ended = at
         test.finished |= event.get("when", "collect") in ("collect", "crash")
         if test.outcome is not None and _WEIGHT.index(outcome) < _WEIGHT.index(test.outcome):
             return
         if test.outcome not in BAD:
             self._explain(test, event)
+            if outcome in BAD:
+                self.failures.append(Failure(self.redactor.text(_text(event["id"])), clock, test.message))
         test.outcome = outcome
-        if outcome in BAD and self.first is None:
-            self.first = Failure(self.redactor.text(_text(event["id"])), at, test.message)
+
+    def _attempt(self, event: dict[str, object]) -> None:
+        """A failed attempt, after which the test begins anew."""
+        test, fresh = self._test(event["id"]), _Open()
+        self._explain(fresh, event)
+        outcome = Outcome.FAILED if event.get("when") == "call" else Outcome.ERROR
+        seconds = test.seconds + _number(event.get("seconds", 0.0))
+        attempt = Attempt(outcome, seconds, test.started, fresh.message, fresh.detail, fresh.sections)
+        if len(test.earlier) >= _MOST_ATTEMPTS:
+            raise ValueError(f"more than {_MOST_ATTEMPTS} attempts")
+        test.earlier += (attempt,)
+        test.seconds, test.outcome, test.message = 0.0, None, ""
+        test.started, test.clock = _number(event["at"]), self._clock(event)
+
+    def _clock(self, event: dict[str, object]) -> float:
+        """When an event was, by this machine's monotonic clock."""
+        if self._here and "clock" in event:
+            return _number(event["clock"])
+        return _number(event["at"]) - time.time() + time.monotonic()
 
     def _explain(self, test: _Open, event: dict[str, object]) -> None:
         say = self.redactor.text
@@ -175,6 +208,9 @@ class Collector:
         if not ended:
             begun = test.started is not None
             outcome, message = (unfinished, running) if begun else (Outcome.NOT_RUN, waiting)
+        if outcome is Outcome.PASSED and test.earlier:
+            outcome = Outcome.FLAKY
+            message = f"passed at attempt {len(test.earlier) + 1}; before: {test.earlier[-1].message}"
         return Case(
             id=name,
             outcome=outcome or Outcome.NOT_RUN,
@@ -187,11 +223,21 @@ class Collector:
             sections=test.sections if ended else (),
             file=test.file,
             line=test.line,
+            earlier=test.earlier,
+            ended=test.ended if ended else None,
         )
 
 
+def _is_here(event: dict[str, object]) -> bool:
+    """Whether a process that just wrote this has the monotonic clock that we have: the same machine, commonly."""
+    if "clock" not in event:
+        return False
+    ahead = _number(event["clock"]) - _number(event["at"])
+    return abs(ahead - (time.monotonic() - time.time())) < _SAME_CLOCK
+
+
 def _outcome(event: dict[str, object]) -> Outcome | None:
-    """The outcome of one phase; None says nothing (a retry announced by pytest-rerunfailures)."""
+    """The outcome of one phase; None: it says nothing."""
     said, when, expected = event["outcome"], event.get("when"), "xfail" in event
     if said == "passed":
         return Outcome.XPASSED if expected else Outcome.PASSED

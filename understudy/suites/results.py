@@ -60,8 +60,9 @@ class Attempt:
 class Case:
     """One test. `started` is seconds since the epoch (None: it never did); `message` is one line, `detail` the rest.
 
-    For a test that did not run or did not end, `message` is the cause. What is said here is of the last attempt;
-    `earlier` has the failed ones before it, in their order.
+    `ended` is when its last phase did (None: it did not, or nobody knows), `clock` when it started by the monotonic
+    clock, where it ran on this machine. For a test that did not run or did not end, `message` is the cause. What is
+    said here is of the last attempt; `earlier` has the failed ones before it, in their order.
     """
 
     id: str
@@ -76,7 +77,7 @@ class Case:
     line: int | None = None
     earlier: tuple[Attempt, ...] = ()
     clock: float | None = None
-    """When it began by the monotonic clock (time.monotonic, one for all processes of a machine); None: not known."""
+    ended: float | None = None
 
     @property
     def attempts(self) -> int:
@@ -88,7 +89,7 @@ class Case:
 class SuiteResult:
     """One suite: its status and why, its cases, and its files (paths relative to the run folder).
 
-    `attempts` is how often its command ran; 0: it did not start.
+    `started` is seconds since the epoch; None: it did not. `attempts` is how often its command ran.
     """
 
     name: str
@@ -96,7 +97,7 @@ class SuiteResult:
     reason: str
     command: tuple[str, ...]
     exit_code: int | None
-    started: float
+    started: float | None
     seconds: float
     workers: int
     cases: tuple[Case, ...] = ()

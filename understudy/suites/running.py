@@ -16,15 +16,17 @@ from understudy.suites.junit import JUnitError, read_junit, render_junit
 from understudy.suites.launch import Launcher
 from understudy.suites.process import SuiteProcess
 from understudy.suites.reading import Collector, Failure, Tail
-from understudy.suites.results import BAD, Case, SuiteResult, SuiteStatus
-from understudy.suites.verdict import Cause, Ending, judge, stand_in
+from understudy.suites.results import BAD, Case, Outcome, SuiteResult, SuiteStatus
+from understudy.suites.retries import Past, merge
+from understudy.suites.verdict import CUT_SHORT, SUITE_CASE, Cause, Ending, judge, stand_in
 
-__all__ = ["RunningSuite", "file_name"]
+__all__ = ["RunningSuite", "Terms", "file_name"]
 
 _TAIL = 4096
 _MARGIN = 64 * 1024
 _MESSAGE_LIMIT = 2 * 1024
 _DETAIL_LIMIT = 64 * 1024
+_OF_AN_ATTEMPT = ("output.log", "results.jsonl", "reported.xml")
 
 _Judgement = tuple[SuiteStatus, str, tuple[Case, ...]]
 
@@ -41,27 +43,39 @@ def file_name(name: str) -> str:
     return f"{safe or 'suite'}-{hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a suite starts on: its processes, whether they are a limit, and how many failures stop everything."""
+
+    launcher: Launcher
+    workers: int
+    capped: bool = False
+    stop_after: int | None = 1
+
+
 @dataclass(slots=True)
 class RunningSuite:
-    """A suite from its start to its result. `base` is the run folder, `workers` what its command was given."""
+    """A suite from its start to its result. `base` is the run folder."""
 
     prepared: PreparedSuite
     base: Path
-    workers: int
     redactor: Redactor
     collector: Collector = field(init=False)
     cause: Cause = Cause.NONE
     why: str = ""
     judged: _Judgement | None = None
-    started: float = 0.0
+    started: float | None = None
     clock: float | None = None
     ended: float = 0.0
-    told: Failure | None = None
+    told: int = 0
     notices: list[str] = field(default_factory=list)
+    _terms: Terms | None = None
     _process: SuiteProcess | None = None
     _tail: Tail = field(init=False)
-    _deadline: float = 0.0
+    _begun_at: float = 0.0
+    _seconds: float = 0.0
     _command: tuple[str, ...] = ()
+    _past: list[Past] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Derive the places and the collector."""
@@ -89,28 +103,50 @@ class RunningSuite:
         """Whether the verdict is there and no process is left."""
         return self.judged is not None
 
-    def start(self, launcher: Launcher, *, fail_fast: bool) -> None:
+    @property
+    def workers(self) -> int:
+        """The test processes that it has; 0: it did not start."""
+        return self._terms.workers if self._terms else 0
+
+    def start(self, terms: Terms) -> None:
         """Start the command; one that cannot be started is over at once, with the reason."""
-        self._command = self.prepared.command(self.workers, fail_fast=fail_fast)
+        self._terms = terms
+        self._command = self.prepared.command(terms.workers, stop_after=terms.stop_after, capped=terms.capped)
         self.started, self.clock = time.time(), time.monotonic()
-        self._deadline = self.clock + self.prepared.suite.timeout
         try:
             self.folder.mkdir(parents=True, mode=0o700)
-            self._process = launcher.start(self.prepared, self._command, self.folder)
+            self._launch(terms)
         except OSError as error:
-            self.ended = time.time()
+            self._time()
             self.judged = self._not_started(str(error))
+
+    def _launch(self, terms: Terms) -> None:
+        given = {"UNDERSTUDY_WORKERS": str(terms.workers), "UNDERSTUDY_RETRIES": str(self.prepared.suite.retries)}
+        prepared = replace(self.prepared, environment={**(self.prepared.environment or {}), **given})
+        self._begun_at = time.time()
+        self._process = terms.launcher.start(prepared, self._command, self.folder)
 
     def _not_started(self, why: str) -> _Judgement:
         return SuiteStatus.ERROR, f"{self._command[0]} could not be started: {why}", ()
 
+    def _time(self) -> None:
+        self.ended, self._seconds = time.time(), self._since()
+
+    def _since(self) -> float:
+        """Seconds since the start; 0: there was none."""
+        return 0.0 if self.clock is None else time.monotonic() - self.clock
+
     def stop(self, cause: Cause, why: str) -> None:
-        """Tell it to end, once; failures reported from now on are the stop's doing."""
-        if self.over or self._process is None or self.cause is not Cause.NONE:
+        """Tell it to end, once; failures reported from now on are the stop's doing. One that waits never starts."""
+        if self.over or self.cause is not Cause.NONE:
+            return
+        if self._process is None:
+            self.cause, self.why = cause, why
+            self.judged = CUT_SHORT[cause], why, (Case(SUITE_CASE, Outcome.NOT_RUN, message=f"not run: {why}"),)
             return
         if self._process.exit_code is None:
             self.cause, self.why = cause, why
-            self.collector.stopped_at = time.time()
+            self.collector.stopped_at = time.monotonic()
         self._process.stop()
 
     def step(self) -> None:
@@ -120,7 +156,7 @@ class RunningSuite:
         code = self._process.exit_code
         for line in self._tail.lines():
             self.collector.feed(line)
-        if code is None and time.monotonic() >= self._deadline:
+        if code is None and self._since() >= self.prepared.suite.timeout:
             self.stop(Cause.TIMEOUT, f"its time limit of {self.prepared.suite.timeout:g} s was over")
         if code is not None and not self._process.stopping:
             self._process.stop()
@@ -131,23 +167,54 @@ class RunningSuite:
             self._end()
 
     def _end(self, problem: str = "") -> None:
-        self.ended = time.time()
         for line in self._tail.lines():
             self.collector.feed(line)
         if self.collector.unreadable:
             self.notices.append(f"{self.collector.unreadable} lines of results could not be read")
-        self.judged = self._not_started(problem) if problem else self._judge()
+        judged = self._not_started(problem) if problem else self._judge()
+        if not (self._tries_again(judged[0]) and self._again(judged)):
+            self._time()
+            self.judged = judged
+
+    def _tries_again(self, status: SuiteStatus) -> bool:
+        """Whether the command runs again; pytest's own tests are tried again one by one, by the plugin."""
+        left = len(self._past) < self.prepared.suite.retries and self.prepared.interpreter is None
+        return left and self.cause is Cause.NONE and status is SuiteStatus.FAILED
+
+    def _again(self, judged: _Judgement) -> bool:
+        """Keep what the attempt left in a folder of its own, and start the command again; False: that failed."""
+        _, reason, cases = judged
+        seconds = time.time() - self._begun_at
+        number = len(self._past) + 1
+        past = Past(self.redactor.text(reason), cases, self._begun_at, max(seconds, 0.0), self._log_tail())
+        try:
+            shelf = self.folder / f"attempt-{number}"
+            shelf.mkdir(mode=0o700)
+            for name in _OF_AN_ATTEMPT:
+                if os.path.lexists(self.folder / name):
+                    (self.folder / name).rename(shelf / name)
+            if self._terms:
+                self._launch(self._terms)
+        except OSError as error:
+            self.notices.append(f"it could not be run again: {error}")
+            return False
+        self._past.append(past)
+        self.collector, self._tail = Collector(self.redactor), Tail(self.folder / "results.jsonl")
+        self.notices.append(f"attempt {number} failed, and it was run again: {past.reason}")
+        return True
 
     @property
-    def failed(self) -> str:
-        """Why the suite is known to have failed by now; empty: it is not."""
-        if self.collector.first:
-            return f"test {self.collector.first.id} failed in suite {self.name}"
+    def failures(self) -> tuple[Failure, ...]:
+        """What failed by now and is no stop's doing, each test once; a suite that failed without one is one."""
+        clock = (self.clock or 0.0) + self._seconds if self.over else time.monotonic()
+        found = list(self.collector.failures)
+        status, reason, cases = self.judged or (None, self.why, ())
         if self.cause is Cause.TIMEOUT:
-            return f"suite {self.name}: {self.why}"
-        if self.judged and self.cause is Cause.NONE and self.judged[0] is not SuiteStatus.PASSED:
-            return f"suite {self.name}: {self.judged[1]}"
-        return ""
+            found.append(Failure("", clock, self.why))
+        elif not found and self.cause is Cause.NONE and status not in (None, SuiteStatus.PASSED):
+            bad = [Failure(case.id, clock, case.message) for case in cases if case.outcome in BAD]
+            found = bad or [Failure("", clock, reason)]
+        return tuple(found)
 
     @property
     def exit_code(self) -> int | None:
@@ -185,9 +252,8 @@ class RunningSuite:
     def result(self) -> SuiteResult:
         """What the suite came to; it has to be over."""
         status, reason, cases = self.judged or (SuiteStatus.ERROR, "it did not start", ())
-        seconds = self.ended - self.started
-        tail = "" if status is SuiteStatus.PASSED else self._log_tail()
-        say = self.redactor.text
+        seconds, say = self._seconds, self.redactor.text
+        tail = "" if status is SuiteStatus.PASSED or not self.begun else self._log_tail()
         return SuiteResult(
             name=self.name,
             status=status,
@@ -198,8 +264,9 @@ class RunningSuite:
             clock=self.clock,
             seconds=seconds,
             workers=self.workers,
-            cases=stand_in(status, say(reason), cases, seconds, tail),
+            cases=merge(self._past, stand_in(status, say(reason), cases, seconds, tail)),
             notices=tuple(map(say, self.notices)),
+            attempts=len(self._past) + self.begun,
         )
 
     def write(self, result: SuiteResult) -> tuple[SuiteResult, list[str]]:

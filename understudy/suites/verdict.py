@@ -9,7 +9,7 @@ from enum import StrEnum
 from understudy.suites.reading import Collector
 from understudy.suites.results import BAD, Case, Outcome, SuiteStatus
 
-__all__ = ["SUITE_CASE", "Cause", "Ending", "judge", "stand_in"]
+__all__ = ["CUT_SHORT", "SUITE_CASE", "Cause", "Ending", "judge", "stand_in"]
 
 SUITE_CASE = "(suite)"
 """The id of the case that stands for a suite as a whole, where no test of it says how it ended."""
@@ -30,7 +30,17 @@ class Cause(StrEnum):
     NONE = ""
     FAILURE = "failure"
     TIMEOUT = "timeout"
+    ENVIRONMENT = "environment"
     INTERRUPT = "interrupt"
+
+
+CUT_SHORT = {
+    Cause.TIMEOUT: SuiteStatus.TIMEOUT,
+    Cause.INTERRUPT: SuiteStatus.INTERRUPTED,
+    Cause.FAILURE: SuiteStatus.STOPPED,
+    Cause.ENVIRONMENT: SuiteStatus.STOPPED,
+}
+"""The status of a suite by what ended it, unless a test of its own failed before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +67,11 @@ def judge(ending: Ending, collector: Collector, *, pytest: bool) -> tuple[SuiteS
     cases = _cases(ending, collector)
     bad = sum(case.outcome in BAD for case in cases)
     if ending.cause in (Cause.INTERRUPT, Cause.TIMEOUT):
-        status = SuiteStatus.INTERRUPTED if ending.cause is Cause.INTERRUPT else SuiteStatus.TIMEOUT
-        return status, ending.why, cases
+        return CUT_SHORT[ending.cause], ending.why, cases
     if bad:
         return SuiteStatus.FAILED, f"{bad} of {len(cases)} tests failed", cases
-    if ending.cause is Cause.FAILURE:
-        return SuiteStatus.STOPPED, ending.why, cases
+    if ending.cause is not Cause.NONE:
+        return CUT_SHORT[ending.cause], ending.why, cases
     if ending.exit_code != 0:
         meaning = f": {_PYTEST_EXIT.get(ending.exit_code or 0, 'unknown')}, and no test failed" if pytest else ""
         return SuiteStatus.ERROR if pytest else SuiteStatus.FAILED, f"{ending}{meaning}", cases
@@ -84,7 +93,7 @@ def _judge_zero(
 
 
 def _cases(ending: Ending, collector: Collector) -> tuple[Case, ...]:
-    if ending.cause in (Cause.FAILURE, Cause.INTERRUPT):
+    if ending.cause in (Cause.FAILURE, Cause.ENVIRONMENT, Cause.INTERRUPT):
         return collector.cases(
             unfinished=Outcome.INTERRUPTED,
             running=f"stopped while it ran: {ending.why}",
