@@ -19,6 +19,7 @@ from understudy.build.digests import digests_of
 from understudy.build.keys import Origin
 from understudy.build.production import unobtainable
 from understudy.build.tree import CommitTree
+from understudy.ci_job import ci_job
 from understudy.components.images import ImageRef
 from understudy.engine.settings import EngineSettings
 from understudy.errors import NotFoundError, UsageError
@@ -43,7 +44,6 @@ __all__ = [
     "begin",
     "binds",
     "certificates_for",
-    "ci_url",
     "clone_note",
     "environment_args",
     "image_refs",
@@ -104,7 +104,7 @@ def begin(
         allow=tuple(sorted(blueprint.documents.allow.names)),
         commit=blueprint.commit.sha,
         branch=blueprint.commit.branch,
-        owner=this_process(ci_url(os.environ)),
+        owner=this_process(job.url if (job := ci_job(os.environ)) else ""),
         created=identity.format_time(now),
         expires=identity.format_time(now + timedelta(seconds=options.ttl)),
         not_after=identity.format_time(now + timedelta(seconds=options.max_ttl)),
@@ -323,11 +323,3 @@ def environment_args(
         binds={bind.source: str(bind.place) for bind in mounted},
         certificates=certificates,
     )
-
-
-def ci_url(variables: Mapping[str, str]) -> str:
-    """The URL of the CI job that runs us, where GitHub Actions or GitLab CI says it; else empty."""
-    if {"GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID"} <= variables.keys():
-        parts = (variables["GITHUB_SERVER_URL"], variables["GITHUB_REPOSITORY"], "actions/runs")
-        return "/".join((*parts, variables["GITHUB_RUN_ID"]))
-    return variables.get("CI_JOB_URL", "")

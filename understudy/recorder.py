@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import threading
 import time
 import traceback
@@ -15,6 +16,7 @@ from typing import Any
 
 from understudy import __version__
 from understudy.blueprint import Blueprint
+from understudy.ci_job import ci_job
 from understudy.errors import ExportError, InterruptedRunError, LeftoversError, TestsFailedError, UnderstudyError
 from understudy.export import RunFolder
 from understudy.export.checkpoints import Checkpoints
@@ -26,6 +28,7 @@ from understudy.provision import Provisioned
 from understudy.redact import Redactor, redact_error
 from understudy.report import (
     CauseRecord,
+    CiRecord,
     ContainerRecord,
     EndpointRecord,
     ImageRecord,
@@ -91,6 +94,7 @@ class Recorder:
             started=utc(now.timestamp()),
             version=__version__,
             profile=lease.profile,
+            ci=CiRecord.of(job) if (job := ci_job(os.environ)) else None,
             warnings=blueprint.warnings,
         )
         findings = fidelity_report(blueprint.production, blueprint.clone)
@@ -197,8 +201,12 @@ class Recorder:
 
     def tested(self, result: SuitesResult) -> None:
         """Take in what the suites came to."""
+        suites = self.blueprint.clone.topology.suites
+        folders = {
+            each.name: posixpath.normpath(Path(self.blueprint.folder, each.folder).as_posix()) for each in suites
+        }
         with self._lock:
-            self.record = self.record.with_suites(result, self._began)
+            self.record = self.record.with_suites(result, self._began, folders)
         self._change()
         for failure in result.failures:
             self.failed(ExportError(f"Wrote the results of the tests, and it failed: {failure}."))

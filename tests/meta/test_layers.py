@@ -20,7 +20,7 @@ LAYERS = (
     ("engine", "provider", "lease", "targets", "build", "doctor"),
     ("components",),
     ("stacks",),
-    ("errors", "progress", "options", "console", "interrupts", "redact", "files", "owner"),
+    ("errors", "progress", "options", "console", "interrupts", "redact", "files", "owner", "ci_job"),
 )
 RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 LOW = len(LAYERS) - 1

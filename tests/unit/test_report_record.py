@@ -11,6 +11,7 @@ from understudy.errors import ExportError, ProvisionError
 from understudy.report import (
     CaseRecord,
     CauseRecord,
+    CiRecord,
     ContainerRecord,
     EndpointRecord,
     ImageRecord,
@@ -71,6 +72,7 @@ def full() -> RunRecord:
         containers=(ContainerRecord.of(ContainerFacts("e1-web", "web", {"state": {"exit": 0}, "oom": None})),),
         mocks=(MockRecord("payments", "api.example", 80, 3, 0),),
         receipt=ReceiptRecord.of(receipt),
+        ci=CiRecord("github", "https://ci.example/1", "test", 7),
         warnings=("w",),
         files=("run.json",),
     )

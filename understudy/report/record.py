@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Literal
 
 from understudy.report.codec import RecordError, decode, encode, schema_of
@@ -16,6 +17,7 @@ from understudy.report.records import (
     CaseRecord,
     CauseRecord,
     ChangeRecord,
+    CiRecord,
     ContainerRecord,
     EndpointRecord,
     ImageRecord,
@@ -63,6 +65,7 @@ class RunRecord:
     started: Moment
     version: str = ""
     profile: str = ""
+    ci: CiRecord | None = None
     ended: Moment | None = None
     seconds: float = 0.0
     running: tuple[str, ...] = ()
@@ -113,11 +116,16 @@ class RunRecord:
             verdicts={subject: kind.value for subject, kind in fidelity(findings).items()},
         )
 
-    def with_suites(self, result: SuitesResult, began: float | None = None) -> RunRecord:
-        """This record with what the test stage came to; `began` is the run's start by the monotonic clock."""
+    def with_suites(
+        self, result: SuitesResult, began: float | None = None, folders: Mapping[str, str] = MappingProxyType({})
+    ) -> RunRecord:
+        """This record with what the test stage came to.
+
+        `began` is the run's start by the monotonic clock; `folders`: suite -> its folder, from the repository's root.
+        """
         return replace(
             self,
-            suites=tuple(SuiteRecord.of(suite, began) for suite in result.suites),
+            suites=tuple(SuiteRecord.of(suite, began, folders.get(suite.name, "")) for suite in result.suites),
             stopped_by=result.stopped_by,
             stop_seconds=result.stop_seconds,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from understudy.ci_job import CiJob
 from understudy.errors import UnderstudyError
 from understudy.report.moments import Moment, utc
 from understudy.stacks.clone import Change
@@ -19,6 +20,7 @@ __all__ = [
     "CaseRecord",
     "CauseRecord",
     "ChangeRecord",
+    "CiRecord",
     "ContainerRecord",
     "EndpointRecord",
     "ImageRecord",
@@ -44,6 +46,21 @@ class PhaseRecord:
     offset: float
     seconds: float
     ok: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CiRecord:
+    """The CI job that the run was part of: whose it is, where people see it, and which pull request it is about."""
+
+    provider: str
+    url: str
+    job: str
+    pull_request: int | None
+
+    @classmethod
+    def of(cls, job: CiJob) -> CiRecord:
+        """The record of a job."""
+        return cls(job.provider, job.url, job.job, job.pull_request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,10 +257,14 @@ class SuiteRecord:
     elsewhere: tuple[str, ...] = ()
     before: tuple[BeforeRecord, ...] = ()
     offset: float | None = None
+    folder: str = ""
 
     @classmethod
-    def of(cls, suite: SuiteResult, began: float | None = None) -> SuiteRecord:
-        """The record of a suite's result; `began` is the run's start by the monotonic clock."""
+    def of(cls, suite: SuiteResult, began: float | None = None, folder: str = "") -> SuiteRecord:
+        """The record of a suite's result.
+
+        `began` is the run's start by the monotonic clock, `folder` the suite's from the repository's root.
+        """
         return cls(
             name=suite.name,
             status=suite.status,
@@ -259,6 +280,7 @@ class SuiteRecord:
             files=suite.files,
             attempts=suite.attempts,
             offset=_offset(suite.clock, began),
+            folder=folder,
         )
 
 
