@@ -26,7 +26,7 @@ from understudy.diff.record import (
     SideRecord,
     StepRecord,
 )
-from understudy.diff.wording import visible
+from understudy.report.visible import visible
 
 HOSTILE = (
     "a|b`c`<script>alert(1)</script><!-- x --> [l](javascript:x) ![i](https://x.example/p) @all #1 **b** _i_ "
@@ -186,7 +186,7 @@ def test_markdown_begins_with_a_marker_that_stays_over_commits_and_closes() -> N
 @pytest.mark.parametrize("count", [400, 4000])
 def test_markdown_fits_a_comment_and_says_what_it_left_out(count: int) -> None:
     shown = markdown.render(record(count=count))
-    assert len(shown) <= markdown.LIMIT
+    assert len(shown) <= markdown.COMMENT_LIMIT
     assert "cut" in shown
     assert shown.count("<details>") == shown.count("</details>")
     assert len(markdown.render(small())) < 2000

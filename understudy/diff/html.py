@@ -6,7 +6,8 @@ import html
 from collections.abc import Iterator
 
 from understudy.diff.record import DifferenceRecord, DiffRecord, DriftRecord, PreviewRecord
-from understudy.diff.wording import ABSENT, Group, fidelities, headline, mark, operations, plural, sections, visible
+from understudy.diff.wording import ABSENT, Group, fidelities, headline, mark, operations, sections
+from understudy.report.visible import plural, visible
 
 __all__ = ["render"]
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from itertools import zip_longest
 
 from understudy.diff.record import DifferenceRecord, DiffRecord, DriftRecord, StepRecord
-from understudy.diff.wording import ABSENT, OPS, cut, headline, mark, operations, sections, visible
+from understudy.diff.wording import ABSENT, OPS, headline, mark, operations, sections
+from understudy.report.visible import cut, visible
 
 __all__ = ["render"]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from understudy.diff.record import DifferenceRecord, DiffRecord
 from understudy.report.alike import grouped, joined
+from understudy.report.visible import plural
 
 __all__ = [
     "ABSENT",
@@ -14,14 +15,11 @@ __all__ = [
     "OPS",
     "Group",
     "counts",
-    "cut",
     "fidelities",
     "headline",
     "mark",
     "operations",
-    "plural",
     "sections",
-    "visible",
 ]
 
 ABSENT = "(absent)"
@@ -39,19 +37,6 @@ OPS = {
     "refresh": "~",
 }
 """Pulumi's operations and their marks."""
-
-_LONGEST = 2000
-
-
-def visible(text: str) -> str:
-    """One line without control, bidirectional or other invisible characters: each becomes a middle dot."""
-    line = text.replace("\r\n", "\n").replace("\n", "\u23ce").replace("\t", " ")
-    return "".join(c if c.isprintable() else "\u00b7" for c in line)
-
-
-def cut(text: str, most: int = _LONGEST) -> str:
-    """At most so many characters, and how many there were."""
-    return text if len(text) <= most else f"{text[:most]}\u2026 ({len(text)} characters)"
 
 
 def mark(found: DifferenceRecord) -> str:
@@ -95,11 +80,6 @@ def _grouped(found: Sequence[DifferenceRecord]) -> tuple[Group, ...]:
 def fidelities(found: Iterable[DifferenceRecord]) -> tuple[str, ...]:
     """Every fidelity among the differences, once."""
     return tuple(dict.fromkeys(each.fidelity for each in found if each.fidelity))
-
-
-def plural(count: int, word: str) -> str:
-    """`1 difference`, `2 differences`."""
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def headline(record: DiffRecord) -> str:
