@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import sys
 import threading
 import time
@@ -21,9 +22,21 @@ __all__ = ["Console", "JsonConsole", "LiveConsole", "PlainConsole", "make_consol
 _MARKS = {State.STARTED: "..", State.DONE: "ok", State.FAILED: "FAILED", State.INFO: "--", State.WARNING: "warning"}
 
 
+_COMMANDS = re.compile(r"^(?= *::)|(?<=##)(?=\w*\[)", re.MULTILINE | re.ASCII)
+"""Where a CI's reader of the log sees a command of its own: GitHub Actions in a line that begins with `::` and in
+`##[` anywhere in it (actions/runner, ActionCommand.cs), Azure Pipelines in `##vso[`, TeamCity in `##teamcity[`."""
+
+
 def printable(text: str) -> str:
-    """Text that cannot steer a terminal: control characters other than the line feed become a middle dot."""
-    return "".join(c if c == "\n" or c.isprintable() else "\u00b7" for c in text)
+    """Text that can steer neither a terminal nor the CI that reads the log.
+
+    Control characters other than the line feed become a middle dot, and one stands before what would be a command.
+
+    >>> printable("::set-output name=a::b")
+    '\u00b7::set-output name=a::b'
+    """
+    plain = "".join(c if c == "\n" or c.isprintable() else "\u00b7" for c in text)
+    return _COMMANDS.sub("\u00b7", plain)
 
 
 class Console(Protocol):
@@ -95,11 +108,11 @@ class JsonConsole(PlainConsole):
     """One JSON object an event on standard output; what is said for people goes to standard error."""
 
     def __call__(self, event: Progress) -> None:
-        """Print the event as a JSON line."""
+        """Print the event as a JSON line; `##` is written so that no CI takes what follows for a command."""
         shown = {
             name: value for name, value in asdict(event).items() if name != "clock"
         }  # no other process has its zero
-        self._put(json.dumps(shown), self._out)
+        self._put(json.dumps(shown).replace("##", "#\\u0023"), self._out)
 
     def say(self, text: str) -> None:
         """Print for people, beside the stream."""

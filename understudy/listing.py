@@ -85,7 +85,7 @@ def logs(options: Options, environment: str, services: tuple[str, ...], *, follo
     if here != lease.target:
         raise NotFoundError(f"Environment {lease.id} is on {lease.target}, and this is {here}.")
     for service, line in target.lines(lease.id, services, follow=follow):
-        plain = f"{printable(service)} | {printable(line)}"
+        plain = printable(f"{service} | {line}")
         sys.stdout.write(f"{json.dumps({'service': service, 'line': line}) if form == 'json' else plain}\n")
     sys.stdout.flush()
     return 0

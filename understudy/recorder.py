@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import sys
 import threading
 import time
 import traceback
@@ -16,6 +17,7 @@ from typing import Any
 
 from understudy import __version__
 from understudy.blueprint import Blueprint
+from understudy.ci.github import publish
 from understudy.ci_job import ci_job
 from understudy.errors import ExportError, InterruptedRunError, LeftoversError, TestsFailedError, UnderstudyError
 from understudy.export import RunFolder
@@ -103,6 +105,7 @@ class Recorder:
         folder.write_changes(blueprint.clone.changes)
         folder.write_text("fidelity.md", fidelity_markdown(findings))
         folder.write_run(record)
+        folder.write_summary(record)
         return cls(session, blueprint, folder, record, began)
 
     @property
@@ -283,6 +286,8 @@ class Recorder:
         )
         with self.watch():
             self.folder.write_run(self.record)
+        with self.watch():
+            publish(self.folder.write_summary(self.record), self.folder.path, os.environ, sys.stderr)
         receipt = self.record.receipt
         say(f"report:  {_shown(self.folder.path)}")
         if receipt:

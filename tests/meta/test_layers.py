@@ -14,6 +14,7 @@ LAYERS = (
     ("recorder",),
     ("timing",),
     ("provision", "teardown", "session"),
+    ("ci",),
     ("program", "suites", "export", "report"),
     ("rehearsal",),
     ("preparation", "blueprint", "production", "seed", "authority", "checking", "composition", "documents"),

@@ -17,7 +17,8 @@ from understudy.files import append_line, write_file
 from understudy.progress import Progress
 from understudy.redact import Redactor
 from understudy.report import ChangeRecord, ReceiptRecord, RunRecord, utc
-from understudy.report.codec import encode
+from understudy.report.codec import RecordError, decode, encode
+from understudy.report.summary import summary
 from understudy.stacks.clone import Change
 from understudy.suites.running import file_name
 from understudy.targets.interface import ContainerFacts, Receipt, Target
@@ -155,6 +156,21 @@ class RunFolder:
             self._write("run.json", text + "\n")
         except (OSError, ValueError, TypeError) as error:
             raise ExportError(f"Wrote {self.path / 'run.json'}, and it failed: {error}.") from error
+
+    def write_summary(self, record: RunRecord) -> RunRecord:
+        """Write `summary.md`, and return the record without the secrets, of which it is made.
+
+        Raises:
+            ExportError: a secret is a word of the record itself, so that nothing can be shown without it.
+        """
+        try:
+            clean = decode(RunRecord, self.redactor.data(record.to_data()))
+        except RecordError as error:
+            raise ExportError(
+                f"Took the secrets out of the run record to summarise it, and it failed: {error}"
+            ) from error
+        self.write_text("summary.md", summary(clean), required=False)
+        return clean
 
     def collect_logs(self, target: Target, environment: str) -> None:
         """Write each container's log to `logs/`, then take the secrets out of all that came."""

@@ -1,0 +1,1 @@
+"""What a run leaves in a CI system: annotations, outputs and a summary in its job, a comment on its pull request."""
