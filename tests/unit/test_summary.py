@@ -41,7 +41,7 @@ HOSTILE = (
 
 def suite(*cases: Case, name: str = "api", folder: str = "shop/tests") -> SuiteRecord:
     status = SuiteStatus.FAILED if cases else SuiteStatus.PASSED
-    return SuiteRecord.of(SuiteResult(name, status, "", ("pytest",), 1, 1.0, 2.0, 1, cases), folder)
+    return SuiteRecord.of(SuiteResult(name, status, "", ("pytest",), 1, 1.0, 2.0, 1, cases), folder=folder)
 
 
 def run(
