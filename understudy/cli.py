@@ -175,6 +175,26 @@ def diff(sides: tuple[str, ...], engine: bool, drift: bool, form: str, exit_code
     sys.exit(work(options, Path.cwd(), first, second, wanted))
 
 
+@cli.command()
+@click.argument("run", default="latest")
+@click.option("--diff", "diff_file", default="", help="A file of `understudy diff --format json`.", metavar="FILE")
+@click.option("--key", default="run", help="Tells several such comments on one pull request apart. [default: run]")
+@click.option("--pull-request", type=click.IntRange(1), help="Its number, where the CI does not tell it.")
+@_form("text", "json")
+@_options("runs")
+def comment(run: str, diff_file: str, key: str, pull_request: int | None, form: str, **flags: object) -> None:
+    """Write a run, and what differs from production, as one comment on the pull request of this CI job.
+
+    The comment is changed in place where it is there already. RUN is a run's id, its folder, or `latest`. The token is
+    taken from GITHUB_TOKEN or GITLAB_TOKEN.
+    """
+    options = _resolve(flags)
+    from understudy.commenting import Wanted
+    from understudy.commenting import run as work
+
+    sys.exit(work(options, Path.cwd(), Wanted(run, diff_file, key, pull_request, form)))
+
+
 @cli.command(name="list")
 @_form("text", "json")
 @_options("lease_dir")

@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # From the top to the bottom; a module may import what stands in its own row or below.
 LAYERS = (
     ("cli",),
+    ("commenting",),
     ("lifecycle", "listing", "diff", "planning", "topology_cli", "init"),
     ("recorder",),
     ("timing",),

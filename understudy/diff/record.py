@@ -165,6 +165,24 @@ class DiffRecord:
         return json.dumps({"schema": self.schema, **encode(self)}, indent=1, allow_nan=False) + "\n"
 
     @classmethod
+    def from_json(cls, text: str) -> DiffRecord:
+        """The reverse of `to_json`.
+
+        Raises:
+            RecordError: the text is no such record, or one of another version.
+        """
+        from understudy.report.codec import RecordError, decode
+
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise RecordError(f"$: JSON expected: {error}") from error
+        version = data.get("schema") if isinstance(data, dict) else None
+        if version != SCHEMA:
+            raise RecordError(f"$.schema: version {SCHEMA} expected, not {version!r}")
+        return decode(cls, data)
+
+    @classmethod
     def json_schema(cls) -> dict[str, object]:
         """The JSON schema of the record; `understudy/schemas/diff.schema.json` is this, published."""
         from understudy.report.codec import schema_of

@@ -161,7 +161,7 @@ class RunRecord:
         """
         try:
             data = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise RecordError(f"$: JSON expected: {error}") from error
         version = data.get("schema") if isinstance(data, dict) else None
         if version != SCHEMA:
