@@ -6,6 +6,7 @@ UnderstudyError                      exit
 |-- ToolError                        2    Docker, git or Pulumi is missing or does not answer
 |-- ProvisionError                   3    build, engine, readiness
 |   `-- EngineError                  3    see understudy.engine.errors for its own tree; 130 when interrupted
+|-- EnvironmentFailedError           3    a service died while tests ran
 |-- TestsFailedError                 1    a test failed
 |-- LeftoversError                   4    something remained, or nobody could look
 |-- ExportError                      6    evidence could not be written
@@ -15,6 +16,7 @@ UnderstudyError                      exit
 from __future__ import annotations
 
 __all__ = [
+    "EnvironmentFailedError",
     "ExportError",
     "InterruptedRunError",
     "LeftoversError",
@@ -61,6 +63,12 @@ class ToolError(UnderstudyError):
 
 class ProvisionError(UnderstudyError):
     """An image could not be built, a resource not be created, or a service did not get ready."""
+
+    exit_code = 3
+
+
+class EnvironmentFailedError(UnderstudyError):
+    """A service died for good, was killed for memory or turned unhealthy while tests ran; no test is to blame."""
 
     exit_code = 3
 

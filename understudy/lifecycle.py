@@ -261,7 +261,7 @@ def _test(session: Session, blueprint: Blueprint, lease: Lease, recorder: Record
     endpoints = addresses(session, blueprint, lease.id)
     recorder.reached(endpoints)
     tree = Path(lease.tree)
-    with session.phase(Phase.TEST):
+    with session.phase(Phase.TEST), session.target.watch(lease.id) as watch:
         result = run_suites(
             blueprint.clone.topology.suites,
             project=tree / blueprint.folder,
@@ -276,6 +276,7 @@ def _test(session: Session, blueprint: Blueprint, lease: Lease, recorder: Record
             redactor=recorder.folder.redactor,
             origin=_origin(blueprint, tree),
             tree=tree,
+            watch=watch,
         )
     recorder.tested(result)
 

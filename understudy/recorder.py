@@ -19,7 +19,14 @@ from understudy import __version__
 from understudy.blueprint import Blueprint
 from understudy.ci.github import publish
 from understudy.ci_job import ci_job
-from understudy.errors import ExportError, InterruptedRunError, LeftoversError, TestsFailedError, UnderstudyError
+from understudy.errors import (
+    EnvironmentFailedError,
+    ExportError,
+    InterruptedRunError,
+    LeftoversError,
+    TestsFailedError,
+    UnderstudyError,
+)
 from understudy.export import RunFolder
 from understudy.export.checkpoints import Checkpoints
 from understudy.export.mocks import MockAddress
@@ -46,7 +53,8 @@ from understudy.report.fidelity_text import fidelity_markdown
 from understudy.session import Session
 from understudy.stacks.fidelity import fidelity_report
 from understudy.suites.contract import EndpointAddress
-from understudy.suites.results import SuitesResult
+from understudy.suites.results import SuitesResult, SuiteStatus
+from understudy.suites.runner import run_nothing
 from understudy.targets.interface import Outcome, Receipt
 from understudy.timing import Timing
 
@@ -215,13 +223,28 @@ class Recorder:
             self.failed(ExportError(f"Wrote the results of the tests, and it failed: {failure}."))
         if result.interrupted:
             self.failed(InterruptedRunError("Interrupted while testing."))
-        elif not result.passed:
+        elif result.failed:
             names = [f"{suite}: {case.id}" for suite, case in result.bad]
             shown = "".join(f"\n  {name}" for name in names[:20]) + ("\n  ..." if len(names) > 20 else "")  # noqa: PLR2004 - a screen
             self.failed(TestsFailedError(f"Tests failed: {result.summary()}.{shown}"))
+        if not (result.passed or result.failed or result.interrupted) or (result.deaths and not result.interrupted):
+            self.failed(_environment_failed(result))
+
+    def _untested(self) -> None:
+        """Name every suite of a run that did not come to its tests, with the cause."""
+        suites = self.blueprint.clone.topology.suites
+        if self.record.suites or not suites:
+            return
+        cause = self.record.causes[0] if self.record.causes else None
+        why = cause.message.partition("\n")[0] if cause else "the run ended before its tests"
+        interrupted = cause is not None and cause.code == InterruptedRunError.exit_code
+        status = SuiteStatus.INTERRUPTED if interrupted else SuiteStatus.STOPPED
+        with self._lock:
+            self.record = self.record.with_suites(run_nothing(suites, self.folder.path, why, status))
 
     def export(self, lease: Lease, mocks: Mapping[str, MockAddress]) -> None:
         """Collect what the target knows of the environment; a part that fails is noted, and the others go on."""
+        self._untested()
         with self.watch(), self.session.phase(Phase.EXPORT):
             self._keep_clone(lease)
             self.folder.collect_logs(self.session.target, lease.id)
@@ -289,9 +312,17 @@ class Recorder:
         with self.watch():
             publish(self.folder.write_summary(self.record), self.folder.path, os.environ, sys.stderr)
         receipt = self.record.receipt
+        if self.record.stop_seconds is not None:
+            say(f"stopped: {self.record.stopped_by}; no test process was left {self.record.stop_seconds:.2f} s later")
         say(f"report:  {_shown(self.folder.path)}")
         if receipt:
             say(f"receipt: {receipt.outcome} ({_shown(self.folder.path / 'receipt.json')})")
+
+
+def _environment_failed(result: SuitesResult) -> EnvironmentFailedError:
+    told = "; ".join(map(str, result.deaths)) or result.stopped_by
+    logs = "".join(f"\nLast log lines of {death.service}:\n{death.log}" for death in result.deaths if death.log)
+    return EnvironmentFailedError(f"Ran the tests, and the environment failed: {told}. {result.summary()}.{logs}")
 
 
 def _shown(path: Path) -> str:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from understudy.report.codec import RecordError, decode, encode, schema_of
+from understudy.report.deaths import DeathRecord
 from understudy.report.graph import GraphRecord
 from understudy.report.measured import ResourceRecord, UsageRecord
 from understudy.report.moments import Moment
@@ -43,7 +44,7 @@ SCHEMA: Literal[2] = 2
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """One run. Moments are RFC 3339 in UTC; `stop_seconds` is from the first failed report to no process left.
+    """One run. Moments are RFC 3339 in UTC; `stop_seconds` is from what stopped the tests to no process left.
 
     What is called `offset` is seconds from the run's start by the monotonic clock; `seconds` is that of `ended`. A
     run that was killed has no `ended`, and `running` says in which phases it was.
@@ -83,6 +84,7 @@ class RunRecord:
     suites: tuple[SuiteRecord, ...] = ()
     stopped_by: str = ""
     stop_seconds: float | None = None
+    deaths: tuple[DeathRecord, ...] = ()
     containers: tuple[ContainerRecord, ...] = ()
     usage: tuple[UsageRecord, ...] = ()
     mocks: tuple[MockRecord, ...] = ()
@@ -128,6 +130,7 @@ class RunRecord:
             suites=tuple(SuiteRecord.of(suite, began, folders.get(suite.name, "")) for suite in result.suites),
             stopped_by=result.stopped_by,
             stop_seconds=result.stop_seconds,
+            deaths=tuple(DeathRecord.of(death) for death in result.deaths),
         )
 
     def with_cause(self, cause: CauseRecord) -> RunRecord:

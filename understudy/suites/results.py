@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 
+from understudy.targets.watching import Death
+
 __all__ = ["BAD", "Attempt", "Case", "Outcome", "SuiteResult", "SuiteStatus", "SuitesResult"]
 
 
@@ -115,7 +117,10 @@ class SuiteResult:
 
 @dataclass(frozen=True, slots=True)
 class SuitesResult:
-    """The test stage. `stopped_by` says what ended it early; `stop_seconds` from that to no process left."""
+    """The test stage. `stopped_by` says what ended it early; `stop_seconds` from that to no process left.
+
+    `deaths` are the services that died while the suites ran, where that ended them or explains a failure.
+    """
 
     suites: tuple[SuiteResult, ...]
     started: float
@@ -126,6 +131,8 @@ class SuitesResult:
     failures: tuple[str, ...] = ()
     """Evidence that could not be written; the verdict stands without it."""
 
+    deaths: tuple[Death, ...] = ()
+
     @property
     def passed(self) -> bool:
         """Whether every suite passed."""
@@ -135,6 +142,12 @@ class SuitesResult:
     def interrupted(self) -> bool:
         """Whether the caller's stop ended it."""
         return any(suite.status is SuiteStatus.INTERRUPTED for suite in self.suites)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the tests are to blame: one failed, or a suite did without one that a death explains."""
+        wrong = {SuiteStatus.FAILED, SuiteStatus.ERROR, SuiteStatus.TIMEOUT}
+        return any(suite.status in wrong for suite in self.suites)
 
     @property
     def bad(self) -> tuple[tuple[str, Case], ...]:

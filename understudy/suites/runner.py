@@ -6,23 +6,32 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from understudy.files import write_file
 from understudy.progress import ProgressListener, State
 from understudy.redact import Redactor
 from understudy.stacks.topology import Suite
+from understudy.suites.attribution import attribute, blamed
 from understudy.suites.contract import Contract
 from understudy.suites.gate import Gate, OpenGate
 from understudy.suites.interpreter import check_suites
 from understudy.suites.junit import render_junit
 from understudy.suites.launch import HostLauncher, Launcher, Private
-from understudy.suites.results import Case, Outcome, SuiteResult, SuitesResult, SuiteStatus
+from understudy.suites.results import BAD, Case, Outcome, SuiteResult, SuitesResult, SuiteStatus
 from understudy.suites.running import RunningSuite
 from understudy.suites.stage import Stage
-from understudy.suites.verdict import SUITE_CASE
+from understudy.suites.verdict import SUITE_CASE, Cause
+from understudy.targets.watching import Death, StillWatch, Watch
 
 __all__ = ["run_nothing", "run_suites"]
+
+UNNOTICED = 0.3
+"""Seconds that Docker has to tell of a death, after the failure that it may explain."""
+
+LAST_LOOK = 5.0
+"""Seconds that it has to answer when it is asked."""
 
 
 def run_suites(
@@ -40,6 +49,7 @@ def run_suites(
     tree: Path | None = None,
     gate: Gate | None = None,
     order: Sequence[str] = (),
+    watch: Watch | None = None,
 ) -> SuitesResult:
     """Run suites and return what they came to; a failed test is a result, never an exception.
 
@@ -57,6 +67,7 @@ def run_suites(
         origin: the user's own project folder, for interpreters; default `project`.
         tree: the commit's tree, which no suite may leave; default `project`.
         gate: says when a suite's needs are there; default: now. A suite that waits for them takes no process.
+        watch: says what of the environment died; default: nothing does.
         order: names of suites in the order in which they start where they have to wait; others follow as declared.
 
     Raises:
@@ -72,7 +83,16 @@ def run_suites(
         def place() -> Launcher:
             return HostLauncher(Private.create(Path(private), contract))
 
-        stage = Stage(queue, place, gate or OpenGate(), stop, listener, workers, stop_after)
+        stage = Stage(
+            queue,
+            place,
+            gate or OpenGate(),
+            stop,
+            listener,
+            workers,
+            stop_after,
+            _CleanWatch(watch or StillWatch(), cleaner),
+        )
         try:
             stage.run()
         finally:
@@ -80,13 +100,31 @@ def run_suites(
     return result
 
 
-def run_nothing(suites: Sequence[Suite], folder: Path, why: str) -> SuitesResult:
+class _CleanWatch:
+    """A watch whose words hold no secret: health checks and logs are output like any other."""
+
+    def __init__(self, watch: Watch, redactor: Redactor) -> None:
+        self._watch = watch
+        self._say = redactor.text
+
+    def deaths(self) -> Sequence[Death]:
+        return [self._clean(death) for death in self._watch.deaths()]
+
+    def settle(self, seconds: float) -> Sequence[Death]:
+        return [self._clean(death) for death in self._watch.settle(seconds)]
+
+    def _clean(self, death: Death) -> Death:
+        say = self._say
+        return replace(death, reason=say(death.reason), health=say(death.health), log=say(death.log))
+
+
+def run_nothing(suites: Sequence[Suite], folder: Path, why: str, status: SuiteStatus) -> SuitesResult:
     """The result of a stage that could not begin: every suite is named, with the cause, in `junit.xml` too."""
     told = f"not run: {why}"
     results = [
         SuiteResult(
             name=suite.name,
-            status=SuiteStatus.STOPPED,
+            status=status,
             reason=told,
             command=suite.command,
             exit_code=None,
@@ -103,22 +141,50 @@ def run_nothing(suites: Sequence[Suite], folder: Path, why: str) -> SuitesResult
 
 
 def _result(stage: Stage, running: Sequence[RunningSuite], folder: Path) -> SuitesResult:
+    plain = [suite.result() for suite in running]
+    deaths = _deaths(stage, plain)
+    why = _death_that_stopped(stage, plain, deaths)
     results, notices = [], []
-    for suite in running:
-        result, problems = suite.write(suite.result())
+    for suite, found in zip(running, plain, strict=True):
+        result, problems = suite.write(attribute(found, deaths, stopped=why))
         results.append(result)
         notices += problems
         _say(stage, result)
     files, unwritten = _write_junit(results, folder)
+    stopped_by = stage.stopped.why if stage.stopped else ""
+    mattered = why or any(case.outcome is Outcome.ENVIRONMENT for result in results for case in result.cases)
     return SuitesResult(
         suites=tuple(results),
         started=stage.started,
         seconds=stage.seconds,
-        stopped_by=stage.stopped.why if stage.stopped else "",
+        stopped_by=str(why) if why else stopped_by,
         stop_seconds=stage.stop_seconds,
         files=files,
         failures=(*notices, *unwritten, *([stage.unheard] if stage.unheard else [])),
+        deaths=tuple(deaths) if mattered else (),
     )
+
+
+def _deaths(stage: Stage, results: Sequence[SuiteResult]) -> Sequence[Death]:
+    """What had died; where suites did not pass, with a last look a moment after, for a death not noticed yet."""
+    if all(result.status is SuiteStatus.PASSED for result in results):
+        return ()
+    if stage.stopped and stage.stopped.cause is Cause.INTERRUPT:
+        return stage.watch.deaths()
+    if not stage.watch.deaths():
+        time.sleep(UNNOTICED)
+    return stage.watch.settle(LAST_LOOK)
+
+
+def _death_that_stopped(stage: Stage, results: Sequence[SuiteResult], deaths: Sequence[Death]) -> Death | None:
+    """The death that everything was stopped for: as it was noticed, or because it explains the failure that did it."""
+    if not deaths or stage.stopped is None or stage.stopped.cause not in (Cause.ENVIRONMENT, Cause.FAILURE):
+        return None
+    if stage.stopped.cause is Cause.ENVIRONMENT:
+        return deaths[0]
+    after = time.time() - (time.monotonic() - stage.stopped.since)
+    own = [case for found in results for case in attribute(found, deaths, stopped=None).cases if case.outcome in BAD]
+    return None if own else blamed(deaths, after)
 
 
 def _say(stage: Stage, result: SuiteResult) -> None:

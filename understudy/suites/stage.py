@@ -14,6 +14,7 @@ from understudy.suites.reading import Failure
 from understudy.suites.running import RunningSuite, Terms
 from understudy.suites.slots import allot, cap_of, processors, wish_of
 from understudy.suites.verdict import Cause
+from understudy.targets.watching import Watch
 
 __all__ = ["POLL", "Stage", "Stopped"]
 
@@ -44,6 +45,7 @@ class Stage:
         listener: told of starts, failures, counts.
         workers: the most test processes of all suites at once; None: as `cap_of` says.
         stop_after: failed tests after which everything is stopped; None: never.
+        watch: says what of the environment has died.
     """
 
     suites: Sequence[RunningSuite]
@@ -53,6 +55,7 @@ class Stage:
     listener: ProgressListener
     workers: int | None
     stop_after: int | None
+    watch: Watch
     stopped: Stopped | None = None
     started: float = field(default_factory=time.time)
     seconds: float = 0.0
@@ -92,6 +95,8 @@ class Stage:
         self._weigh_failures()
         if self.stop.is_set():
             self._stop_all(Cause.INTERRUPT, "the run was interrupted", time.monotonic())
+        elif deaths := self.watch.deaths():
+            self._stop_all(Cause.ENVIRONMENT, str(deaths[0]), deaths[0].clock)
         elif broken := self.gate.broken():
             self._stop_all(Cause.ENVIRONMENT, broken, time.monotonic())
         if time.monotonic() - self._said >= _SAY_EVERY:

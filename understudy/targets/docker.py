@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,9 +17,11 @@ from understudy.targets.docker_client import daemon_host, daemon_identity
 from understudy.targets.docker_evidence import container_facts, log_lines, service_of, write_logs
 from understudy.targets.docker_inventory import KINDS, list_all, list_kind
 from understudy.targets.docker_sweep import sweep
+from understudy.targets.docker_watch import docker_watch
 from understudy.targets.interface import ContainerFacts, Outcome, Owned, Receipt, Swept
 from understudy.targets.ownership import is_owned
 from understudy.targets.waiting import wait_all
+from understudy.targets.watching import Watch
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -127,6 +130,10 @@ class DockerTarget:
             InterruptedRunError: `stop` was set.
         """
         return wait_all(self.client, self._of(environment), timeout, self._stop)
+
+    def watch(self, environment: str) -> AbstractContextManager[Watch]:
+        """Eyes on the environment's services for as long as the context lasts."""
+        return docker_watch(self.client, environment)
 
     def endpoints(self, environment: str) -> Mapping[str, tuple[str, int]]:
         """`<service>:<port>` -> host and port where tests reach it.

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, runtime_checkable
+
+from understudy.targets.watching import Watch
 
 __all__ = ["ContainerFacts", "Outcome", "Owned", "Receipt", "Swept", "Target", "Usage"]
 
@@ -115,6 +118,9 @@ class Target(Protocol):
         Raises:
             ProvisionError: one is dead for good or not ready in time, with its last log lines.
         """
+
+    def watch(self, environment: str) -> AbstractContextManager[Watch]:
+        """Eyes on the environment's services for as long as the context lasts."""
 
     def endpoints(self, environment: str) -> Mapping[str, tuple[str, int]]:
         """`<service>:<port>` -> host and port where tests reach it."""
