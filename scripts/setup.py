@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 
+import setup_actionlint
 import setup_compose
 import setup_docker
 import setup_images
@@ -54,14 +55,23 @@ STEPS: tuple[Step, ...] = (
     ("base images", lambda: setup_images.ensure(_say)),
 )
 
-COMPOSE: Step = ("Compose CLI", _compose)
+
+def _actionlint() -> str:
+    """Only tests need it, as Compose."""
+    try:
+        return setup_actionlint.ensure()
+    except Problem as problem:
+        return f"not made, so that the tests which need it cannot run: {problem}"
+
+
+FOR_TESTS: tuple[Step, ...] = (("Compose CLI", _compose), ("actionlint", _actionlint))
 
 
 def main(arguments: list[str]) -> int:
     """Take the steps in their order (`--no-compose`: without the peer of tests and benchmark); 1 when one fails."""
     os.environ["PATH"] = os.environ.get("PATH", os.defpath) + ":/usr/local/sbin:/usr/sbin:/sbin"
     with exclusive():
-        for name, step in (*STEPS, *([] if "--no-compose" in arguments else [COMPOSE])):
+        for name, step in (*STEPS, *(() if "--no-compose" in arguments else FOR_TESTS)):
             started = time.monotonic()
             try:
                 result = step()

@@ -344,12 +344,13 @@ def test_an_environment_that_was_made_by_hand_is_kept(finished: Path, tmp_path: 
 def test_setup_goes_on_without_the_compose_cli_and_says_so(
     arguments: list[str], told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fails(_say: object) -> str:
+    def fails(*_say: object) -> str:
         raise machine.Problem("no Go here")
 
     monkeypatch.setattr(setup, "STEPS", ())
-    monkeypatch.setattr(setup.setup_compose, "ensure", fails)
+    for needed in (setup.setup_compose, setup.setup_actionlint):
+        monkeypatch.setattr(needed, "ensure", fails)
     assert setup.main(arguments) == 0
     said = capsys.readouterr().out
     assert told in said
-    assert ("Compose CLI" in said) == bool(told)
+    assert ("Compose CLI" in said) == ("actionlint" in said) == bool(told)
