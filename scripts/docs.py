@@ -53,8 +53,8 @@ option of which several count is repeated as a flag, a text with commas in a var
 [What the exit codes mean](run-record.md#exit-codes) is said with the run record.
 
 `--format json` prints one JSON document on standard output, for `run`, `up`, `test` and `down` when they are done, and
-progress goes to standard error. An error is then an object `error` there with `kind`, `exit_code`, `message` and `hint`.
-`run` and `test` print [the run record](run-record.md), `down` its receipt.
+progress goes to standard error. An error is then an object `error` there with `kind`, `exit_code`, `message` and
+`hint`. `run` and `test` print [the run record](run-record.md), `down` its receipt.
 
 Variables that are no options:
 
