@@ -9,7 +9,7 @@ from .clone import Change, Clone, Fidelity, recorded
 from .secret_values import shown
 from .topology import Service, TopologyError
 
-__all__ = ["AUTHORITY", "BUNDLE", "FOLDER", "TRUST_STORE", "VARIABLES", "Certificates", "trust"]
+__all__ = ["AUTHORITY", "BUNDLE", "FOLDER", "TRUST_STORE", "VARIABLES", "Certificates", "trust", "trusting"]
 
 FOLDER = "/understudy"
 """Where the certificates lie in every container of a service, read-only."""
@@ -80,7 +80,7 @@ def trust(clone: Clone) -> Clone:
         path = f"services.{name}"
         changes.append(Change(f"{path}.mounts.{FOLDER}", None, "the authority's certificate, read-only", _REASON))
         changes += _untrusting(service)
-        added = _variables(service)
+        added = trusting(service.environment)
         changes += [
             Change(f"{path}.environment.{key}", _shown(service, key), shown(value, "made anew"), _REASON)
             for key, value in added.items()
@@ -89,9 +89,11 @@ def trust(clone: Clone) -> Clone:
     return recorded(replace(clone, topology=replace(clone.topology, services=services)), *changes)
 
 
-def _variables(service: Service) -> dict[str, str]:
-    """The variables that a service gets: those that it does not set, and Java's, which can hold several options."""
-    own = service.environment
+def trusting(own: Mapping[str, str]) -> dict[str, str]:
+    """The variables that a container gets beside its own: those that it does not set, and Java's, which hold several.
+
+    They name files in FOLDER.
+    """
     added = {key: f"{FOLDER}/{file}" for key, file in VARIABLES.items() if key not in own}
     if _JAVA_STORE not in own.get(_JAVA, ""):
         added[_JAVA] = f"{own.get(_JAVA, '')} {_JAVA_OPTIONS}".strip()

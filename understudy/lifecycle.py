@@ -29,8 +29,9 @@ from understudy.interrupts import Interrupts
 from understudy.lease import Lease, LeaseState, LeaseStore
 from understudy.options import Options
 from understudy.owner import this_process
-from understudy.preparation import kept_changes, renew, with_images
+from understudy.preparation import environment_of, kept_changes, renew, with_images
 from understudy.progress import Phase
+from understudy.provider.settings import ProviderSettings
 from understudy.provision import Provisioned, addresses, clone, own_lease, provision, prune_images
 from understudy.recorder import Recorder
 from understudy.redact import Redactor, redact_error
@@ -41,6 +42,7 @@ from understudy.session import Session, find_lease, open_session
 from understudy.stacks import identity
 from understudy.suites.contract import Contract
 from understudy.suites.interpreter import check_suites
+from understudy.suites.network import Network, hold_images
 from understudy.suites.runner import run_suites
 from understudy.targets.docker_client import client
 from understudy.targets.interface import Outcome, Receipt
@@ -154,6 +156,7 @@ def test(options: Options, folder: Path, name: str | None, *, form: str) -> int:
         blueprint = redraw(lease, kept_changes(lease))
         _hold_suites(blueprint)
         _hold_runs(folder / options.runs)
+        hold_images(blueprint.clone, session.stop)
         lease = session.store.update(lease, check=Lease.hold_idle, state=LeaseState.TESTING, owner=this_process())
         recorder: Recorder | None = None
         try:
@@ -251,6 +254,7 @@ def _run_stages(session: Session, blueprint: Blueprint, lease: Lease, recorder: 
     lease, tree = clone(session, blueprint, lease)
     suites = blueprint.clone.topology.suites
     check_suites(suites, tree.root / blueprint.folder, _origin(blueprint, tree.root), tree.root)
+    hold_images(blueprint.clone, session.stop)
     made = provision(session, blueprint, lease, tree, recorder.folder.path / "builds")
     recorder.provisioned(made)
     session.store.update(lease, state=LeaseState.TESTING)
@@ -277,6 +281,9 @@ def _test(session: Session, blueprint: Blueprint, lease: Lease, recorder: Record
             origin=_origin(blueprint, tree),
             tree=tree,
             watch=watch,
+            network=Network(
+                environment_of(blueprint, lease), blueprint.clone, ProviderSettings.from_environment().pids_limit
+            ),
         )
     recorder.tested(result)
 

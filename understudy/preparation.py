@@ -46,6 +46,7 @@ __all__ = [
     "certificates_for",
     "clone_note",
     "environment_args",
+    "environment_of",
     "image_refs",
     "keep_tree",
     "kept_changes",
@@ -292,6 +293,13 @@ def _addresses(bind: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*_LOOPBACK, *(() if address.is_unspecified else (str(address),)))))
 
 
+def environment_of(blueprint: Blueprint, lease: Lease) -> identity.Environment:
+    """Whose the environment's objects are, as their labels say it."""
+    return identity.Environment(
+        lease.id, lease.target, blueprint.clone.topology.name, identity.parse_time(lease.not_after)
+    )
+
+
 def environment_args(
     blueprint: Blueprint,
     tree: CommitTree,
@@ -308,9 +316,7 @@ def environment_args(
 
     return EnvironmentArgs(
         clone=blueprint.clone,
-        environment=identity.Environment(
-            lease.id, lease.target, blueprint.clone.topology.name, identity.parse_time(lease.not_after)
-        ),
+        environment=environment_of(blueprint, lease),
         images=images,
         tree=str(tree.root / blueprint.folder),
         seed=seed,

@@ -14,6 +14,7 @@ from understudy.provider.settings import ProviderSettings
 from understudy.session import Session
 from understudy.stacks.differences import withheld
 from understudy.stacks.identity import LABEL
+from understudy.targets.docker_suite_box import is_suite
 from understudy.targets.interface import ContainerFacts, Owned
 
 __all__ = ["drift_of", "drifted", "leaves"]
@@ -133,7 +134,7 @@ def _added(seen: tuple[Seen, ...], owned: tuple[Owned, ...], guests: tuple[Owned
     """What carries the environment's labels and is not in its state, and strangers' containers on its networks."""
     known = {str(value) for each in seen for value in (each.id, each.outputs.get("name"), each.inputs.get("name"))}
     for item in owned:
-        if item.id not in known and item.name not in known:
+        if item.id not in known and item.name not in known and not is_suite(item.labels):
             yield DriftRecord(item.kind.capitalize(), item.name, "added", detail="it has the environment's labels")
     for item in guests:
         detail = "a stranger's, on a network of the environment"

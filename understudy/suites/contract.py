@@ -10,10 +10,12 @@ from understudy.errors import UsageError
 from understudy.stacks.endpoints import variable, variable_name
 
 __all__ = [
+    "BOX_VARIABLES",
     "HOST_VARIABLES",
     "RESERVED",
     "Contract",
     "EndpointAddress",
+    "box_environment",
     "check_names",
     "host_environment",
 ]
@@ -46,6 +48,9 @@ HOST_VARIABLES = frozenset(
     }
 )
 """The host's variables that a suite gets, with every `LC_*`. No other: a token or passphrase never reaches a test."""
+
+BOX_VARIABLES = frozenset({"CI", "COLORTERM", "NO_COLOR", "PYTHONDONTWRITEBYTECODE", "PYTHONUTF8"})
+"""The host's variables that a suite in a container gets: none that names a place or a setting of this machine."""
 
 RESERVED = ("UNDERSTUDY_", "PULUMI_")
 """Prefixes of names that a suite's own `environment` may not set."""
@@ -154,13 +159,32 @@ def host_environment(
     Raises:
         UsageError: `own` names a reserved variable.
     """
-    own = own or {}
+    given = os.environ if host is None else host
+    allowed = {name: value for name, value in given.items() if name in HOST_VARIABLES or name.startswith("LC_")}
+    return {"PYTHONUNBUFFERED": "1", **allowed, **_held(own or {})}
+
+
+def box_environment(
+    own: Mapping[str, str] | None = None,
+    host: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """As `host_environment`, for a suite in a container: the image says what names places there.
+
+    The user who runs it has no home in the image, so that is `/tmp`.
+
+    Raises:
+        UsageError: `own` names a reserved variable.
+    """
+    given = os.environ if host is None else host
+    allowed = {name: value for name, value in given.items() if name in BOX_VARIABLES}
+    return {"PYTHONUNBUFFERED": "1", "HOME": "/tmp", **allowed, **_held(own or {})}  # noqa: S108 - the container's own
+
+
+def _held(own: Mapping[str, str]) -> Mapping[str, str]:
     for name in own:
         if name.upper().startswith(RESERVED):
             raise UsageError(
                 f"A suite's environment sets {name!r}, and names beginning with {' or '.join(RESERVED)} are reserved.",
                 hint="Take it out of `environment`: tests get endpoints by the contract, and never Pulumi's keys.",
             )
-    given = os.environ if host is None else host
-    allowed = {name: value for name, value in given.items() if name in HOST_VARIABLES or name.startswith("LC_")}
-    return {"PYTHONUNBUFFERED": "1", **allowed, **own}
+    return own

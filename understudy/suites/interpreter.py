@@ -16,12 +16,19 @@ from pathlib import Path
 
 from understudy.errors import UsageError
 from understudy.stacks.topology import Suite
-from understudy.suites.contract import host_environment
+from understudy.suites.contract import box_environment, host_environment
+from understudy.suites.pytest_boot import WORKERS
 
-__all__ = ["PreparedSuite", "check_suites", "pytest_arguments"]
+__all__ = ["BASE", "BOOT", "PreparedSuite", "check_suites", "pytest_arguments"]
 
 PROBE_TIMEOUT = 30.0
 """Seconds within which an interpreter must say what it can import; a cold disk is slow, none takes this long."""
+
+BASE = "/understudy-suite"
+"""Where a suite's container has what is Understudy's and the commit's."""
+
+BOOT = f"{BASE}/contract/understudy_boot.py"
+"""What the interpreter of a pytest suite in a container runs first."""
 
 _OLDEST = (3, 8)
 _PROBE = """
@@ -73,7 +80,9 @@ class PreparedSuite:
         if self.interpreter is None:
             return self.suite.command
         ours, last = ["-p", "understudy_pytest"], []
-        number = ["-n", str(workers if workers > 1 else 0)] if self.parallel else []
+        boxed = self.suite.runs_on == "network"
+        count = str(workers if workers > 1 else 0)
+        number = ([WORKERS] if boxed else ["-n", count]) if self.parallel else []
         if not _names_workers(self.arguments):
             ours += number if workers > 1 or capped else []
         elif capped:
@@ -81,7 +90,8 @@ class PreparedSuite:
         if not any(a == "-x" or a.startswith(("--maxfail", "--exitfirst")) for a in self.arguments):
             ours.append("-x" if stop_after == 1 else "--maxfail=0")
         end = self.arguments.index("--") if "--" in self.arguments else len(self.arguments)
-        return (self.interpreter, "-m", "pytest", *ours, *self.arguments[:end], *last, *self.arguments[end:])
+        begin = (BOOT, count) if boxed else ("-m", "pytest")
+        return (self.interpreter, *begin, *ours, *self.arguments[:end], *last, *self.arguments[end:])
 
 
 def _names_workers(arguments: Sequence[str]) -> bool:
@@ -140,14 +150,30 @@ def _prepare(suite: Suite, project: Path, origin: Path, tree: Path) -> PreparedS
             f"Suite {suite.name!r} runs in {suite.folder!r}, and the commit has no such folder.",
             hint="Commit the folder, name another one, or run with --dirty to take the files as they lie.",
         )
-    environment = host_environment(suite.environment)
     known = pytest_arguments(suite.command)
+    if suite.runs_on == "network":
+        return _boxed(suite, folder, known)
+    environment = host_environment(suite.environment)
     if known is None:
         _check_command(suite, folder, environment.get("PATH"))
         return PreparedSuite(suite, folder, environment=environment)
     interpreter = _interpreter(suite, known[0], origin, environment)
     xdist = _check_pytest(suite, interpreter, environment)
     return PreparedSuite(suite, folder, interpreter, xdist, known[1], environment)
+
+
+def _boxed(suite: Suite, folder: Path, known: tuple[str | None, tuple[str, ...]] | None) -> PreparedSuite:
+    """A suite in a container: what its image has is seen when it starts, xdist too."""
+    if not suite.image:
+        raise UsageError(
+            f"Suite {suite.name!r} runs on the environment's network, and names no image to run in.",
+            hint="Give it an `image`: a reference, or the name of a service whose image it shares.",
+        )
+    environment = box_environment(suite.environment)
+    if known is None:
+        return PreparedSuite(suite, folder, environment=environment)
+    interpreter = suite.python or known[0] or "python3"
+    return PreparedSuite(suite, folder, interpreter, xdist=True, arguments=known[1], environment=environment)
 
 
 def _check_command(suite: Suite, folder: Path, path: str | None) -> None:

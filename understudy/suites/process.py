@@ -40,6 +40,10 @@ class SuiteProcess(Protocol):
     def problem(self) -> str:
         """Why it could not be started, where that is known only after its start; else empty."""
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the user should know of how it ended."""
+
     def stop(self) -> None:
         """Send SIGTERM to all; SIGKILL follows after `GRACE` seconds. A second call changes nothing."""
 
@@ -75,6 +79,7 @@ class PlainProcess:
     """A suite as a session of its own, and whoever has its mark: what can be had where there is no subreaper."""
 
     problem = ""
+    notices: tuple[str, ...] = ()
 
     def __init__(self, command: Sequence[str], *, folder: Path, environment: Mapping[str, str], log: Path) -> None:
         """Start it.

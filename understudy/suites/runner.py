@@ -6,6 +6,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from understudy.suites.contract import Contract
 from understudy.suites.gate import Gate, OpenGate
 from understudy.suites.interpreter import check_suites
 from understudy.suites.junit import render_junit
-from understudy.suites.launch import HostLauncher, Launcher, Private
+from understudy.suites.launch import Launcher
+from understudy.suites.network import Network
+from understudy.suites.places import open_places
 from understudy.suites.results import BAD, Case, Outcome, SuiteResult, SuitesResult, SuiteStatus
 from understudy.suites.running import RunningSuite
 from understudy.suites.stage import Stage
@@ -47,6 +50,7 @@ def run_suites(
     redactor: Redactor | None = None,
     origin: Path | None = None,
     tree: Path | None = None,
+    network: Network | None = None,
     gate: Gate | None = None,
     order: Sequence[str] = (),
     watch: Watch | None = None,
@@ -66,6 +70,7 @@ def run_suites(
         redactor: takes secrets out of all that is written; default: the contract's secrets.
         origin: the user's own project folder, for interpreters; default `project`.
         tree: the commit's tree, which no suite may leave; default `project`.
+        network: the environment whose networks suites may run on; default: there is none.
         gate: says when a suite's needs are there; default: now. A suite that waits for them takes no process.
         watch: says what of the environment died; default: nothing does.
         order: names of suites in the order in which they start where they have to wait; others follow as declared.
@@ -78,10 +83,15 @@ def run_suites(
     running = [RunningSuite(each, folder, cleaner) for each in prepared]
     first = {name: number for number, name in enumerate(order)}
     queue = sorted(running, key=lambda suite: first.get(suite.name, len(first)))
-    with tempfile.TemporaryDirectory(prefix="understudy-", ignore_cleanup_errors=True) as private:
+    with (
+        tempfile.TemporaryDirectory(prefix="understudy-", ignore_cleanup_errors=True) as private,
+        ExitStack() as held,
+    ):
 
         def place() -> Launcher:
-            return HostLauncher(Private.create(Path(private), contract))
+            return held.enter_context(
+                open_places(prepared, folder=Path(private), contract=contract, network=network, tree=tree or project)
+            )
 
         stage = Stage(
             queue,

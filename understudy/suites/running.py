@@ -161,6 +161,7 @@ class RunningSuite:
         if code is not None and not self._process.stopping:
             self._process.stop()
         if self._process.gone():
+            self.notices += self._process.notices
             self._end(self._process.problem)
         elif left := self._process.survivors():
             self.notices.append(f"processes {', '.join(map(str, left))} did not end on SIGKILL")
@@ -171,7 +172,7 @@ class RunningSuite:
             self.collector.feed(line)
         if self.collector.unreadable:
             self.notices.append(f"{self.collector.unreadable} lines of results could not be read")
-        judged = self._not_started(problem) if problem else self._judge()
+        judged = self._judge(problem)
         if not (self._tries_again(judged[0]) and self._again(judged)):
             self._time()
             self.judged = judged
@@ -221,7 +222,9 @@ class RunningSuite:
         """The command's exit code; None: it did not start, or runs."""
         return self._process.exit_code if self._process else None
 
-    def _judge(self) -> _Judgement:
+    def _judge(self, problem: str) -> _Judgement:
+        if problem and self.cause is Cause.NONE and not self.collector.seen:
+            return self._not_started(problem)
         ending = Ending(self.exit_code, self.cause, self.why)
         is_pytest = self.prepared.interpreter is not None
         status, reason, cases = judge(ending, self.collector, pytest=is_pytest)

@@ -31,6 +31,7 @@ class SupervisedProcess:
     """
 
     problem = ""
+    notices: tuple[str, ...] = ()
 
     def __init__(self, command: Sequence[str], *, folder: Path, environment: Mapping[str, str], log: Path) -> None:
         """Start it.

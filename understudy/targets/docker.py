@@ -16,6 +16,7 @@ from understudy.targets.docker_client import client as shared_client
 from understudy.targets.docker_client import daemon_host, daemon_identity
 from understudy.targets.docker_evidence import container_facts, log_lines, service_of, write_logs
 from understudy.targets.docker_inventory import KINDS, list_all, list_kind
+from understudy.targets.docker_suite_box import is_suite
 from understudy.targets.docker_sweep import sweep
 from understudy.targets.docker_watch import docker_watch
 from understudy.targets.interface import ContainerFacts, Outcome, Owned, Receipt, Swept
@@ -125,11 +126,13 @@ class DockerTarget:
     def wait_ready(self, environment: str, timeout: float) -> Mapping[str, float]:
         """Wait until every container is ready and every job has exited with 0; service -> seconds waited.
 
+        What suites run in is not waited for.
+
         Raises:
             ProvisionError: one is dead for good or not ready in time, with its last log lines.
             InterruptedRunError: `stop` was set.
         """
-        return wait_all(self.client, self._of(environment), timeout, self._stop)
+        return wait_all(self.client, [i for i in self._of(environment) if not is_suite(i.labels)], timeout, self._stop)
 
     def watch(self, environment: str) -> AbstractContextManager[Watch]:
         """Eyes on the environment's services for as long as the context lasts."""

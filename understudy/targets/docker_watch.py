@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from understudy.targets.docker_evidence import service_of
 from understudy.targets.docker_inventory import list_all
+from understudy.targets.docker_suite_box import is_suite
 from understudy.targets.interface import Owned
 from understudy.targets.ownership import ENVIRONMENT
 from understudy.targets.readiness import last_lines
@@ -123,7 +124,8 @@ class DockerWatch:
     def _look(self) -> None:
         """See what is dead; what was stopped on purpose may be started again still."""
         for item in list_all(self._client, self._environment, ("container",)):
-            self._check(item.id, service_of(item), item.name, patience=KILLED_GRACE)
+            if not is_suite(item.labels):
+                self._check(item.id, service_of(item), item.name, patience=KILLED_GRACE)
 
     def _hear(self, event: Mapping[str, Any]) -> None:
         self._since = _after(event["timeNano"])
@@ -131,6 +133,8 @@ class DockerWatch:
         container, attributes = event["Actor"]["ID"], event["Actor"]["Attributes"]
         item = Owned("container", container, attributes.get("name", container), attributes)
         action, service, name = str(event["Action"]), service_of(item), item.name
+        if is_suite(attributes):  # its end is what it is there for
+            return
         if action == "start":
             self._signals.pop(container, None)
         elif action == "kill":

@@ -1,0 +1,61 @@
+"""Every place where suites run, as one launcher: the host for some, the environment's network for others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from understudy.suites.contract import Contract
+from understudy.suites.interpreter import PreparedSuite
+from understudy.suites.launch import HostLauncher, Private
+from understudy.suites.network import Network, NetworkLauncher
+from understudy.suites.process import SuiteProcess
+
+__all__ = ["Places", "open_places"]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Starts each suite where it runs."""
+
+    host: HostLauncher
+    network: NetworkLauncher | None
+
+    def start(self, prepared: PreparedSuite, command: Sequence[str], folder: Path) -> SuiteProcess:
+        """Start a suite whose files go to `folder`.
+
+        Raises:
+            OSError: it could not be started.
+        """
+        if prepared.suite.runs_on == "network":
+            if self.network is None:
+                raise OSError("it runs on the environment's network, and here is none")
+            return self.network.start(prepared, command, folder)
+        return self.host.start(prepared, command, folder)
+
+
+@contextmanager
+def open_places(
+    prepared: Sequence[PreparedSuite], *, folder: Path, contract: Contract, network: Network | None, tree: Path
+) -> Iterator[Places]:
+    """The places of some suites; afterwards no container of theirs is left.
+
+    Args:
+        prepared: the suites.
+        folder: a private folder for what they are told, which is the caller's to remove.
+        contract: as it holds on the host.
+        network: the environment whose networks suites may run on; None: there is none.
+        tree: the commit's tree on this machine.
+
+    Raises:
+        UsageError: names of the contract clash.
+    """
+    wanted = network if any(each.suite.runs_on == "network" for each in prepared) else None
+    inner = NetworkLauncher.create(wanted, folder / "network", contract, tree) if wanted else None
+    try:
+        yield Places(HostLauncher(Private.create(folder, contract)), inner)
+    finally:
+        if inner is not None:
+            inner.close()

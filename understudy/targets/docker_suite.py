@@ -1,0 +1,199 @@
+"""A suite's process in a container: made, watched and removed by threads of its own: nobody waits for Docker."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from understudy.errors import ToolError, UnderstudyError
+from understudy.targets.docker_endpoints import leave_networks
+from understudy.targets.docker_suite_box import Box, body
+from understudy.targets.ownership import ENVIRONMENT, is_owned
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+__all__ = ["SuiteContainer"]
+
+_CONFLICT = 409
+_SIGNALS = range(129, 160)
+"""Exit codes by which a shell, and the init process of a container, say that a signal ended the command."""
+
+
+class SuiteContainer:
+    """A suite's command in a container of its own; when the command ends, the kernel ends all that it started.
+
+    A container does not tell a command that was ended by signal N from one that says 128 + N: both are taken for the
+    signal.
+
+    Args:
+        client: of the daemon.
+        make: says what to make; called in a thread of its own, it may ask the daemon.
+        out: where both streams go, byte by byte; closed at the end.
+        grace: seconds between SIGTERM and SIGKILL.
+        patience: seconds after SIGKILL until the container counts as one that cannot be ended.
+        meaning: exit code -> why the command did not start.
+    """
+
+    def __init__(
+        self,
+        client: DockerClient,
+        make: Callable[[], Box],
+        out: BinaryIO,
+        *,
+        grace: float,
+        patience: float,
+        meaning: Mapping[int, str],
+    ) -> None:
+        self._client, self._make, self._out = client, make, out
+        self._grace, self._patience = grace, patience
+        self._meaning = meaning
+        self._lock = threading.Lock()
+        self._stopping = self._running = False
+        self._over, self._hung = threading.Event(), threading.Event()
+        self._made = ""
+        self._code: int | None = None
+        self._pid = 0
+        self.problem = ""
+        self.notices: tuple[str, ...] = ()
+        self._life = threading.Thread(target=self._live, name="suite-container", daemon=True)
+        self._life.start()
+
+    @property
+    def exit_code(self) -> int | None:
+        """The command's exit code, negative for a signal; None while it runs, or where it did not start."""
+        return self._code
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was told to end."""
+        return self._stopping
+
+    def stop(self) -> None:
+        """Send SIGTERM to the command, and SIGKILL to the container after the grace. A second call changes nothing."""
+        if not self._stopping:
+            self._stopping = True
+            threading.Thread(target=self._end, name="suite-container-stop", daemon=True).start()
+
+    def gone(self) -> bool:
+        """Whether the command has ended, its output is whole, and no process of the container runs."""
+        return self._over.is_set()
+
+    def survivors(self) -> tuple[int, ...]:
+        """The daemon's id of the container's first process where SIGKILL did not end it; empty before that."""
+        return (self._pid,) if self._hung.is_set() and not self._over.is_set() else ()
+
+    def close(self) -> None:
+        """Wait until the container is removed; one that could not be is the environment's, and goes with it."""
+        self.stop()
+        self._life.join(self._grace + self._patience + self._patience)
+
+    def _live(self) -> None:
+        try:
+            self._run()
+        except Exception as error:  # noqa: BLE001 - in a thread nobody else hears of it
+            self.problem = self.problem or _said(error)
+            self._discard()
+        finally:
+            self._out.close()
+            self._over.set()
+            self._discard()
+
+    def _run(self) -> None:
+        from docker.utils.socket import frames_iter
+
+        api = self._client.api
+        self._made = self._create(self._make())
+        socket = api.attach_socket(self._made, {"stdout": 1, "stderr": 1, "stream": 1})
+        try:
+            with self._lock:
+                if self._stopping:
+                    return
+                api.start(self._made)
+                self._running = True
+            for _, chunk in frames_iter(socket, tty=False):  # type: ignore[no-untyped-call]  # not in stubs
+                self._out.write(chunk)
+        finally:
+            socket._response.close()  # noqa: SLF001 - docker-py keeps it there; it closes the socket too
+        while (state := api.inspect_container(self._made)["State"])["Running"]:
+            self._pid = state["Pid"]
+            time.sleep(0.02)
+        self._end_with(state)
+
+    def _end_with(self, state: Mapping[str, Any]) -> None:
+        code = int(state["ExitCode"])
+        self.problem = self._meaning.get(code, "")
+        if state.get("OOMKilled"):
+            self.notices = ("the kernel killed a process of it for want of memory",)
+        self._code = 128 - code if code in _SIGNALS else code
+
+    def _create(self, box: Box) -> str:
+        """Create the container, in the place of an earlier attempt's, or of one that a killed run left."""
+        api, asked = self._client.api, body(box, self._client.info())
+        deadline = time.monotonic() + self._patience
+        while (made := self._created(asked, box)) is None and time.monotonic() < deadline:
+            time.sleep(0.1)
+        if made is None:
+            raise ToolError(f"there is a container {box.name} already, and it could not be removed")
+        identity = made
+        try:
+            for network in box.networks[1:]:
+                api.connect_container_to_network(identity, network)
+        except BaseException:
+            self._remove(identity)
+            raise
+        return identity
+
+    def _created(self, asked: Mapping[str, Any], box: Box) -> str | None:
+        """The id of a new container; None where the environment's own of that name was in the way, and now goes."""
+        from docker.errors import APIError
+
+        try:
+            made = self._client.api.create_container_from_config(asked, box.name)  # type: ignore[no-untyped-call]  # not in stubs
+            return str(made["Id"])
+        except APIError as error:
+            if error.status_code != _CONFLICT:
+                raise
+        with contextlib.suppress(APIError):  # it is going already, or gone
+            labels = self._client.api.inspect_container(box.name)["Config"]["Labels"]
+            if not is_owned(labels, box.labels[ENVIRONMENT]):
+                raise ToolError(f"there is a container {box.name} that is not of this environment")
+            self._remove(box.name)
+        return None
+
+    def _end(self) -> None:
+        with self._lock:  # a start that is under way comes first
+            running = self._running
+        if running and not self._over.is_set():
+            self._signal("SIGTERM")
+            if not self._over.wait(self._grace):
+                self._signal("SIGKILL")
+        if not self._over.wait(self._patience):
+            self._hung.set()
+
+    def _signal(self, name: str) -> None:
+        """Send a signal; a container that has ended meanwhile needs none."""
+        from docker.errors import DockerException
+
+        with contextlib.suppress(DockerException, OSError):
+            self._client.api.kill(self._made, name)
+
+    def _discard(self) -> None:
+        """Remove the container; one that stays carries the environment's labels, so that the sweep finds it."""
+        with contextlib.suppress(Exception):
+            if self._made:
+                self._remove(self._made)
+
+    def _remove(self, container: str) -> None:
+        leave_networks(self._client, self._client.api.inspect_container(container))
+        self._client.api.remove_container(container, v=True, force=True)
+
+
+def _said(error: Exception) -> str:
+    """An error in the daemon's own words, as far as it has any."""
+    if isinstance(error, UnderstudyError):
+        return str(error)
+    return str(getattr(error, "explanation", None) or "") or str(error) or type(error).__name__
