@@ -2,9 +2,13 @@ from __future__ import annotations
 
 import base64
 import html
+import itertools
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, urlencode
+from xml.sax import saxutils
 
 import pytest
 from hypothesis import given, settings
@@ -118,3 +122,83 @@ def test_without_secrets_nothing_changes(tmp_path: Path) -> None:
     Redactor().file(path)
 
     assert Redactor().text("text") == path.read_text() == "text"
+
+
+def lowered(quoted: str) -> str:
+    return re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), quoted)
+
+
+ENCODERS: tuple[Callable[[str], str], ...] = (
+    str,
+    quote,
+    quote_plus,
+    lambda value: quote(value, safe=""),
+    lambda value: lowered(quote(value, safe="")),
+    lambda value: lowered(quote_plus(value)),
+    lambda value: quote(value, safe="!'()*"),
+    lambda value: urlencode({"a": value})[2:],
+    lambda value: json.dumps(value)[1:-1],
+    lambda value: json.dumps(value, ensure_ascii=False)[1:-1],
+    lambda value: (
+        json.dumps(value)[1:-1]
+        .replace("<", "\\u003c")
+        .replace(">", "\\u003e")
+        .replace("&", "\\u0026")
+        .replace("'", "\\u0027")
+    ),
+    html.escape,
+    lambda value: html.escape(value, quote=False),
+    lambda value: html.escape(value).replace("&quot;", "&#34;").replace("&#x27;", "&#39;"),
+    lambda value: saxutils.quoteattr(value + "\"'")[1:-8],
+    lambda value: repr(value)[1:-1],
+    lambda value: base64.b64encode(value.encode()).decode(),
+    lambda value: base64.urlsafe_b64encode(value.encode()).decode().rstrip("="),
+)
+SECRETS = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs")), min_size=6, max_size=40)
+
+
+@given(
+    secrets=st.lists(SECRETS, min_size=1, max_size=4),
+    picks=st.lists(st.tuples(st.integers(0, 3), st.integers(0, len(ENCODERS) - 1)), min_size=1, max_size=6),
+    pieces=st.lists(st.integers(1, 30), min_size=1, max_size=5),
+)
+@settings(max_examples=60, deadline=None)
+def test_no_form_of_a_secret_comes_out_of_a_stream_whatever_its_pieces(
+    secrets: list[str], picks: list[tuple[int, int]], pieces: list[int]
+) -> None:
+    forms = [ENCODERS[how](secrets[which % len(secrets)]).encode() for which, how in picks]
+    data, stream, out = b"\n".join((b"", *forms, b"")), Redactor(secrets).stream(), b""
+    for size in itertools.cycle(pieces):
+        if not data:
+            break
+        out += stream.feed(data[:size])
+        data = data[size:]
+    out += stream.end()
+    assert out.replace(MARK.encode(), b"").split() == []
+
+
+@given(
+    st.binary(max_size=7),
+    SECRETS,
+    st.binary(max_size=7),
+    st.sampled_from([base64.urlsafe_b64encode, base64.b64encode]),
+    st.integers(1, 20),
+)
+@settings(max_examples=60, deadline=None)
+def test_base64_at_any_alignment_does_not_give_a_secret_away(
+    before: bytes,
+    secret: str,
+    after: bytes,
+    encode: Callable[[bytes], bytes],
+    size: int,  # noqa: FBT001 - hypothesis draws it
+) -> None:
+    data, stream = encode(before + secret.encode() + after), Redactor([secret]).stream()
+    out = b"".join(stream.feed(data[at : at + size]) for at in range(0, len(data), size)) + stream.end()
+    assert out.count(MARK.encode()) == 1
+    whole_triples = len(secret.encode()) // 3 * 4 - 4
+    assert len(data) - len(out.replace(MARK.encode(), b"")) >= whole_triples
+
+
+def test_hundreds_of_values_each_the_beginning_of_the_next_are_known_too() -> None:
+    values = ["a" * length for length in range(6, 1200)]
+    assert Redactor(values).text("b" + "a" * 1199 + "b") == f"b{MARK}b"
