@@ -46,6 +46,7 @@ from understudy.report import (
     ReceiptRecord,
     ResourceRecord,
     RunRecord,
+    UsageRecord,
     graph_of,
     utc,
 )
@@ -77,6 +78,7 @@ class Recorder:
         self._lock = threading.RLock()
         self._checkpoints = Checkpoints(self._checkpoint)
         self._reported = 0
+        self._follower = folder.follow(session.target, record.environment, began)
         self._pass_on: ProgressListener = safely(session.listener)
         session.listener = self._hear
 
@@ -247,12 +249,12 @@ class Recorder:
         self._untested()
         with self.watch(), self.session.phase(Phase.EXPORT):
             self._keep_clone(lease)
-            self.folder.collect_logs(self.session.target, lease.id)
-            facts = self.folder.collect_containers(self.session.target, lease.id)
+            followed = self.folder.collect_containers(self._follower)
             counts = self.folder.collect_mocks(mocks)
-            containers = tuple(ContainerRecord.of(each) for each in facts)
+            containers = tuple(ContainerRecord.of(each) for each in followed.containers)
             self._change(
                 containers=containers,
+                usage=tuple(UsageRecord.of(each) for each in followed.usage),
                 graph=graph_of(self.blueprint.clone, self.record.verdicts, containers),
                 mocks=tuple(
                     MockRecord(

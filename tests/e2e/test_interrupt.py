@@ -8,7 +8,10 @@ from itertools import takewhile
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 from support import Project, docker, make_project, wait_for
+
+from understudy.report import RunRecord
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.images]
 
@@ -73,12 +76,52 @@ def test_a_signal_while_testing_stops_the_tests_and_exports(small: Callable[[str
     assert project.leases() == []
 
 
-def test_a_killed_run_is_removed_by_down(small: Callable[[str], Project]) -> None:
-    project = small(TESTING)
+KILLED = """\
+services:
+  early:
+    image: busybox:1.35
+    command: [sh, -c, "echo my password is $$PASSWORD; httpd -f -p 8080"]
+    environment: {PASSWORD: "${PASSWORD:-of-production}"}
+    ports: ["8080"]
+  job:
+    image: busybox:1.35
+    command: [sh, -c, "echo done >&2"]
+    x-understudy: {kind: job}
+x-understudy:
+  secrets: [PASSWORD]
+  tests:
+    long: {command: [sh, -c, "echo the suite has $$UNDERSTUDY_SECRET_PASSWORD; sleep 60"]}
+"""
+
+
+def test_a_killed_run_leaves_its_evidence_and_is_removed_by_down(small: Callable[[str], Project]) -> None:
+    project = small(KILLED)
     process = project.start("run", "--progress", "plain")
-    wait_for(lambda: started(project, "relay"), what="the relay")
+
+    def record() -> RunRecord | None:
+        path = project.latest() / "run.json"
+        return RunRecord.from_json(path.read_text(encoding="utf-8")) if path.exists() else None
+
+    def at_work() -> bool:
+        assert process.poll() is None, process.communicate()[0]
+        seen = record()
+        log = project.latest() / "logs" / "early.log"
+        return seen is not None and "test" in seen.running and log.exists() and b"my password" in log.read_bytes()
+
+    wait_for(at_work, what="the suite, in the record")
     process.kill()
     process.communicate(timeout=60)
+    folder, left = project.latest(), record()
+    assert left is not None
+    Draft202012Validator(RunRecord.json_schema()).validate(json.loads((folder / "run.json").read_text()))
+    assert (left.ended, left.running) == (None, ("test",))
+    assert left.seconds > left.phases[-1].offset > 0
+    assert [phase.name for phase in left.phases] == ["clone", "build", "provision", "ready"]
+    assert {(each.kind, each.name) for each in left.resources} >= {("container", "early"), ("wait", "job")}
+    assert "my password is [secret]" in (folder / "logs" / "early.log").read_text(encoding="utf-8")
+    assert (folder / "logs" / "job.log").read_text(encoding="utf-8").endswith("Z done\n")
+    events = [json.loads(line) for line in (folder / "events.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [event["offset"] for event in events] == sorted(event["offset"] for event in events)
     (lease,) = project.leases()
     done = project.understudy("down", str(lease["id"]))
     assert done.code == 0, done.text

@@ -2,81 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import threading
-import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from docker.errors import APIError, NotFound
+from engine.stages import BASE, Stage, wait_until
 
-from understudy.errors import ExportError, InterruptedRunError, NotFoundError, ProvisionError, ToolError
-from understudy.stacks.identity import LABEL, OWNERSHIP, Environment, name, ownership_labels
+from understudy.errors import InterruptedRunError, NotFoundError, ProvisionError, ToolError
+from understudy.stacks.identity import LABEL, OWNERSHIP, name
 from understudy.targets.docker import DockerTarget
-from understudy.targets.docker_client import client, daemon_identity
+from understudy.targets.docker_client import client
 from understudy.targets.docker_sweep import sweep
 from understudy.targets.interface import Outcome, Target
 
-BASE = "busybox:1.35"
-
 pytestmark = [pytest.mark.docker, pytest.mark.images]
-
-
-class Stage:
-    """One environment of this test's own, and everything else the test made; all of it is removed at the end."""
-
-    def __init__(self) -> None:
-        self.docker = client()
-        self.test = uuid.uuid4().hex
-        self.target = DockerTarget()
-        self.identity = daemon_identity(self.docker)
-        not_after = datetime.now(UTC) + timedelta(hours=1)
-        self.environment = Environment(f"e{self.test[:10]}", self.identity, "shop", not_after)
-        self.id = self.environment.id
-
-    def labels(self, service: str, **more: str) -> dict[str, str]:
-        mine = {"test.understudy": self.test, LABEL + "service": service}
-        return ownership_labels(self.environment) | mine | {LABEL + key: value for key, value in more.items()}
-
-    def container(
-        self, service: str, *command: str, labels: dict[str, str] | None = None, start: bool = True, **options: Any
-    ) -> str:
-        made = self.docker.containers.create(
-            BASE,
-            list(command or ("sleep", "600")),
-            name=options.pop("name", name(self.id, service)),
-            labels=self.labels(service) if labels is None else labels,
-            stop_signal="SIGKILL",
-            **options,
-        )
-        if start:
-            made.start()
-        return str(made.id)
-
-    def network(self, logical: str, labels: dict[str, str] | None = None) -> str:
-        chosen = self.labels(logical) if labels is None else labels
-        return str(self.docker.networks.create(name(self.id, logical), labels=chosen, internal=True).id)
-
-    def volume(self, logical: str, labels: dict[str, str] | None = None) -> str:
-        chosen = self.labels(logical) if labels is None else labels
-        return str(self.docker.volumes.create(name(self.id, logical), labels=chosen).name)
-
-    def kinds(self) -> list[str]:
-        return [item.kind for item in self.target.inventory(self.id)]
-
-    def close(self) -> None:
-        mine = {"label": f"test.understudy={self.test}"}
-        for container in self.docker.api.containers(all=True, filters=mine):
-            with contextlib.suppress(NotFound):
-                self.docker.api.remove_container(container["Id"], v=True, force=True)
-        for network in self.docker.api.networks(filters=mine):
-            self.docker.api.remove_network(network["Id"])
-        for volume in self.docker.api.volumes(filters=mine)["Volumes"] or ():
-            self.docker.api.remove_volume(volume["Name"])
 
 
 @pytest.fixture
@@ -362,57 +304,10 @@ def test_facts_tell_the_state_and_no_environment(stage: Stage) -> None:
     assert "canary" not in repr(facts)
 
 
-def test_logs_are_whole_stamped_and_apart(stage: Stage, tmp_path: Path) -> None:
-    both = ("sh", "-c", "i=0; while [ $i -lt 3000 ]; do echo out $i; i=$((i+1)); done; echo err >&2")
-    first = stage.container("web", *both)
-    stage.container("web.2", "sh", "-c", "echo second")
-    stage.container("../../x y", "echo", "hostile", labels=stage.labels("../../x y"))
-    stage.container("never", start=False)
-    stage.container("mute", "echo", "x", log_config={"type": "none"})
-    stage.container("tty", "echo", "terminal", tty=True)
-    for item in stage.target.inventory(stage.id):
-        if "never" not in item.name:
-            stage.docker.api.wait(item.id)
-    paths = stage.target.logs(stage.id, tmp_path / "logs")
-    assert sorted(path.name for path in paths) == [
-        *("_.._x_y.log", "mute.log", "never.log", "tty.log", "web.2.log", "web.log"),
-    ]
-    assert {path.parent for path in paths} == {tmp_path / "logs"}
-    lines = (tmp_path / "logs/web.log").read_text(encoding="utf-8").splitlines()
-    stamps, texts = zip(*(line.split(" ", 1) for line in lines), strict=True)
-    assert sorted(texts) == sorted([*(f"out {number}" for number in range(3000)), "err"])
-    assert all(datetime.fromisoformat(stamp[:19] + "Z") for stamp in stamps)
-    assert (tmp_path / "logs/never.log").read_bytes() == b""
-    assert "does not support reading" in (tmp_path / "logs/mute.log").read_text(encoding="utf-8")
-    assert "terminal" in (tmp_path / "logs/tty.log").read_text(encoding="utf-8")
-    assert first in {item.id for item in stage.target.inventory(stage.id)}
-
-
-def test_one_log_that_fails_does_not_lose_the_others(stage: Stage, tmp_path: Path) -> None:
-    bad = stage.container("bad", "echo", "x")
-    good = stage.container("good", "echo", "fine")
-    stage.docker.api.wait(good)
-
-    def logs(ident: str, **options: Any) -> Any:
-        return fail() if ident == bad else client().api.logs(ident, **options)
-
-    with pytest.raises(ExportError, match="bad: the disk is on fire"):
-        DockerTarget(Faulty(logs=logs)).logs(stage.id, tmp_path)  # type: ignore[arg-type] # the daemon, one call broken
-    assert "fine" in (tmp_path / "good.log").read_text(encoding="utf-8")
-
-
 def test_only_containers_are_listed_where_only_they_count(stage: Stage) -> None:
     stage.container("web", cpu_period=100_000, cpu_quota=50_000)
     target = DockerTarget(Faulty(networks=fail, volumes=fail))  # type: ignore[arg-type] # the daemon, two calls broken
     assert [item.facts["cpu_limit"] for item in target.containers(stage.id)] == [0.5]
-
-
-def test_two_containers_of_one_name_have_two_files(stage: Stage, tmp_path: Path) -> None:
-    for number in (1, 2):
-        made = stage.container("web", "echo", f"{number}", name=name(stage.id, f"web{number}"))
-        stage.docker.api.wait(made)
-    paths = stage.target.logs(stage.id, tmp_path)
-    assert len({path.read_text(encoding="utf-8")[-2:] for path in paths}) == 2
 
 
 def test_following_brings_lines_of_the_services_asked_for(stage: Stage) -> None:
@@ -448,12 +343,3 @@ def untimed(line: tuple[str, str]) -> tuple[str, str]:
 def join(thread: threading.Thread) -> bool:
     thread.join(10)
     return thread.is_alive()
-
-
-def wait_until(condition: Any, limit: float = 20.0) -> None:
-    done = threading.Event()
-    waited = 0.0
-    while not condition():
-        assert waited < limit, "the condition did not come true"
-        done.wait(0.05)
-        waited += 0.05

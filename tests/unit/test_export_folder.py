@@ -13,35 +13,44 @@ import pytest
 from understudy.errors import ExportError, ToolError
 from understudy.export import RunFolder, fetch_mock_log
 from understudy.export.mocks import MockAddress
+from understudy.files import write_file
 from understudy.progress import Phase, Progress, State
 from understudy.redact import MARK, Redactor
 from understudy.report import RunRecord, utc
 from understudy.stacks.clone import Change
-from understudy.targets.interface import ContainerFacts, Outcome, Receipt, Target
+from understudy.targets.interface import ContainerFacts, Followed, Follower, Outcome, Receipt, Sampler, Target
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 class FakeTarget:
-    """A target of one container whose log and facts tell a secret; a broken one stops answering half-way."""
+    """A target of one container whose log and facts tell a secret; of a broken one the log is not whole."""
 
-    def __init__(self, *, broken: bool = False) -> None:
+    def __init__(self, *, broken: bool = False, absent: bool = False) -> None:
         self.broken = broken
+        self.absent = absent
 
-    def containers(self, environment: str) -> tuple[ContainerFacts, ...]:
-        if self.broken:
+    def follow(self, environment: str, folder: Path, redactor: Redactor, sample: Sampler) -> Follower:
+        if self.absent:
             raise ToolError("the daemon is gone")
-        return (ContainerFacts(f"{environment}-web", "web", {"health": "asked with hunter22", "exit_code": 0}),)
-
-    def logs(self, environment: str, folder: Path) -> tuple[Path, ...]:
-        (folder / "web.log").write_text(f"2026 {environment} token hunter22\n")
-        if self.broken:
-            raise ToolError("the daemon is gone")
-        return (folder / "web.log",)
+        folder.mkdir(mode=0o700)
+        write_file(folder / "web.log", redactor.text(f"2026 {environment} token hunter22\n").encode())
+        sample({"service": "web hunter22", "cpu_seconds": 1.5})
+        return FakeFollower(self, environment)
 
 
-def fake(*, broken: bool = False) -> Target:
-    return cast("Target", FakeTarget(broken=broken))
+class FakeFollower:
+    def __init__(self, target: FakeTarget, environment: str) -> None:
+        self.target = target
+        self.environment = environment
+
+    def finish(self) -> Followed:
+        facts = ContainerFacts(f"{self.environment}-web", "web", {"health": "asked with hunter22", "exit_code": 0})
+        return Followed(containers=(facts,), problems=("web: the disk is on fire",) if self.target.broken else ())
+
+
+def fake(*, broken: bool = False, absent: bool = False) -> Target:
+    return cast("Target", FakeTarget(broken=broken, absent=absent))
 
 
 RECEIPT = Receipt("e1", "docker:x", Outcome.CLEAN, "2026-01-02T03:04:05Z")
@@ -102,8 +111,7 @@ def test_everything_written_is_redacted_private_and_listed(tmp_path: Path) -> No
     made.write_text("notes/a.txt", "x hunter22")
     made.event(Progress(Phase.TEST, State.DONE, "hunter22", "d", 1.0, at=0.0), 2.5)
     made.event(Progress(Phase.TEST, State.DONE))
-    made.collect_logs(target, "e1")
-    (facts,) = made.collect_containers(target, "e1")
+    (facts,) = made.collect_containers(made.follow(target, "e1", 0.0)).containers
     made.write_run(record())
     made.finish()
 
@@ -115,6 +123,7 @@ def test_everything_written_is_redacted_private_and_listed(tmp_path: Path) -> No
         "notes/a.txt",
         "receipt.json",
         "run.json",
+        "usage.jsonl",
     )
     for name in made.files():
         assert "hunter22" not in (made.path / name).read_text()
@@ -136,18 +145,18 @@ def test_everything_written_is_redacted_private_and_listed(tmp_path: Path) -> No
 
 def test_one_part_that_fails_stops_no_other(tmp_path: Path) -> None:
     made = folder(tmp_path)
-    target = fake(broken=True)
-
-    made.collect_logs(target, "e1")
-    made.collect_containers(target, "e1")
+    made.collect_containers(made.follow(fake(broken=True), "e1", 0.0))
+    made.collect_containers(made.follow(fake(absent=True), "e1", 0.0))
     made.collect_mocks({"payments": MockAddress("127.0.0.1", 1)})
     made.write_json("odd.json", {"a": object()}, required=False)
     made.write_changes([])
 
     assert (made.path / "logs" / "web.log").read_text() == f"2026 e1 token {MARK}\n"
     assert "changes.json" in made.files()
-    assert [failure.part for failure in made.failures] == ["logs", "containers.json", "mocks/payments", "odd.json"]
-    with pytest.raises(ExportError, match="3 of its parts failed: logs: the daemon is gone; containers"):
+    assert [failure.part for failure in made.failures] == ["logs", "logs", "mocks/payments", "odd.json"]
+    with pytest.raises(
+        ExportError, match="3 of its parts failed: logs: web: the disk is on fire; logs: the daemon is gone; mocks"
+    ):
         made.finish()
 
 

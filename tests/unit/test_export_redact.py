@@ -190,7 +190,7 @@ def test_base64_at_any_alignment_does_not_give_a_secret_away(
     secret: str,
     after: bytes,
     encode: Callable[[bytes], bytes],
-    size: int,  # noqa: FBT001 - hypothesis draws it
+    size: int,
 ) -> None:
     data, stream = encode(before + secret.encode() + after), Redactor([secret]).stream()
     out = b"".join(stream.feed(data[at : at + size]) for at in range(0, len(data), size)) + stream.end()

@@ -6,8 +6,9 @@ import contextlib
 import importlib.resources
 import json
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from understudy.report.codec import RecordError, decode, encode
 from understudy.report.summary import summary
 from understudy.stacks.clone import Change
 from understudy.suites.running import file_name
-from understudy.targets.interface import ContainerFacts, Receipt, Target
+from understudy.targets.interface import ContainerFacts, Followed, Follower, Receipt, Target
 
 __all__ = ["RUNS", "FailedPart", "RunFolder"]
 
@@ -125,11 +126,11 @@ class RunFolder:
         }
         self.append("events.jsonl", line)
 
-    def append(self, name: str, line: Mapping[str, object]) -> None:
+    def append(self, name: str, line: Mapping[str, object], *, required: bool = True) -> None:
         """Append a JSON line, redacted, to a file of the folder, in one writing; the first failure ends the file."""
         if any(failure.part == name for failure in self.failures):
             return
-        with self.part(name), self._appending:
+        with self.part(name, required=required), self._appending:
             append_line(self.path / name, json.dumps(self.redactor.data(dict(line))).encode())
 
     def write_changes(self, changes: Iterable[Change]) -> None:
@@ -172,25 +173,30 @@ class RunFolder:
         self.write_text("summary.md", summary(clean), required=False)
         return clean
 
-    def collect_logs(self, target: Target, environment: str) -> None:
-        """Write each container's log to `logs/`, then take the secrets out of all that came."""
-        folder = self.path / "logs"
-        with self.part("logs"):
-            folder.mkdir(exist_ok=True, mode=0o700)
-            target.logs(environment, folder)
-        for path in sorted(folder.glob("*")):
-            with self.part(f"logs/{path.name}"):
-                self.redactor.file(path)
-                path.chmod(0o600)
+    def follow(self, target: Target, environment: str, began: float) -> Follower | None:
+        """Begin to write the containers' logs to `logs/`, and what they use to `usage.jsonl`; None: it failed.
 
-    def collect_containers(self, target: Target, environment: str) -> tuple[ContainerFacts, ...]:
-        """Write `containers.json`, the state of every container, and return the same facts, redacted."""
-        found: tuple[ContainerFacts, ...] = ()
-        with self.part("containers.json"):
-            found = tuple(self._clean(facts) for facts in target.containers(environment))
-            data = [{"name": each.name, "service": each.service, "facts": each.facts} for each in found]
-            self.write_json("containers.json", {"schema": 1, "containers": data})
-        return found
+        `began` is the run's start by the monotonic clock.
+        """
+
+        def sample(line: Mapping[str, object]) -> None:
+            at, offset = utc(time.time()), time.monotonic() - began
+            self.append("usage.jsonl", {"at": at, "offset": offset, **line}, required=False)
+
+        with self.part("logs"):
+            return target.follow(environment, self.path / "logs", self.redactor, sample)
+        return None
+
+    def collect_containers(self, follower: Follower | None) -> Followed:
+        """End the following and write `containers.json`, the state of every container; the facts come back redacted."""
+        followed = follower.finish() if follower else Followed()
+        found = tuple(self._clean(facts) for facts in followed.containers)
+        for problem in followed.problems:
+            with self.part("logs"):
+                raise ExportError(problem)
+        data = [{"name": each.name, "service": each.service, "facts": each.facts} for each in found]
+        self.write_json("containers.json", {"schema": 1, "containers": data})
+        return replace(followed, containers=found)
 
     def _clean(self, facts: ContainerFacts) -> ContainerFacts:
         data = self.redactor.data(dict(facts.facts))

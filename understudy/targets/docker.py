@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from understudy.errors import NotFoundError, ProvisionError, ToolError
+from understudy.redact import Redactor
 from understudy.stacks.identity import LABEL, format_time
 from understudy.targets.docker_client import client as shared_client
 from understudy.targets.docker_client import daemon_host, daemon_identity
-from understudy.targets.docker_evidence import container_facts, log_lines, service_of, write_logs
+from understudy.targets.docker_evidence import container_facts, log_lines, service_of
+from understudy.targets.docker_follower import DockerFollower
 from understudy.targets.docker_inventory import KINDS, list_all, list_kind
 from understudy.targets.docker_suite_box import is_suite
 from understudy.targets.docker_sweep import sweep
 from understudy.targets.docker_watch import docker_watch
-from understudy.targets.interface import ContainerFacts, Outcome, Owned, Receipt, Swept
+from understudy.targets.interface import ContainerFacts, Follower, Outcome, Owned, Receipt, Sampler, Swept
 from understudy.targets.ownership import is_owned
 from understudy.targets.waiting import wait_all
 from understudy.targets.watching import Watch
@@ -184,14 +186,14 @@ class DockerTarget:
         facts = [container_facts(self.client, item) for item in self._of(environment)]
         return tuple(sorted((fact for fact in facts if fact is not None), key=lambda fact: fact.name))
 
-    def logs(self, environment: str, folder: Path) -> tuple[Path, ...]:
-        """Write each container's whole log, both streams, with time stamps, to `folder/<service>.log`.
+    def follow(self, environment: str, folder: Path, redactor: Redactor, sample: Sampler) -> Follower:
+        """Follow every container of the environment, those to come too; their logs go to `folder/<service>.log`.
 
         Raises:
-            ExportError: a log could not be read or written; all the others are written.
-            ToolError: the daemon does not list its containers.
+            ToolError: no daemon answers.
+            OSError: the folder cannot be made.
         """
-        return write_logs(self.client, tuple(self._of(environment)), folder)
+        return DockerFollower(self.client, environment, folder, redactor, sample).start()
 
     def lines(self, environment: str, services: tuple[str, ...], *, follow: bool) -> Iterator[tuple[str, str]]:
         """(service, line) as they come, of the named services (with their replicas) or of all.

@@ -1,32 +1,27 @@
-"""Evidence from containers: their state as facts, and their whole logs with time stamps."""
+"""Evidence from containers: their state as facts, and the lines of their logs with time stamps."""
 
 from __future__ import annotations
 
 import contextlib
 import queue
-import re
 import threading
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from understudy.errors import ExportError, ToolError
+from understudy.errors import ToolError
 from understudy.stacks.identity import LABEL
 from understudy.targets.interface import ContainerFacts, Owned
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
-__all__ = ["container_facts", "log_lines", "service_of", "write_logs"]
+__all__ = ["container_facts", "log_lines", "service_of"]
 
 _HEALTH_OUTPUT = 2000
 """Characters of a health check's last output that are kept."""
 
 _CPU_PERIOD = 100_000
 """Microseconds of a period that is not declared (docker run, --cpu-period)."""
-
-_PARALLEL = 8
 
 
 def service_of(item: Owned) -> str:
@@ -63,6 +58,7 @@ def container_facts(client: DockerClient, item: Owned) -> ContainerFacts | None:
         "created": seen["Created"],
         "started": state["StartedAt"],
         "finished": state["FinishedAt"],
+        "tty": bool(seen["Config"].get("Tty")),
         "memory_limit": host.get("Memory") or None,
         "cpu_limit": _cpus(host),
         "pids_limit": host.get("PidsLimit") or None,
@@ -86,60 +82,6 @@ def _health(health: Mapping[str, Any] | None) -> dict[str, object] | None:
         "last_exit_code": last.get("ExitCode"),
         "last_output": str(last.get("Output") or "")[-_HEALTH_OUTPUT:],
     }
-
-
-def write_logs(client: DockerClient, items: tuple[Owned, ...], folder: Path) -> tuple[Path, ...]:
-    """Write each container's whole log to a file of its own; the names of services become safe file names.
-
-    Raises:
-        ExportError: a log could not be read or written; all the others are written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ExportError(f"Made the folder {folder} for logs, and it failed: {error}.") from error
-    names = _file_names(items)
-    with ThreadPoolExecutor(_PARALLEL, thread_name_prefix="logs") as pool:
-        results = list(
-            pool.map(lambda pair: _write_log(client, pair[0], folder / pair[1]), zip(items, names, strict=True))
-        )
-    problems = [f"{service_of(item)}: {reason}" for item, (_, reason) in zip(items, results, strict=True) if reason]
-    if problems:
-        raise ExportError(f"Wrote container logs to {folder}, and some failed: {'; '.join(problems)}.")
-    return tuple(path for path, _ in results if path is not None)
-
-
-def _file_names(items: tuple[Owned, ...]) -> list[str]:
-    """One name each, distinct also where case does not count; the second of a name gets its container's id."""
-    taken: set[str] = set()
-    names = []
-    for item in items:
-        plain = re.sub(r"[^A-Za-z0-9._-]+", "_", service_of(item)).lstrip(".")[:100] or "container"
-        if plain.lower() in taken:
-            plain = f"{plain}-{item.id[:12]}"
-        taken.add(plain.lower())
-        names.append(f"{plain}.log")
-    return names
-
-
-def _write_log(client: DockerClient, item: Owned, path: Path) -> tuple[Path | None, str]:
-    from docker.errors import APIError, DockerException, NotFound
-
-    try:
-        with path.open("wb") as out:
-            for chunk in client.api.logs(item.id, stdout=True, stderr=True, timestamps=True, stream=True, follow=False):
-                out.write(chunk)
-    except NotFound:
-        path.unlink(missing_ok=True)
-        return None, ""
-    except APIError as error:
-        reason = str(error.explanation or error)
-        if "does not support reading" not in reason:
-            return None, reason
-        path.write_text(f"# {reason}\n", encoding="utf-8")
-    except (DockerException, OSError) as error:
-        return None, str(error)
-    return path, ""
 
 
 def log_lines(client: DockerClient, items: tuple[Owned, ...], *, follow: bool) -> Iterator[tuple[str, str]]:

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from understudy.redact import Redactor
 from understudy.targets.watching import Watch
 
-__all__ = ["ContainerFacts", "Outcome", "Owned", "Receipt", "Swept", "Target", "Usage"]
+__all__ = [
+    "ContainerFacts",
+    "Followed",
+    "Follower",
+    "Outcome",
+    "Owned",
+    "Receipt",
+    "Sampler",
+    "Swept",
+    "Target",
+    "Usage",
+]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -78,6 +90,30 @@ class Usage:
     samples: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What was seen of an environment's containers from their creation on, those that are gone too.
+
+    `problems` names each log that is not whole, and why.
+    """
+
+    logs: tuple[Path, ...] = ()
+    containers: tuple[ContainerFacts, ...] = ()
+    usage: tuple[Usage, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+Sampler = Callable[[Mapping[str, object]], None]
+"""Takes one sample of a container's use: `service`, `container`, and the counters, JSON-ready."""
+
+
+class Follower(Protocol):
+    """What follows the containers of one environment, and writes their logs as they come."""
+
+    def finish(self) -> Followed:
+        """Look once more, and end. Raises nothing: what could not be had is among the problems."""
+
+
 @runtime_checkable
 class Target(Protocol):
     """A place where clones run."""
@@ -128,8 +164,11 @@ class Target(Protocol):
     def containers(self, environment: str) -> tuple[ContainerFacts, ...]:
         """State, health and resource facts of all containers of the environment, dead ones too."""
 
-    def logs(self, environment: str, folder: Path) -> tuple[Path, ...]:
-        """Write each container's whole log, both streams, with time stamps, to `folder/<service>.log`."""
+    def follow(self, environment: str, folder: Path, redactor: Redactor, sample: Sampler) -> Follower:
+        """Follow every container of the environment, those to come too.
+
+        Each one's whole log, both streams, with time stamps and without secrets, goes to `folder/<service>.log`.
+        """
 
     def lines(self, environment: str, services: tuple[str, ...], *, follow: bool) -> Iterator[tuple[str, str]]:
         """(service, line with its time stamp) of the named services or of all; with `follow` also those to come."""
