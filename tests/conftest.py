@@ -56,6 +56,13 @@ def _images() -> str:
 
 
 @functools.cache
+def _browser() -> str:
+    from browser import missing
+
+    return missing()
+
+
+@functools.cache
 def _compose() -> str:
     from compose.oracle import missing
 
@@ -63,9 +70,10 @@ def _compose() -> str:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if item.get_closest_marker("compose") and (reason := _compose()):
-        # a green CI run says that Compose was compared with; a desk without Go can do without
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    for marker, examine in (("compose", _compose), ("browser", _browser)):
+        if item.get_closest_marker(marker) and (reason := examine()):
+            # a green CI run says that Compose was compared with, and the page opened; a desk can do without
+            (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
     for marker, examine in (("docker", _docker), ("pulumi", _pulumi), ("images", _images)):
         if item.get_closest_marker(marker):
             reason = examine()

@@ -195,6 +195,28 @@ def comment(run: str, diff_file: str, key: str, pull_request: int | None, form: 
     sys.exit(work(options, Path.cwd(), Wanted(run, diff_file, key, pull_request, form)))
 
 
+@cli.command()
+@click.argument("run", default="latest")
+@click.option("--output", "-o", default="", metavar="FILE", help="Where it is written; `-` is the standard output.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("html", "markdown", "json")),
+    default="html",
+    help="How it is written. [default: html]",
+)
+@_options("runs")
+def report(run: str, output: str, form: str, **flags: object) -> None:
+    """Write the report of a run anew: its id, its folder, or `latest`.
+
+    The page goes into the run's folder as report.html, if --output does not say otherwise.
+    """
+    options = _resolve(flags)
+    from understudy.reporting import run as work
+
+    sys.exit(work(options, Path.cwd(), run, form=form, output=output))
+
+
 @cli.command(name="list")
 @_form("text", "json")
 @_options("lease_dir")

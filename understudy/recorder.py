@@ -26,6 +26,7 @@ from understudy.errors import (
     LeftoversError,
     TestsFailedError,
     UnderstudyError,
+    UsageError,
 )
 from understudy.export import RunFolder
 from understudy.export.checkpoints import Checkpoints
@@ -51,6 +52,7 @@ from understudy.report import (
     utc,
 )
 from understudy.report.fidelity_text import fidelity_markdown
+from understudy.report_html import REPORT, write_report
 from understudy.session import Session
 from understudy.stacks.fidelity import fidelity_report
 from understudy.suites.contract import EndpointAddress
@@ -307,18 +309,35 @@ class Recorder:
             ended=utc(time.time()),
             seconds=time.monotonic() - self._began,
             running=(),
-            files=tuple(sorted({*self.folder.files(), "run.json"})),
+            files=tuple(sorted({*self.folder.files(), "run.json", REPORT})),
         )
         with self.watch():
             self.folder.write_run(self.record)
+        causes = self.record.causes
         with self.watch():
             publish(self.folder.write_summary(self.record), self.folder.path, os.environ, sys.stderr)
+        with self.watch():
+            self._write_report()
+        if self.record.causes != causes:  # what has just failed belongs into the record too
+            with self.watch():
+                self.folder.write_run(self.record)
         receipt = self.record.receipt
         if self.record.stop_seconds is not None:
             say(f"stopped: {self.record.stopped_by}; no test process was left {self.record.stop_seconds:.2f} s later")
         say(f"report:  {_shown(self.folder.path)}")
         if receipt:
             say(f"receipt: {receipt.outcome} ({_shown(self.folder.path / 'receipt.json')})")
+
+    def _write_report(self) -> None:
+        """Draw the page from what is in the folder, where the secrets are out of it already.
+
+        Raises:
+            ExportError: the record cannot be read back, or the page not be written.
+        """
+        try:
+            write_report(self.folder.path)
+        except UsageError as error:
+            raise ExportError(f"Drew {REPORT}, and it failed: {error}") from error
 
 
 def _environment_failed(result: SuitesResult) -> EnvironmentFailedError:

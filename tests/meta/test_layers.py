@@ -11,8 +11,9 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYERS = (
     ("cli",),
     ("commenting",),
-    ("lifecycle", "listing", "diff", "planning", "topology_cli", "init"),
+    ("lifecycle", "listing", "diff", "planning", "topology_cli", "reporting", "init"),
     ("recorder",),
+    ("report_html",),
     ("timing",),
     ("provision", "teardown", "session"),
     ("ci",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import types
 from collections.abc import Mapping
@@ -74,8 +75,14 @@ def _decode_form(kind: Any, data: object, place: str) -> object:  # noqa: ANN401
     raise RecordError(f"{place}: {kind} expected, not {type(data).__name__}")
 
 
+@functools.cache
+def _hints(kind: type[object]) -> dict[str, Any]:
+    """The types of a dataclass's fields, evaluated once: a run may have ten thousand tests."""
+    return get_type_hints(kind)
+
+
 def _decode_fields(kind: type[object], data: dict[str, object], place: str) -> object:
-    hints = get_type_hints(kind)
+    hints = _hints(cast("Any", kind))  # mypy takes no class for hashable
     known = {name: _decode(hint, data[name], f"{place}.{name}") for name, hint in hints.items() if name in data}
     try:
         return kind(**known)

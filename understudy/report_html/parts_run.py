@@ -1,0 +1,233 @@
+"""The parts of the page about the run itself: verdict, causes, logs of what was not well, facts, files. Pure."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Iterator
+
+from understudy.errors import TestsFailedError
+from understudy.report import CauseRecord, RunRecord
+from understudy.report_html.clean import block
+from understudy.report_html.evidence import Excerpt, Logs
+from understudy.report_html.links import file_link
+from understudy.report_html.markup import Child, Markup, el
+from understudy.report_html.moments import clock, duration, epoch
+from understudy.report_html.verdict import Verdict, counted
+
+__all__ = [
+    "SIGN",
+    "causes_part",
+    "facts_part",
+    "header_part",
+    "noscript_part",
+    "pairs",
+    "pre",
+    "section",
+    "table",
+    "tails_part",
+]
+
+SIGN = {"passed": "\u2713", "failed": "\u2717", "broken": "!", "interrupted": "\u25a0", "unfinished": "\u2026"}
+_MOST_NAMED = 200
+
+
+def section(name: str, title: str, *children: Child, note: Child = None, class_: str | None = None) -> Markup:
+    """A part of the page with its heading."""
+    heading = el("h2", el("span", title, id=f"{name}-title"), el("small", note) if note else None)
+    return el("section", heading, *children, id=name, class_=class_, attributes={"aria-labelledby": f"{name}-title"})
+
+
+def pairs(found: Iterable[tuple[str, Child]]) -> Markup:
+    """Names and values; those without a value are left out."""
+    return el("dl", [(el("dt", name), el("dd", value)) for name, value in found if value], class_="pairs")
+
+
+def header_part(record: RunRecord, verdict: Verdict) -> Markup:
+    """The verdict and its reason, and what was run; the bar with search and switches."""
+    ref = f"{record.branch or 'no branch'} @ {record.commit[:12]}" + (" (dirty)" if record.dirty else "")
+    counts = counted(record)
+    facts = [
+        el("span", f"{count} {outcome.value}", class_=f"count o-{outcome.value}") for outcome, count in counts.items()
+    ]
+    took = duration(record.seconds) if record.ended else None
+    receipt = record.receipt.outcome if record.receipt else None
+    bar = el(
+        "div",
+        el("strong", record.project, class_="project"),
+        el("span", ref, class_="ref"),
+        el("a", "Skip to the tests", href="#tests", class_="skip"),
+        el("span", class_="grow"),
+        el("button", "Theme: auto", id="theme", type="button", class_="js", hidden="", title="Theme (d)"),
+        el("button", "Keys ?", id="keys", type="button", class_="js", hidden="", title="Keyboard (?)"),
+        class_="bar",
+    )
+    return el(
+        "header",
+        bar,
+        el(
+            "div",
+            el("span", SIGN[verdict.kind], class_="sign", attributes={"aria-hidden": "true"}),
+            el("div", el("h1", verdict.word), el("p", verdict.reason, class_="reason")),
+            class_="verdict",
+        ),
+        el("p", facts, class_="counts") if facts else None,
+        pairs(
+            (
+                ("started", clock(record.started)),
+                ("took", took),
+                ("environment", record.environment),
+                ("receipt", receipt),
+                ("exit code", str(record.exit_code) if record.ended else None),
+            )
+        ),
+        el("p", f"Stopped early: {record.stopped_by}", class_="note") if record.stopped_by else None,
+    )
+
+
+def causes_part(record: RunRecord) -> Markup | None:
+    """Everything else than tests that went wrong: what was tried, on what, what happened; below, what to do."""
+    causes = [each for each in record.causes if each.code != TestsFailedError.exit_code]  # the tests say so themselves
+    if not causes:
+        return None
+    return section("causes", "What went wrong", el("ol", map(_cause, causes), class_="causes"))
+
+
+def _cause(cause: CauseRecord) -> Markup:
+    first, _, rest = cause.message.partition("\n")
+    return el(
+        "li",
+        el("p", first, class_="what"),
+        pre(rest) if rest else None,
+        el("p", f"{cause.kind} in phase {cause.phase or 'none'}, exit code {cause.code}", class_="dim"),
+    )
+
+
+def pre(text: str) -> Markup:
+    """Foreign text of several lines, as it was."""
+    return Markup(f'<pre tabindex="0">{html.escape(block(text))}</pre>')
+
+
+def noscript_part(record: RunRecord) -> Markup | None:
+    """The failing tests for a reader without scripts, such as a server that forbids them."""
+    bad = record.bad_tests
+    if not bad:
+        return None
+    listed = [
+        el("li", el("code", f"{suite}: {case.id}"), pre(case.message or case.detail))
+        for suite, case in bad[:_MOST_NAMED]
+    ]
+    return el(
+        "noscript",
+        section(
+            "bad", f"Failing tests ({len(bad)})", el("ul", listed), note="scripts are off: details are in junit.xml"
+        ),
+    )
+
+
+def tails_part(logs: Logs, base: str | None) -> Markup | None:
+    """The last lines of services that were not well at the end."""
+    if not logs.tails:
+        return None
+    return section("tails", "Services that were not well", [_tail(each, base) for each in logs.tails])
+
+
+def _tail(tail: Excerpt, base: str | None) -> Markup:
+    shown = "\n".join(each.text for each in tail.lines)
+    return el(
+        "details",
+        el(
+            "summary",
+            el("code", tail.service),
+            " ",
+            tail.why,
+            el("span", f"last {len(tail.lines)} lines", class_="dim"),
+        ),
+        pre(shown) if tail.lines else el("p", "It logged nothing.", class_="dim"),
+        el("p", "All of it: ", file_link(base, tail.file)) if tail.more else None,
+        open="",
+    )
+
+
+def facts_part(record: RunRecord, base: str | None) -> Markup:
+    """What was run, where and from what; phases, endpoints, images, the receipt, warnings, and the folder's files."""
+    return section(
+        "facts",
+        "The run",
+        pairs(_facts(record)),
+        _receipt(record),
+        el(
+            "details",
+            el("summary", f"Warnings ({len(record.warnings)})"),
+            el("ul", [el("li", w) for w in record.warnings]),
+        )
+        if record.warnings
+        else None,
+        _table("Endpoints", ("endpoint", "where"), [(f"{e.service}:{e.port}", e.url) for e in record.endpoints]),
+        _table(
+            "Images",
+            ("service", "image", "from", "digest"),
+            [(i.service, i.reference, i.origin, i.digest) for i in record.images],
+        ),
+        el(
+            "details",
+            el("summary", f"Files of the run folder ({len(record.files)})"),
+            el("ul", [el("li", file_link(base, path)) for path in record.files], class_="files"),
+            open="" if len(record.files) <= 60 else None,  # noqa: PLR2004 - a screen
+        )
+        if record.files
+        else None,
+    )
+
+
+def _facts(record: RunRecord) -> Iterator[tuple[str, Child]]:
+    yield "run", record.run
+    yield "environment", record.environment
+    yield "target", record.target
+    yield "repository", record.repository
+    yield "topology", record.topology
+    yield "commit", record.commit + (" (dirty)" if record.dirty else "")
+    yield "branch", record.branch
+    yield "production", record.production_ref
+    yield "profile", record.profile
+    yield "started", clock(record.started)
+    yield "ready", _since(record)
+    yield "ended", clock(record.ended)
+    yield "stopped in", None if record.stop_seconds is None else duration(record.stop_seconds)
+    yield "Understudy", record.version
+
+
+def _since(record: RunRecord) -> str | None:
+    ready, start = epoch(record.ready_at), epoch(record.started)
+    return None if ready is None or start is None else f"{clock(record.ready_at)}, after {duration(ready - start)}"
+
+
+def _receipt(record: RunRecord) -> Markup:
+    receipt = record.receipt
+    if receipt is None:
+        return el("p", "No receipt: nothing was destroyed, or the run did not come so far.", class_="note")
+    looked = ", ".join(f"{count} {kind}s" for kind, count in receipt.looked.items())
+    left = [el("li", f"{each.kind} {each.name} ({each.id})") for each in receipt.leftovers]
+    return el(
+        "div",
+        el("strong", f"Receipt: {receipt.outcome}"),
+        f" at {clock(receipt.taken_at)}" + (f"; the daemon listed {looked} in all" if looked else "") + ". ",
+        receipt.reason,
+        el("ul", left) if left else None,
+        class_=f"receipt r-{receipt.outcome.lower()}",
+    )
+
+
+def _table(title: str, heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> Markup | None:
+    if not rows:
+        return None
+    return el(
+        "details",
+        el("summary", f"{title} ({len(rows)})"),
+        table(heads, [el("tr", [el("td", el("code", cell)) for cell in row]) for row in rows]),
+    )
+
+
+def table(heads: Iterable[str], rows: Iterable[Child]) -> Markup:
+    """A table that scrolls by itself where the screen is narrow."""
+    head = el("thead", el("tr", [el("th", head, scope="col") for head in heads]))
+    return el("div", el("table", head, el("tbody", rows)), class_="wide", tabindex="0")
