@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from support import ROOT
 
 from understudy.cli import cli
 from understudy.errors import UsageError
@@ -132,6 +133,34 @@ def test_a_repository_without_a_compose_file_is_told_what_to_do(repository: Path
     (repository / "compose.yaml").unlink()
     with pytest.raises(UsageError, match=r"there is none of compose\.yaml"):
         run(repository, Wanted(yes=True), None)
+
+
+@pytest.mark.parametrize(
+    ("marker", "files", "told"),
+    [
+        (
+            ".github/workflows/ci.yml",
+            (".github/workflows/understudy.yml", "github/understudy.yml"),
+            "in place of OWNER/understudy@0000",
+        ),
+        (
+            ".gitlab-ci.yml",
+            (".gitlab/understudy.gitlab-ci.yml", "gitlab/understudy.gitlab-ci.yml"),
+            "add to .gitlab-ci.yml",
+        ),
+    ],
+)
+def test_the_ci_is_known_by_its_files(
+    repository: Path, capsys: pytest.CaptureFixture[str], marker: str, files: tuple[str, str], told: str
+) -> None:
+    (repository / marker).parent.mkdir(parents=True, exist_ok=True)
+    (repository / marker).write_text("{}\n")
+
+    run(repository, Wanted(yes=True, pulumi=False), None)
+
+    assert (repository / files[0]).read_text() == (ROOT / "ci" / files[1]).read_text()
+    assert (repository / marker).read_text() == "{}\n"
+    assert told in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

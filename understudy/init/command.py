@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,15 +61,21 @@ def run(here: Path, wanted: Wanted, ask: Callable[[str], bool] | None) -> int:
     return 0
 
 
+_NOTES: Mapping[CI, str] = {
+    "github": "put the commit of Understudy that you have reviewed in place of OWNER/understudy@0000... in the "
+    "workflow; docs/ci.md has the others: comments for forks, what closes, and plain `pulumi up`",
+    "gitlab": "add to .gitlab-ci.yml: include: [{local: .gitlab/understudy.gitlab-ci.yml}]",
+}
+
+
 def _ci(found: Findings, wanted: str) -> tuple[CI | None, str]:
-    """Whose CI file is proposed, and what to say where none is."""
-    if wanted == "auto":
-        if found.ci is None:
-            return None, "nothing says where the CI runs: `--ci github` or `--ci gitlab` proposes its file"
-        wanted = found.ci
-    if wanted == "gitlab" and ".gitlab-ci.yml" in found.files:
-        return "gitlab", "add to .gitlab-ci.yml: `include: [{local: .gitlab/understudy.gitlab-ci.yml}]`"
-    return ("github" if wanted == "github" else "gitlab" if wanted == "gitlab" else None), ""
+    """Whose CI file is proposed, and what a person should know of it."""
+    named: Mapping[str, CI | None] = {"auto": found.ci, "github": "github", "gitlab": "gitlab", "none": None}
+    ci = named[wanted]
+    if ci is not None:
+        return ci, _NOTES[ci]
+    unknown = "nothing says where the CI runs: `--ci github` or `--ci gitlab` proposes its file"
+    return None, unknown if wanted == "auto" else ""
 
 
 def _question(proposal: Proposal) -> str:
