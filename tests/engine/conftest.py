@@ -13,9 +13,10 @@ import pytest
 
 from understudy.stacks.identity import LABEL, Environment, ownership_labels
 
+from .suite_stages import stage
 from .worlds import world
 
-__all__ = ["Driver", "world"]
+__all__ = ["Driver", "stage", "world"]
 
 NETWORK = "docker:index/network:Network"
 VOLUME = "docker:index/volume:Volume"

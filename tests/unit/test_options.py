@@ -82,3 +82,23 @@ def test_defaults_are_the_documented_ones() -> None:
 def test_a_bad_value_of_an_option_that_is_given_several_times_is_named_as_it_was_given() -> None:
     with pytest.raises(UsageError, match="Read --set: 'A=1', 'B' is not NAME=VALUE"):
         resolve({"set": ("A=1", "B")}, {}, None)
+
+
+@pytest.mark.parametrize(
+    ("flags", "file", "expected"),
+    [
+        ({}, "", 1),
+        ({"max_failures": 3}, "", 3),
+        ({"fail_fast": False}, "", None),
+        ({"fail_fast": False}, "max_failures = 3", None),
+        ({"max_failures": 3}, "fail_fast = false", 3),
+        ({"fail_fast": False, "max_failures": 3}, "", None),
+        ({}, "max_failures = 2", 2),
+    ],
+)
+def test_when_failures_stop_everything(
+    flags: dict[str, object], file: str, expected: int | None, tmp_path: Path
+) -> None:
+    (tmp_path / "understudy.toml").write_text(file)
+
+    assert resolve(flags, {}, tmp_path / "understudy.toml").stop_after == expected

@@ -216,3 +216,28 @@ def test_a_suite_that_failed_without_a_failed_test_gets_a_case_of_its_own() -> N
         "exit code 3",
         "tail of the log",
     )
+
+
+def test_an_attempt_that_is_tried_again_is_kept_and_counts_no_failure() -> None:
+    again = line("attempt", id="a", when="call", seconds=0.5, message="no", detail="trace")
+
+    collector = collect(line("start", id="a"), again, *one("a"), line("start", id="b"), again.replace(b'"a"', b'"b"'))
+
+    passed, running = collector.cases(unfinished=Outcome.INTERRUPTED, running="r", waiting="w")
+    assert collector.failures == []
+    assert (passed.outcome, passed.attempts, passed.message) == (Outcome.FLAKY, 2, "passed at attempt 2; before: no")
+    assert (passed.earlier[0].outcome, passed.earlier[0].detail) == (Outcome.FAILED, "trace")
+    assert (running.outcome, running.attempts) == (Outcome.INTERRUPTED, 2)
+
+
+def test_a_clock_that_is_not_ours_is_not_believed() -> None:
+    now, here = time.time(), time.monotonic()
+    report = {"id": "a", "when": "call", "outcome": "failed", "at": now}
+    ours, foreign = Collector(), Collector()
+    ours.feed(line("session", at=now, clock=here))
+    ours.feed(line("report", **report, clock=here - 7.0))
+    foreign.feed(line("session", at=now, clock=here + 10_000.0))
+    foreign.feed(line("report", **report, clock=here + 10_000.0))
+
+    assert ours.failures[0].clock == here - 7.0
+    assert foreign.failures[0].clock == pytest.approx(here, abs=1.0)
