@@ -14,6 +14,7 @@ from understudy.redact import Redactor
 from understudy.suites.interpreter import PreparedSuite
 from understudy.suites.junit import JUnitError, read_junit, render_junit
 from understudy.suites.launch import Launcher
+from understudy.suites.leavings import gather
 from understudy.suites.process import SuiteProcess
 from understudy.suites.reading import Collector, Failure, Tail
 from understudy.suites.results import BAD, Case, Outcome, SuiteResult, SuiteStatus
@@ -278,27 +279,18 @@ class RunningSuite:
         The second value is what could not be done; it takes nothing of the verdict away. A file from which the
         secrets could not be taken is not named among the suite's.
         """
-        problems: list[str] = []
-        names: list[str] = []
-
-        def note(error: OSError) -> None:
-            problems.append(f"evidence of suite {self.name} could not be written: {error}")
-
-        for parent, _, files in os.walk(self.folder, onerror=note):
-            for path in (Path(parent, file) for file in files):
-                try:
-                    self.redactor.file(path)
-                    if path.is_file():
-                        names.append(path.relative_to(self.base).as_posix())
-                except OSError as error:
-                    note(error)
+        left = gather(self.folder, self.redactor)
+        problems = [f"evidence of suite {self.name} could not be written: {problem}" for problem in left.problems]
+        names = [path.relative_to(self.base).as_posix() for path in left.files]
         junit = self.folder / "junit.xml"
         try:
-            write_file(junit, render_junit([result]))
-            names.append(junit.relative_to(self.base).as_posix())
+            if not self.folder.is_symlink():
+                write_file(junit, render_junit([result]))
+                names.append(junit.relative_to(self.base).as_posix())
         except OSError as error:
-            note(error)
-        return replace(result, files=tuple(sorted(set(names)))), problems
+            problems.append(f"evidence of suite {self.name} could not be written: {error}")
+        notices = (*result.notices, *map(self.redactor.text, left.notices))
+        return replace(result, files=tuple(sorted(set(names))), notices=notices), problems
 
     def _log_tail(self) -> str:
         """The end of the log. More is read than kept, so that no secret is cut in two before it is known."""

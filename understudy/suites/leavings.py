@@ -1,0 +1,62 @@
+"""What a suite left in its folder of the run: files without secrets, by name; what is no file is taken away."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from understudy.redact import Redactor
+
+__all__ = ["MOST", "Leavings", "gather"]
+
+MOST = 1000
+"""Files of one suite that the record names; the others lie there all the same."""
+
+
+SHOWN = 10
+"""Links and pipes that are named one by one."""
+
+
+@dataclass(slots=True)
+class Leavings:
+    """The files by path, sorted; what was taken away, and how many are not named, in words; and what failed."""
+
+    files: list[Path] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def gather(folder: Path, redactor: Redactor) -> Leavings:
+    """Take the secrets out of every file below a folder, and name them.
+
+    A link would lead whoever copies the folder to a file that is none of the run's, and who reads a pipe would wait
+    for ever: both are removed. A file from which the secrets could not be taken is not named. Nothing of a folder
+    that was replaced by a link is touched.
+    """
+    found, removed = Leavings(), 0
+    if folder.is_symlink():
+        found.problems.append(f"{folder.name} was replaced by a link, which was not followed")
+        return found
+    for parent, folders, files in os.walk(folder, onerror=lambda error: found.problems.append(str(error))):
+        for path in (Path(parent, name) for name in (*folders, *files)):
+            try:
+                mode = path.lstat().st_mode
+                if stat.S_ISREG(mode):
+                    redactor.file(path)
+                    found.files.append(path)
+                elif not stat.S_ISDIR(mode):
+                    path.unlink()
+                    removed += 1
+                    if removed <= SHOWN:
+                        found.notices.append(f"{path.relative_to(folder)} was no file, and was removed")
+            except OSError as error:
+                found.problems.append(str(error))
+    found.files.sort()
+    if len(found.files) > MOST:
+        found.notices.append(f"it left {len(found.files)} files, of which {MOST} are named")
+    if removed > SHOWN:
+        found.notices.append(f"{removed} links and pipes were removed from its folder")
+    del found.files[MOST:]
+    return found
