@@ -52,6 +52,7 @@ from understudy.report import (
     utc,
 )
 from understudy.report.fidelity_text import fidelity_markdown
+from understudy.report.timeline import timeline
 from understudy.report_html import REPORT, write_report
 from understudy.session import Session
 from understudy.stacks.fidelity import fidelity_report
@@ -302,6 +303,7 @@ class Recorder:
         """Write the record and say where all of it lies."""
         self.session.listener = self._pass_on
         self._checkpoints.close()
+        self.folder.write_json("timeline.json", timeline(self.record))
         with self.watch():
             self._hold_parts()
         self.record = replace(
