@@ -26,6 +26,7 @@ from understudy.errors import (
 from understudy.export.mocks import MockAddress
 from understudy.files import is_git_data, write_file
 from understudy.interrupts import Interrupts
+from understudy.known_secrets import known_secrets
 from understudy.lease import Lease, LeaseState, LeaseStore
 from understudy.options import Options
 from understudy.owner import this_process
@@ -73,7 +74,7 @@ def run(options: Options, folder: Path, *, form: str) -> int:
             recorder: Recorder | None = None
             try:
                 with _removed_afterwards(session, lease) as told:
-                    recorder = Recorder.open(session, blueprint, lease, _secrets(session, blueprint, lease))
+                    recorder = Recorder.open(session, blueprint, lease, _known(session, blueprint, lease))
                     told.append(recorder.removed)
                     with _exported_afterwards(session, blueprint, lease, recorder), recorder.watch():
                         _run_stages(session, blueprint, lease, recorder)
@@ -108,7 +109,7 @@ def up(options: Options, folder: Path, *, form: str) -> int:
             else:
                 lease = renew(session.store, known, lease, LeaseState.PROVISIONING)
             interrupts.remains = lambda: _remains(session.store, lease.id)
-            redactor = Redactor(_secrets(session, blueprint, lease).values())
+            redactor = Redactor(_known(session, blueprint, lease))
             try:
                 lease, tree = clone(session, blueprint, lease)
                 made = provision(session, blueprint, lease, tree, Path(lease.tree).parent / "builds")
@@ -160,7 +161,7 @@ def test(options: Options, folder: Path, name: str | None, *, form: str) -> int:
         lease = session.store.update(lease, check=Lease.hold_idle, state=LeaseState.TESTING, owner=this_process())
         recorder: Recorder | None = None
         try:
-            recorder = Recorder.open(session, blueprint, lease, _secrets(session, blueprint, lease))
+            recorder = Recorder.open(session, blueprint, lease, _known(session, blueprint, lease))
             with _exported_afterwards(session, blueprint, lease, recorder), recorder.watch():
                 with session.phase(Phase.READY):
                     session.target.wait_ready(lease.id, options.ready_timeout)
@@ -337,6 +338,11 @@ def _origin(blueprint: Blueprint, tree: Path) -> Path:
 def _secrets(session: Session, blueprint: Blueprint, lease: Lease) -> Mapping[str, str]:
     topology = blueprint.clone.topology
     return secret_values(seed_for(session.settings, lease.id, topology), topology)
+
+
+def _known(session: Session, blueprint: Blueprint, lease: Lease) -> frozenset[str]:
+    """Every secret that the command knows, made anew or given."""
+    return known_secrets(_secrets(session, blueprint, lease).values(), blueprint, session.settings, os.environ)
 
 
 def _authority(session: Session, blueprint: Blueprint, lease: Lease) -> str:

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -86,7 +86,7 @@ class Recorder:
         session.listener = self._hear
 
     @classmethod
-    def open(cls, session: Session, blueprint: Blueprint, lease: Lease, secrets: Mapping[str, str]) -> Recorder:
+    def open(cls, session: Session, blueprint: Blueprint, lease: Lease, secrets: Collection[str]) -> Recorder:
         """Make the run folder and write what is known at the beginning.
 
         Raises:
@@ -94,7 +94,7 @@ class Recorder:
         """
         now, began = datetime.now(UTC), time.monotonic()
         base = session.folder / session.options.runs
-        folder = RunFolder.create(base, lease.id, now, Redactor(secrets.values()))
+        folder = RunFolder.create(base, lease.id, now, Redactor(secrets))
         record = RunRecord(
             run=folder.name,
             environment=lease.id,
