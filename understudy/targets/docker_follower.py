@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from understudy.errors import ToolError
 from understudy.redact import Redactor
+from understudy.stacks.identity import LABEL
 from understudy.targets.docker_evidence import container_facts, service_of
 from understudy.targets.docker_inventory import list_all
 from understudy.targets.docker_logs import GoneError, Messages, UnreadableError
@@ -111,7 +112,7 @@ class DockerFollower:
     def _hear(self, event: Mapping[str, Any]) -> None:
         actor = event.get("Actor") or {}
         labels = dict(actor.get("Attributes") or {})
-        if not is_owned(labels, self._environment):
+        if not is_owned(labels, self._environment) or _is_suite(labels):
             return
         kept = self._keep(Owned("container", str(actor["ID"]), str(labels.get("name", "")), labels))
         what = str(event.get("Action", ""))
@@ -123,11 +124,15 @@ class DockerFollower:
             self._follow(kept)
 
     def _list(self) -> None:
-        for item in list_all(self._client, self._environment, ("container",)):
+        for item in self._listed():
             kept = self._keep(item)
             self._look(kept)
             if kept.running:
                 self._follow(kept)
+
+    def _listed(self) -> tuple[Owned, ...]:
+        found = list_all(self._client, self._environment, ("container",))
+        return tuple(item for item in found if not _is_suite(item.labels))
 
     def _keep(self, item: Owned) -> _Kept:
         with self._lock:
@@ -242,7 +247,7 @@ class DockerFollower:
         for thread in threads:
             thread.join(max(0.0, limit - time.monotonic()))
         try:
-            found = list_all(self._client, self._environment, ("container",))
+            found = self._listed()
         except ToolError as error:
             found = ()
             self._problems.append(str(error))
@@ -284,6 +289,11 @@ class DockerFollower:
         if not (kept.problem or kept.silent or kept.removed):
             yield lambda: self._read(kept, follow=False)
         yield kept.log.close
+
+
+def _is_suite(labels: Mapping[str, str]) -> bool:
+    """Whether a container is a suite's, whose output has a place of its own."""
+    return labels.get(LABEL + "kind") == "suite"
 
 
 def _silence(kept: _Kept, error: UnreadableError) -> None:
