@@ -149,7 +149,7 @@ def _receipt(record: RunRecord) -> Iterator[str]:
     receipt = record.receipt
     if receipt is None:
         return
-    looked = ", ".join(f"{number} {escaped(kind, 40)}" for kind, number in receipt.looked.items())
+    looked = ", ".join(escaped(plural(number, kind), 40) for kind, number in receipt.looked.items())
     if receipt.outcome == "CLEAN":
         yield f"Receipt: **CLEAN**. The environment is gone; looked through {looked or 'nothing'}."
         return
