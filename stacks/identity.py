@@ -99,6 +99,7 @@ def environment_key(
     branch: str = "",
     project: str = "",
     stack: str = "",
+    shard: str = "",
 ) -> str:
     """The key of an environment, from facts that are given: which environment is meant, as text for its id.
 
@@ -113,16 +114,24 @@ def environment_key(
         branch: the branch's name.
         project: the Pulumi project's name.
         stack: the Pulumi stack's name.
+        shard: `i/n` of a run that is one part of several; parts of one job, such as the legs of a GitHub matrix, have
+            all else in common.
 
     Raises:
         ValueError: a fact that the verb needs is missing.
     """
+    if verb == "run" and shard:
+        whole = _key("name", name) if name else _run_key(variables, commit, random)
+        return _key("shard", shard.replace("/", "-of-"), whole)
     if name:
         return _key("name", name)
     if verb == "pulumi":
         return _key("pulumi", project, stack)
-    if verb == "up":
-        return _key("branch", branch)
+    return _key("branch", branch) if verb == "up" else _run_key(variables, commit, random)
+
+
+def _run_key(variables: Mapping[str, str], commit: str, random: str) -> str:
+    """The key of a run without a name."""
     if run := variables.get("GITHUB_RUN_ID"):
         return _key("github", run, variables.get("GITHUB_RUN_ATTEMPT") or "1", variables.get("GITHUB_JOB") or "job")
     if job := variables.get("CI_JOB_ID"):

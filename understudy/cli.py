@@ -25,7 +25,7 @@ _PRODUCTION = ("production_ref", "from_stack", "from_export", "from_docker", "pr
 _WHERE = ("file", "env_file", "set", "compose_profile", "allow", "commit", "dirty", *_PRODUCTION, "profile", "name")
 _HOW = ("bind", "ready_timeout", "parallel", "relay_image", "mock_image", "docker_provider", "image_budget")
 _LIFE = ("ttl", "max_ttl", "lease_dir")
-_TESTS = ("workers", "fail_fast", "max_failures", "runs")
+_TESTS = ("workers", "fail_fast", "max_failures", "order", "shard", "durations", "history", "runs")
 
 
 def _declare(spec: OptionSpec) -> Callable[[Command], Command]:

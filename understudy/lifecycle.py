@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from understudy.arranging import arrange, hold_options, shard_of
 from understudy.authority import certificate_of
 from understudy.blueprint import Blueprint, draw, redraw
 from understudy.build.git import Repository
@@ -62,6 +63,7 @@ def run(options: Options, folder: Path, *, form: str) -> int:
         ToolError: Docker, git or Pulumi is missing; nothing was created.
     """
     with _command(options, form) as (console, interrupts):
+        hold_options(options)
         blueprint = draw(options, folder)
         _hold_suites(blueprint)
         _hold_runs(folder / options.runs)
@@ -149,6 +151,7 @@ def test(options: Options, folder: Path, name: str | None, *, form: str) -> int:
         _command(options, form) as (console, interrupts),
         open_session(options, folder, console, interrupts.stop) as session,
     ):
+        hold_options(options)
         settle(session.engine, session.target, session.store, console)
         lease = _find(session, folder, name)
         here = session.target.identity()
@@ -266,6 +269,8 @@ def _test(session: Session, blueprint: Blueprint, lease: Lease, recorder: Record
     endpoints = addresses(session, blueprint, lease.id)
     recorder.reached(endpoints)
     tree = Path(lease.tree)
+    arrangement, past = arrange(session, blueprint, lease)
+    recorder.arranged(arrangement, past)
     with session.phase(Phase.TEST), session.target.watch(lease.id) as watch:
         result = run_suites(
             blueprint.clone.topology.suites,
@@ -285,6 +290,7 @@ def _test(session: Session, blueprint: Blueprint, lease: Lease, recorder: Record
             network=Network(
                 environment_of(blueprint, lease), blueprint.clone, ProviderSettings.from_environment().pids_limit
             ),
+            arrangement=arrangement,
         )
     recorder.tested(result)
 
@@ -296,6 +302,7 @@ def _run_key(options: Options, blueprint: Blueprint) -> str:
         variables=os.environ,
         commit=blueprint.commit.sha,
         random=secrets.token_hex(8),
+        shard=str(shard_of(options) or ""),
     )
 
 

@@ -19,6 +19,7 @@ __all__ = ["CONFIG_FILE", "OptionSpec", "Options", "Origin", "find_config", "res
 CONFIG_FILE = "understudy.toml"
 
 _LONGEST = 10 * 365 * 86400.0
+_MOST_PARTS = 1000
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -107,6 +108,14 @@ def _one_of(*allowed: str) -> Callable[[object], str]:
     return parse
 
 
+def _part(value: object) -> str:
+    text = _text(value)
+    found = re.fullmatch(r"(\d{1,4})/(\d{1,4})", text, re.ASCII)
+    if text not in ("", "auto") and not (found and 1 <= int(found[1]) <= int(found[2]) <= _MOST_PARTS):
+        raise ValueError(f"i/n with i from 1 to n and n at most {_MOST_PARTS}, or `auto`")
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class OptionSpec:
     """How one option is given: on the command line, as a variable, in the file."""
@@ -161,6 +170,12 @@ class Options:
     )
     fail_fast: bool = _option(True, _switch, "Stop everything at the first failed test, or as --max-failures says.")
     max_failures: int = _option(1, _positive, "How many tests may fail, in all suites together, before all is stopped.")
+    order: str = _option(
+        "history", _one_of("history", "given"), "Tests that failed last time and long ones first, or as they come."
+    )
+    shard: str = _option("", _part, "Run one part of the tests: i/n, or `auto` for what the CI says of this job.")
+    durations: str = _option("", _text, "The file of usual durations that --shard splits by.")
+    history: str = _option("", _text, "Where runs are remembered: a file, a postgresql:// URL, or `off`.")
     runs: str = _option(".", _text, "The folder in which understudy-runs/ collects each run's evidence.")
     progress: str = _option("auto", _one_of("auto", "live", "plain", "json"), "How progress is shown.")
     relay_image: str = _option("haproxy:2.6", _text, "The image of the relay that publishes endpoints.")

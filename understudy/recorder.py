@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from understudy import __version__
+from understudy.arranging import shard_of
 from understudy.blueprint import Blueprint
 from understudy.ci.github import publish
 from understudy.ci_job import ci_job
@@ -31,6 +32,10 @@ from understudy.errors import (
 from understudy.export import RunFolder
 from understudy.export.checkpoints import Checkpoints
 from understudy.export.mocks import MockAddress
+from understudy.history.access import remember
+from understudy.history.arrange import with_before
+from understudy.history.past import NOTHING, Past
+from understudy.history.place import history_place
 from understudy.lease import Lease
 from understudy.preparation import CLONE
 from understudy.progress import Phase, Progress, ProgressListener, State, safely
@@ -56,6 +61,7 @@ from understudy.report.timeline import timeline
 from understudy.report_html import REPORT, write_report
 from understudy.session import Session
 from understudy.stacks.fidelity import fidelity_report
+from understudy.suites.arrangement import Arrangement
 from understudy.suites.contract import EndpointAddress
 from understudy.suites.results import SuitesResult, SuiteStatus
 from understudy.suites.runner import run_nothing
@@ -82,6 +88,7 @@ class Recorder:
         self._checkpoints = Checkpoints(self._checkpoint)
         self._reported = 0
         self._follower = folder.follow(session.target, record.environment, began)
+        self._past = NOTHING
         self._pass_on: ProgressListener = safely(session.listener)
         session.listener = self._hear
 
@@ -111,6 +118,7 @@ class Recorder:
             profile=lease.profile,
             ci=CiRecord.of(job) if (job := ci_job(os.environ)) else None,
             warnings=blueprint.warnings,
+            shard=str(shard_of(session.options) or ""),
         )
         findings = fidelity_report(blueprint.production, blueprint.clone)
         record = record.with_changes(blueprint.clone.changes).with_report(findings)
@@ -215,6 +223,15 @@ class Recorder:
             endpoints=tuple(EndpointRecord.of(address) for address in endpoints),
         )
 
+    def arranged(self, arrangement: Arrangement, past: Past) -> None:
+        """Take in which part of the tests this is, and the earlier runs that each test's record tells of."""
+        self._past = past
+        self._change(
+            past=past.note, plan=arrangement.split.plan if arrangement.split else "", elsewhere=arrangement.elsewhere
+        )
+        if arrangement.notice:
+            self._hear(Progress(Phase.TEST, State.INFO, detail=arrangement.notice))
+
     def tested(self, result: SuitesResult) -> None:
         """Take in what the suites came to."""
         suites = self.blueprint.clone.topology.suites
@@ -222,7 +239,7 @@ class Recorder:
             each.name: posixpath.normpath(Path(self.blueprint.folder, each.folder).as_posix()) for each in suites
         }
         with self._lock:
-            self.record = self.record.with_suites(result, self._began, folders)
+            self.record = with_before(self.record.with_suites(result, self._began, folders), self._past)
         self._change()
         for failure in result.failures:
             self.failed(ExportError(f"Wrote the results of the tests, and it failed: {failure}."))
@@ -313,6 +330,8 @@ class Recorder:
             running=(),
             files=tuple(sorted({*self.folder.files(), "run.json", REPORT})),
         )
+        place = history_place(self.session.options.history)
+        self.record = remember(place, self.record)
         with self.watch():
             self.folder.write_run(self.record)
         causes = self.record.causes

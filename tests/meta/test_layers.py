@@ -15,9 +15,10 @@ LAYERS = (
     ("recorder",),
     ("report_html",),
     ("timing",),
+    ("arranging",),
     ("provision", "teardown", "session"),
     ("ci",),
-    ("program", "suites", "export", "report"),
+    ("program", "suites", "export", "report", "history"),
     ("rehearsal",),
     (
         "preparation",

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -159,6 +160,19 @@ def test_the_key_of_each_verb() -> None:
     assert environment_key("run", commit="c0ffee", random="r1") == "commit:c0ffee/r1"
     assert environment_key("up", branch="feature/a b", variables=GITHUB) == "branch:feature/a b"
     assert environment_key("pulumi", project="shop", stack="org/dev") == "pulumi:shop/org/dev"
+
+
+@pytest.mark.parametrize(
+    "facts", [{"variables": GITHUB}, {"variables": GITLAB}, {"name": "mine"}, {"commit": "c0ffee", "random": "r1"}]
+)
+def test_parts_of_one_job_are_environments_of_their_own(facts: dict[str, Any]) -> None:
+    keys = [environment_key("run", **facts, shard=shard) for shard in ("", "1/2", "2/2", "1/3", "11/12", "1/112")]
+    assert len(set(keys)) == len(keys)
+
+
+def test_no_name_is_taken_for_a_part() -> None:
+    assert environment_key("run", name="1-of-2/x") != environment_key("run", name="x", shard="1/2")
+    assert environment_key("up", branch="b", shard="1/2") == environment_key("up", branch="b")
 
 
 @pytest.mark.parametrize("facts", [{}, {"commit": "c"}, {"random": "r"}])

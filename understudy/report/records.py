@@ -281,6 +281,7 @@ class SuiteRecord:
             attempts=suite.attempts,
             offset=_offset(suite.clock, began),
             folder=folder,
+            elsewhere=suite.elsewhere,
         )
 
 

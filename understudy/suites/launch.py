@@ -36,10 +36,11 @@ class Private:
     variables: Mapping[str, str]
 
     @classmethod
-    def create(cls, folder: Path, contract: Contract, seen: str = "") -> Private:
-        """Write the plugin and the contract's document into `folder`, which is the caller's to remove.
+    def create(cls, folder: Path, contract: Contract, seen: str = "", order: bytes = b"") -> Private:
+        """Write the plugins and the contract's document into `folder`, which is the caller's to remove.
 
-        `seen` is the path by which the suites see that folder; empty: its own.
+        `seen` is the path by which the suites see that folder; empty: its own. `order` is what pytest suites are told
+        of the order and the part of their tests.
 
         Raises:
             UsageError: names of the contract clash.
@@ -47,11 +48,17 @@ class Private:
         base = seen or str(folder)
         document, authority = f"{base}/contract.json", f"{base}/ca.pem"
         variables = contract.variables(document, authority)
-        plugin = Path(__file__).with_name("pytest_plugin.py").read_bytes()
-        (folder / "understudy_pytest.py").write_bytes(plugin)
+        for source, plugin in (
+            ("pytest_plugin.py", "understudy_pytest.py"),
+            ("pytest_order.py", "understudy_order.py"),
+        ):
+            (folder / plugin).write_bytes(Path(__file__).with_name(source).read_bytes())
         write_file(folder / "contract.json", json.dumps(contract.document(authority), indent=1).encode())
         if contract.authority:
             write_file(folder / "ca.pem", contract.authority.encode())
+        if order:
+            write_file(folder / "order.json", order)
+            variables = {**variables, "UNDERSTUDY_ARRANGEMENT": f"{base}/order.json"}
         return cls(folder, variables)
 
 
@@ -69,6 +76,7 @@ class HostLauncher:
         """
         environment = dict(prepared.environment or {})
         environment.update(self.private.variables)
+        environment["UNDERSTUDY_SUITE"] = prepared.suite.name
         environment["UNDERSTUDY_RESULTS"] = str(folder / "results.jsonl")
         environment["UNDERSTUDY_JUNIT"] = str(folder / "reported.xml")
         if prepared.interpreter:

@@ -69,14 +69,16 @@ class NetworkLauncher:
     _started: list[SuiteContainer] = field(default_factory=list)
 
     @classmethod
-    def create(cls, network: Network, folder: Path, contract: Contract, tree: Path) -> NetworkLauncher:
+    def create(
+        cls, network: Network, folder: Path, contract: Contract, tree: Path, order: bytes = b""
+    ) -> NetworkLauncher:
         """Write what the suites need into `folder`, which is the caller's to remove.
 
         Raises:
             UsageError: names of the contract clash.
         """
         folder.mkdir(mode=0o700)
-        private = Private.create(folder, network.contract(contract), CONTRACT)
+        private = Private.create(folder, network.contract(contract), CONTRACT, order)
         (folder / "understudy_boot.py").write_bytes(Path(pytest_boot.__file__).read_bytes())
         return cls(network, private, tree)
 
@@ -118,6 +120,7 @@ class NetworkLauncher:
         environment = {**(prepared.environment or {}), **self.private.variables}
         if certificates is not None:
             environment.update(trust.trusting(environment))
+        environment["UNDERSTUDY_SUITE"] = prepared.suite.name
         environment["UNDERSTUDY_RESULTS"] = f"{RESULTS}/results.jsonl"
         environment["UNDERSTUDY_JUNIT"] = f"{RESULTS}/reported.xml"
         if prepared.interpreter:

@@ -38,7 +38,13 @@ class Places:
 
 @contextmanager
 def open_places(
-    prepared: Sequence[PreparedSuite], *, folder: Path, contract: Contract, network: Network | None, tree: Path
+    prepared: Sequence[PreparedSuite],
+    *,
+    folder: Path,
+    contract: Contract,
+    network: Network | None,
+    tree: Path,
+    order: bytes = b"",
 ) -> Iterator[Places]:
     """The places of some suites; afterwards no container of theirs is left.
 
@@ -48,14 +54,15 @@ def open_places(
         contract: as it holds on the host.
         network: the environment whose networks suites may run on; None: there is none.
         tree: the commit's tree on this machine.
+        order: what pytest is told of the order and the part of the tests.
 
     Raises:
         UsageError: names of the contract clash.
     """
     wanted = network if any(each.suite.runs_on == "network" for each in prepared) else None
-    inner = NetworkLauncher.create(wanted, folder / "network", contract, tree) if wanted else None
+    inner = NetworkLauncher.create(wanted, folder / "network", contract, tree, order) if wanted else None
     try:
-        yield Places(HostLauncher(Private.create(folder, contract)), inner)
+        yield Places(HostLauncher(Private.create(folder, contract, order=order)), inner)
     finally:
         if inner is not None:
             inner.close()

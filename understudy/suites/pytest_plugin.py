@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["pytest_configure"]
 
+pytest_plugins = ("understudy_order",)
+"""What lies beside this file is loaded with it."""
+
 DETAIL_LIMIT = 64 * 1024
 SECTION_LIMIT = 16 * 1024
 SECTIONS_LIMIT = 8

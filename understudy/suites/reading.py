@@ -92,6 +92,7 @@ class Collector:
     failures: list[Failure] = field(default_factory=list)
     seen: bool = False
     unreadable: int = 0
+    elsewhere: set[str] = field(default_factory=set)
     _tests: dict[str, _Open] = field(default_factory=dict)
     _here: bool = False
 
@@ -123,6 +124,8 @@ class Collector:
         elif kind == "collected":
             for identity in _list(event["ids"]):
                 self._test(identity)
+        elif kind == "elsewhere":
+            self._leave(event)
         elif kind == "start":
             self._start(event)
         elif kind in ("report", "collect"):
@@ -131,6 +134,12 @@ class Collector:
             self._attempt(event)
         elif kind == "finish":
             self._test(event["id"]).finished = True
+
+    def _leave(self, event: dict[str, object]) -> None:
+        for identity in _list(event["ids"]):
+            if len(self.elsewhere) >= _MOST_CASES:
+                raise ValueError(f"more than {_MOST_CASES} tests")
+            self.elsewhere.add(self.redactor.text(_text(identity)))
 
     def _test(self, identity: object) -> _Open:
         name = self.redactor.text(_text(identity))

@@ -91,6 +91,8 @@ class Case:
 class SuiteResult:
     """One suite: its status and why, its cases, and its files (paths relative to the run folder).
 
+    `elsewhere` are the ids of tests that were collected and belong to another shard.
+
     `started` is seconds since the epoch; None: it did not. `attempts` is how often its command ran.
     """
 
@@ -105,6 +107,7 @@ class SuiteResult:
     cases: tuple[Case, ...] = ()
     notices: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
     attempts: int = 1
     clock: float | None = None
     """When it was started by the monotonic clock; None: not known."""

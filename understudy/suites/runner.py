@@ -14,6 +14,7 @@ from understudy.files import write_file
 from understudy.progress import ProgressListener, State
 from understudy.redact import Redactor
 from understudy.stacks.topology import Suite
+from understudy.suites.arrangement import WHOLE, Arrangement
 from understudy.suites.attribution import attribute, blamed
 from understudy.suites.contract import Contract
 from understudy.suites.gate import Gate, OpenGate
@@ -52,8 +53,8 @@ def run_suites(
     tree: Path | None = None,
     network: Network | None = None,
     gate: Gate | None = None,
-    order: Sequence[str] = (),
     watch: Watch | None = None,
+    arrangement: Arrangement = WHOLE,
 ) -> SuitesResult:
     """Run suites and return what they came to; a failed test is a result, never an exception.
 
@@ -73,16 +74,16 @@ def run_suites(
         network: the environment whose networks suites may run on; default: there is none.
         gate: says when a suite's needs are there; default: now. A suite that waits for them takes no process.
         watch: says what of the environment died; default: nothing does.
-        order: names of suites in the order in which they start where they have to wait; others follow as declared.
+        arrangement: which suites run here, the order of suites and tests, and which part of the tests this is.
 
     Raises:
         UsageError: a suite could not start, as `check_suites` says, or names of the contract clash.
     """
-    prepared = check_suites(suites, project, origin, tree)
+    first = {suite.name: number for number, suite in enumerate(arrangement.suites(suites))}
+    prepared = check_suites([suite for suite in suites if suite.name in first], project, origin, tree)
     cleaner = redactor or Redactor(contract.secrets.values())
     running = [RunningSuite(each, folder, cleaner) for each in prepared]
-    first = {name: number for number, name in enumerate(order)}
-    queue = sorted(running, key=lambda suite: first.get(suite.name, len(first)))
+    queue = sorted(running, key=lambda suite: first[suite.name])
     with (
         tempfile.TemporaryDirectory(prefix="understudy-", ignore_cleanup_errors=True) as private,
         ExitStack() as held,
@@ -90,7 +91,14 @@ def run_suites(
 
         def place() -> Launcher:
             return held.enter_context(
-                open_places(prepared, folder=Path(private), contract=contract, network=network, tree=tree or project)
+                open_places(
+                    prepared,
+                    folder=Path(private),
+                    contract=contract,
+                    network=network,
+                    tree=tree or project,
+                    order=arrangement.document(suites),
+                )
             )
 
         stage = Stage(

@@ -271,6 +271,7 @@ class RunningSuite:
             cases=merge(self._past, stand_in(status, say(reason), cases, seconds, tail)),
             notices=tuple(map(say, self.notices)),
             attempts=len(self._past) + self.begun,
+            elsewhere=tuple(sorted(self.collector.elsewhere)),
         )
 
     def write(self, result: SuiteResult) -> tuple[SuiteResult, list[str]]:

@@ -24,6 +24,9 @@ _PYTEST_EXIT = {
 """pytest.ExitCode."""
 
 
+_NO_TESTS = 5
+
+
 class Cause(StrEnum):
     """What ended a suite before it ended by itself."""
 
@@ -72,6 +75,8 @@ def judge(ending: Ending, collector: Collector, *, pytest: bool) -> tuple[SuiteS
         return SuiteStatus.FAILED, f"{bad} of {len(cases)} tests failed", cases
     if ending.cause is not Cause.NONE:
         return CUT_SHORT[ending.cause], ending.why, cases
+    if pytest and ending.exit_code == _NO_TESTS and not cases and collector.elsewhere:
+        return SuiteStatus.PASSED, f"all {len(collector.elsewhere)} tests are in other shards", cases
     if ending.exit_code != 0:
         meaning = f": {_PYTEST_EXIT.get(ending.exit_code or 0, 'unknown')}, and no test failed" if pytest else ""
         return SuiteStatus.ERROR if pytest else SuiteStatus.FAILED, f"{ending}{meaning}", cases
