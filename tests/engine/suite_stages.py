@@ -62,7 +62,7 @@ class Stage:
         """A pytest suite of one folder with one test file for each text."""
         folder = self.project / name
         folder.mkdir()
-        (folder / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider\n")
+        (folder / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider -p no:hypothesispytest\n")
         for number, text in enumerate(files):
             (folder / f"test_{number}.py").write_text(textwrap.dedent(text))
         return Suite(name, ("pytest", "-q"), **{"folder": name, "python": sys.executable, "timeout": 60.0, **options})

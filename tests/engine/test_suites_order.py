@@ -42,7 +42,7 @@ ALL = [
 def project(tmp_path: Path) -> Path:
     folder = tmp_path / "project"
     folder.mkdir()
-    (folder / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider\n")
+    (folder / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider -p no:hypothesispytest\n")
     for name, text in TESTS.items():
         (folder / name).write_text(textwrap.dedent(text))
     return folder
