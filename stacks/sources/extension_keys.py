@@ -210,7 +210,7 @@ _SUITE = Group(
         ),
         Key("timeout", "a number of seconds, or a duration such as `5m`", "600", SECONDS),
         Key("retries", "how often a failed test is run again", "0", whole(0, None, r"^[0-9]{1,18}$")),
-        Key("workers", "test processes at once", "the processors, shared between the suites", whole(1)),
+        Key("workers", "the most test processes at once", "what is left of `--workers`", whole(1)),
         Key("environment", "further variables, as list or mapping", "none", _VARIABLES),
     ),
     {

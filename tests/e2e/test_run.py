@@ -108,6 +108,57 @@ def test_a_service_that_tells_its_secret_and_dies_tells_nobody(small: Callable[[
     assert project.leases() == []
 
 
+KILLED = """\
+services:
+  web:
+    image: busybox:1.35
+    command: [sh, -c, "echo up and about; httpd -f -p 8080"]
+    ports: ["8080"]
+    restart: unless-stopped
+x-understudy:
+  tests:
+    kills: {command: [pytest, -q], workers: 1}
+"""
+KILLS = """\
+import os, subprocess, time
+
+def test_before(): pass
+
+def test_kills():
+    owned = f"label=dev.understudy.environment={os.environ['UNDERSTUDY_ENVIRONMENT']}"
+    ids = subprocess.run(["docker", "ps", "-q", "--filter", owned, "--filter", "label=dev.understudy.service=web"],
+                         capture_output=True, text=True, check=True).stdout.split()
+    subprocess.run(["docker", "kill", *ids], check=True)
+    time.sleep(120)
+
+def test_after(): pass
+"""
+
+
+def test_a_service_that_is_killed_while_tests_run_is_no_tests_failure(small: Callable[[str], Project]) -> None:
+    project = small(KILLED)
+    (project.folder / "test_kills.py").write_text(KILLS)
+    project.commit("Kill it")
+    done = project.understudy("run")
+    assert done.code == 3, done.text
+    reason = "service web exited with code 137 (restart policy: unless-stopped)"
+    record = project.record()
+    (suite,) = record["suites"]
+    outcomes = [(test["id"].rpartition(":")[2], test["outcome"], test["message"]) for test in suite["tests"]]
+    assert outcomes == [
+        ("test_before", "passed", ""),
+        ("test_kills", "environment-failed", reason),
+        ("test_after", "not-run", f"not run: {reason}"),
+    ]
+    (death,) = record["deaths"]
+    assert (death["service"], death["exit_code"]) == ("web", 137)
+    assert "up and about" in death["log"]
+    assert [cause["kind"] for cause in record["causes"]] == ["EnvironmentFailedError"]
+    assert record["stop_seconds"] is not None
+    assert f"stopped: {reason}; no test process was left" in done.out
+    assert project.leases() == []
+
+
 def test_the_working_folder_as_it_lies(small: Callable[[str], Project]) -> None:
     project = small(CRASH)
     (project.folder / "compose.yaml").write_text(CRASH.replace("exit 3", "sleep 600"))
@@ -137,6 +188,7 @@ def test_a_service_that_dies_fails_at_once_with_its_last_words(shop: Project) ->
     assert "no price list, cannot start" in done.text
     assert "Traceback" not in done.text
     assert "no price list" in (shop.latest() / "logs" / "catalog.log").read_text()
+    assert counts(shop.latest() / "junit.xml") == {"passed": 0, "failure": 0, "error": 0, "skipped": 3}
     assert shop.record()["receipt"]["outcome"] == "CLEAN"
     assert shop.leases() == []
 
