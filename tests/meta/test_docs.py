@@ -182,7 +182,7 @@ def test_every_command_and_option_exists(page: Path) -> None:
 @pytest.mark.parametrize("page", [page for page in OWN_PAGES if page.parent.name != "decisions"], ids=name_of)
 def test_every_option_in_the_text_exists(page: Path) -> None:
     ours = set().union(*map(known_options, cli.commands.values())) | {"--version"}
-    foreign = {"--dist", "--numprocesses", "--remove", "--check"}  # pytest's, Pulumi's and our scripts'
+    foreign = {"--dist", "--maxfail", "--numprocesses", "--remove", "--check"}  # pytest's, Pulumi's and our scripts'
     for span in code(prose(page)):
         if re.fullmatch(r"--[a-z][a-z-]*", span):
             assert span in ours | foreign, f"{name_of(page)}: there is no option {span}"
