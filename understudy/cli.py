@@ -217,6 +217,31 @@ def report(run: str, output: str, form: str, **flags: object) -> None:
     sys.exit(work(options, Path.cwd(), run, form=form, output=output))
 
 
+@cli.command()
+@click.argument("test", required=False, default="")
+@click.option("--branch", default="", metavar="BRANCH", help="Only runs of this branch.")
+@click.option(
+    "--last", type=click.IntRange(1, 1000), default=20, metavar="N", help="How many runs are looked at. [default: 20]"
+)
+@click.option(
+    "--format", "form", type=click.Choice(("text", "json")), default="text", help="How it is printed. [default: text]"
+)
+@click.option("--export", default="", metavar="FILE", help="Write the file of usual durations that --shard splits by.")
+@click.option("--topology", default="", metavar="FILE", help="The Compose file that --export is for.")
+@_options("history")
+def history(test: str, last: int, **flags: object) -> None:
+    """Show recent runs of this repository with the slowest and flakiest tests, or a test run by run.
+
+    TEST is a part of a test's id, or a suite's name.
+    """
+    own = {name: str(flags.pop(name)) for name in ("branch", "form", "export", "topology")}
+    options = _resolve(flags)
+    from understudy.history.command import Wanted
+    from understudy.history.command import run as work
+
+    sys.exit(work(options, Path.cwd(), Wanted(test, runs=last, **own)))
+
+
 @cli.command(name="list")
 @_form("text", "json")
 @_options("lease_dir")
