@@ -7,11 +7,11 @@ VENV := .venv/bin
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: ## virtual environment, Docker Engine, Pulumi CLI, base images, Compose CLI: whatever of it is missing
+setup: ## virtual environment, Docker Engine, Pulumi CLI, base images, Compose CLI, Chromium: whatever of it is missing
 	@$(PYTHON) scripts/setup.py
 
 demo: ## clone examples/shop for the current commit, test it, export, destroy
-	@$(PYTHON) scripts/setup.py --no-compose
+	@$(PYTHON) scripts/setup.py --no-test-tools
 	@cd examples/shop && ../../$(VENV)/understudy run
 
 test: setup ## lint, types and every test
@@ -23,7 +23,7 @@ quick: $(VENV)/pytest ## lint and the tests that need neither Docker nor Pulumi
 	@$(VENV)/pytest -n auto tests/unit tests/components
 
 $(VENV)/pytest:
-	@$(PYTHON) scripts/setup.py --no-compose
+	@$(PYTHON) scripts/setup.py --no-test-tools
 
 lint: ## ruff and mypy
 	@$(VENV)/ruff check
@@ -34,7 +34,7 @@ lint: ## ruff and mypy
 docs: ## write what is generated: docs/cli.md, tables of other pages, the published schemas
 	@$(VENV)/python scripts/docs.py
 
-bench: setup ## measure against Docker Compose, built from its pinned module
+bench: setup ## measure: against Docker Compose, built from its pinned module, and how fast a report opens
 	@$(VENV)/python scripts/bench.py --compose "$$($(PYTHON) scripts/setup_compose.py)"
 
 clean: ## remove the virtual environment and what the tools cache in this folder

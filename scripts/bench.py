@@ -2,7 +2,8 @@
 
 `make bench` runs it. It measures (1) an empty stack's life cycle through the engine beside the three bare CLI
 processes, (2) ready and gone for 1, 10 and 30 containers through `understudy up` and `down` beside Docker Compose
-and beside docker-py alone with 8 threads, and (3) `understudy diff` (bench_diff.py). It writes docs/benchmarks.md.
+and beside docker-py alone with 8 threads, (3) `understudy diff` (bench_diff.py), and (4) how
+long a report of 10,000 tests takes to open (bench_report.py). It writes docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import bench_diff
+import bench_report
 import docker
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -277,6 +279,8 @@ def page(
     helped: Pair,
     diffed: tuple[bench_diff.Diffed, Pair],
     counts: dict[int, tuple[Series, Series, Series]],
+    *,
+    opened: bench_report.Opening,
 ) -> str:
     server = docker.from_env().version()
     lines = [
@@ -292,7 +296,7 @@ def page(
             help=shown(helped[0]),
             nothing=shown(helped[1]),
             more=shown([a - b for a, b in zip(*helped, strict=True)]),
-            diff=bench_diff.section(*diffed, shown, ratio),
+            diff=f"{bench_diff.section(*diffed, shown, ratio)}\n{bench_report.section(opened)}",
             image=IMAGE,
             threads=FLOOR_THREADS,
         )
@@ -305,11 +309,16 @@ def page(
             )
             cells = f"{shown(series.ready)} | {shown(series.gone)} | {shown(series.both)}"
             lines.append(f"| {count} | {series.name} | {cells} | {against} |")
-    return "\n".join([*lines, "", "## Goals", "", *verdicts(empty, helped, diffed, counts), ""])
+    return "\n".join([*lines, "", "## Goals", "", *verdicts(empty, helped, diffed, counts, opened=opened), ""])
 
 
 def verdicts(
-    empty: Pair, helped: Pair, diffed: tuple[bench_diff.Diffed, Pair], counts: dict[int, tuple[Series, Series, Series]]
+    empty: Pair,
+    helped: Pair,
+    diffed: tuple[bench_diff.Diffed, Pair],
+    counts: dict[int, tuple[Series, Series, Series]],
+    *,
+    opened: bench_report.Opening,
 ) -> list[str]:
     """Each goal with met or missed, by medians."""
     middle = statistics.median
@@ -317,6 +326,7 @@ def verdicts(
         ("an empty stack, at most 1.3 times the bare processes", middle(empty[0]) <= MOST_TIMES * middle(empty[1])),
         ("`--help`, less than 0.15 s beyond the interpreter", middle(helped[0]) - middle(helped[1]) < MOST_HELP),
         *bench_diff.verdicts(*diffed),
+        *bench_report.verdicts(opened),
     ]
     for count, (ours, compose, _) in counts.items():
         many = count >= MANY
@@ -347,12 +357,14 @@ def main() -> None:
     diffed = bench_diff.diff_and_nothing(chosen.rounds), bench_diff.engine_and_bare(chosen.rounds)
     for name, pair in (("diff", diffed[0][0]), ("diff --engine", diffed[1])):
         print(f"{name}: {shown(pair[0])} s, peer {shown(pair[1])} s", flush=True)
+    opened = bench_report.measure(chosen.rounds)
+    print(f"report: opened {shown(list(opened.opened))} s", flush=True)
     counts = {}
     for count in chosen.counts:
         counts[count] = ready_and_gone(count, chosen.rounds, chosen.compose)
         for series in counts[count]:
             print(f"{count:3} {series.name:11} ready {shown(series.ready)} gone {shown(series.gone)}", flush=True)
-    chosen.out.write_text(page(chosen.rounds, empty, helped, diffed, counts), encoding="utf-8")
+    chosen.out.write_text(page(chosen.rounds, empty, helped, diffed, counts, opened=opened), encoding="utf-8")
 
 
 if __name__ == "__main__":

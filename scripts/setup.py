@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 import setup_actionlint
+import setup_chromium
 import setup_compose
 import setup_docker
 import setup_images
@@ -40,12 +41,12 @@ def _say(text: str) -> None:
     print(f"  {text}", flush=True)
 
 
-def _compose() -> str:
+def _or_said(step: Callable[[], str]) -> str:
     """Only tests and benchmark need it: where it cannot be made, those say so themselves."""
     try:
-        return setup_compose.ensure(_say)
+        return step()
     except Problem as problem:
-        return f"not made, so that the tests which compare with it cannot run: {problem}"
+        return f"not made, so that the tests which need it cannot run: {problem}"
 
 
 STEPS: tuple[Step, ...] = (
@@ -56,22 +57,18 @@ STEPS: tuple[Step, ...] = (
 )
 
 
-def _actionlint() -> str:
-    """Only tests need it, as Compose."""
-    try:
-        return setup_actionlint.ensure()
-    except Problem as problem:
-        return f"not made, so that the tests which need it cannot run: {problem}"
-
-
-FOR_TESTS: tuple[Step, ...] = (("Compose CLI", _compose), ("actionlint", _actionlint))
+FOR_TESTS: tuple[Step, ...] = (
+    ("Compose CLI", lambda: _or_said(lambda: setup_compose.ensure(_say))),
+    ("actionlint", lambda: _or_said(setup_actionlint.ensure)),
+    ("Chromium", lambda: _or_said(setup_chromium.ensure)),
+)
 
 
 def main(arguments: list[str]) -> int:
-    """Take the steps in their order (`--no-compose`: without the peer of tests and benchmark); 1 when one fails."""
+    """Take the steps in their order (`--no-test-tools`: without those of tests and benchmark); 1 when one fails."""
     os.environ["PATH"] = os.environ.get("PATH", os.defpath) + ":/usr/local/sbin:/usr/sbin:/sbin"
     with exclusive():
-        for name, step in (*STEPS, *(() if "--no-compose" in arguments else FOR_TESTS)):
+        for name, step in (*STEPS, *(() if "--no-test-tools" in arguments else FOR_TESTS)):
             started = time.monotonic()
             try:
                 result = step()

@@ -340,17 +340,37 @@ def test_an_environment_that_was_made_by_hand_is_kept(finished: Path, tmp_path: 
     assert steps == ["pip"]
 
 
-@pytest.mark.parametrize(("arguments", "told"), [([], "no Go here"), (["--no-compose"], "")])
-def test_setup_goes_on_without_the_compose_cli_and_says_so(
-    arguments: list[str], told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("arguments", [[], ["--no-test-tools"]])
+def test_setup_goes_on_without_the_tools_of_tests_and_says_so(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fails(*_say: object) -> str:
-        raise machine.Problem("no Go here")
+    def fails(*_: object) -> str:
+        raise machine.Problem("no such thing here")
 
     monkeypatch.setattr(setup, "STEPS", ())
-    for needed in (setup.setup_compose, setup.setup_actionlint):
-        monkeypatch.setattr(needed, "ensure", fails)
+    monkeypatch.setattr(setup.setup_compose, "ensure", fails)
+    monkeypatch.setattr(setup.setup_actionlint, "ensure", fails)
+    monkeypatch.setattr(setup.setup_chromium, "ensure", fails)
     assert setup.main(arguments) == 0
     said = capsys.readouterr().out
-    assert told in said
-    assert ("Compose CLI" in said) == ("actionlint" in said) == bool(told)
+    for tool in ("Compose CLI", "actionlint", "Chromium"):
+        told = f"setup: {tool}: not made, so that the tests which need it cannot run: no such thing here"
+        assert (told in said) == (not arguments)
+
+
+def test_a_chromium_on_path_is_taken_and_a_missing_one_installed_where_that_can_be(
+    folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chromium, installed = load("setup_chromium"), []
+    monkeypatch.setenv("PATH", str(folders / "bin"))
+    monkeypatch.setattr(chromium, "can_install", lambda: False)
+    with pytest.raises(machine.Problem, match="no Chromium is on PATH"):
+        chromium.ensure()
+    monkeypatch.setattr(chromium, "can_install", lambda: True)
+    monkeypatch.setattr(chromium, "install", installed.append)
+    with pytest.raises(machine.Problem, match="not on PATH"):
+        chromium.ensure()
+    monkeypatch.setattr(chromium, "install", lambda _: script(folders / "bin" / "chromium", "exit 0"))
+    assert chromium.ensure() == f"{folders}/bin/chromium installed"
+    assert chromium.ensure() == f"{folders}/bin/chromium"
+    assert installed == ["chromium"]

@@ -12,7 +12,7 @@ function failureCard(number, open) {
   const row = data.tests[number];
   const card = h("details", { class: `card o-${outcome(row)}`, id: `test-${number}` },
     h("summary", {}, h("code", {}, row[ID]), h("span", { class: `o-${outcome(row)}` }, outcome(row)),
-      h("span", { class: "dim" }, data.suites[row[SUITE]]), h("span", { class: "dim" }, row[MESSAGE].slice(0, 160))));
+      h("span", { class: "dim" }, data.suites[row[SUITE]]), h("span", { class: "dim brief" }, row[MESSAGE].slice(0, 160))));
   const fill = () => { if (card.open && card.children.length === 1) card.append(...testDetail(row)); };
   card.addEventListener("toggle", fill);
   card.open = open;
