@@ -3,7 +3,7 @@ const unfolded = [];
 
 function beforePrint() {
   document.querySelectorAll("main details:not([open])").forEach((each) => {
-    if (each.closest(".f-faithful, .f-changed, .f-scaled")) return;
+    if (each.closest(".f-faithful, .f-changed, .f-scaled, #timeline")) return;
     each.open = true;
     unfolded.push(each);
   });
