@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from support import wait_for
 
-from understudy.errors import ProvisionError
+from understudy.errors import ProvisionError, UsageError
 from understudy.progress import silent
 from understudy.stacks.clone import Clone, Mock
 from understudy.stacks.identity import LABEL, OWNERSHIP, Environment, name, ownership_labels
@@ -105,7 +105,7 @@ class Place:
         site = self.project / "site"
         for package in ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments", "xdist", "execnet"):
             if not (site / package).exists():
-                shutil.copytree(_file(package).parent, site / package, ignore=shutil.ignore_patterns("__pycache__"))
+                shutil.copytree(_file(package).parent, site / package)  # compiled files too: they save seconds
         shutil.copy(_file("py"), site)
         for entry_points in _file("xdist").parents[1].glob("pytest_xdist-*.dist-info"):
             shutil.copytree(entry_points, site / entry_points.name, dirs_exist_ok=True)
@@ -115,12 +115,12 @@ class Place:
         return Suite(**{**{f: getattr(made, f) for f in made.__slots__}, "environment": environment})
 
     def run(self, *suites: Suite, **more: Any) -> SuitesResult:
+        contract = Contract(self.id, (EndpointAddress("web", 80, "127.0.0.1", 32001),), {"DB": "secret-0123"})
         return run_suites(
             suites,
             project=self.project,
-            contract=Contract(self.id, (EndpointAddress("web", 80, "127.0.0.1", 32001),), {"DB": "secret-0123"}),
             folder=self.folder,
-            **{"workers": 1, "stop_after": 1, "stop": self.stop, "listener": silent, **more},
+            **{"contract": contract, "workers": 1, "stop_after": 1, "stop": self.stop, "listener": silent, **more},
             network=Network(self.environment, self.clone, 512),
         )
 
@@ -169,7 +169,7 @@ REACHES = """
         assert document["endpoints"]["db:5432"]["host"] == "db"
     def test_it_is_closed():
         with pytest.raises(OSError):
-            socket.create_connection(("192.0.2.1", 80), timeout=2)
+            socket.create_connection(("192.0.2.1", 80), timeout=0.3)
     def test_no_variable_of_the_host_is_here():
         assert "canary" not in pathlib.Path("/proc/self/environ").read_text()
         assert os.environ["UNDERSTUDY_SECRET_DB"] == "secret-0123"
@@ -281,6 +281,29 @@ def test_what_cannot_start_is_an_error_that_says_why(place: Place, image: str, p
     assert result.status is SuiteStatus.ERROR
     assert "could not be started" in result.reason
     assert why in result.reason
+
+
+def test_the_environments_authority_is_trusted_as_services_trust_it(place: Place) -> None:
+    volume = place.docker.volumes.create(name(place.id, "trust"), labels=place.labels("understudy-trust-0123abcd"))
+    code = """
+        [ "$SSL_CERT_FILE" = /understudy/bundle.pem ] && [ "$NODE_EXTRA_CA_CERTS" = /mine ] && [ -d /understudy ]
+        [ "$(cat $UNDERSTUDY_CA_FILE)" = certificate ] && ! touch /understudy/new
+    """
+    suite = place.suite("trusts", "sh", "-ec", code, image=BUSYBOX, environment={"NODE_EXTRA_CA_CERTS": "/mine"})
+    try:
+        result = place.one(suite, contract=Contract(place.id, authority="certificate"))
+    finally:
+        volume.remove()
+
+    assert result.status is SuiteStatus.PASSED, place.log("trusts")
+
+
+def test_a_daemon_elsewhere_is_refused_before_anything_is_made(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://192.0.2.1:2376")
+    clone = Clone(Topology("shop", {}, suites=(place.suite("far", "true"),)))
+
+    with pytest.raises(UsageError, match=r"tcp://192\.0\.2\.1:2376"):
+        hold_images(clone, threading.Event())
 
 
 def test_an_image_that_names_a_service_is_the_one_that_it_runs(place: Place) -> None:

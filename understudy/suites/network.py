@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from understudy.errors import ToolError
+from understudy.errors import ToolError, UsageError
 from understudy.stacks import identity, trust
 from understudy.stacks.clone import Clone
 from understudy.stacks.identity import LABEL
@@ -27,6 +27,9 @@ __all__ = ["Network", "NetworkLauncher", "hold_images"]
 FILES, RESULTS, CONTRACT = f"{BASE}/files", f"{BASE}/results", f"{BASE}/contract"
 """The commit's tree and the suite's folder of the run, both to be written to; and, read-only, plugin and contract."""
 
+_LOCAL = ("unix:", "npipe:")
+"""How the address of a daemon begins that shares this machine's files."""
+
 _NOT_FOUND = 127
 """The exit code of a container's init process where there is no such program in the image."""
 
@@ -35,12 +38,20 @@ def hold_images(clone: Clone, stop: threading.Event) -> None:
     """Hold that the images which suites run in are here, before anything is made for them; pull those that are not.
 
     Raises:
-        ProvisionError: one is not here, and cannot be pulled.
+        UsageError: the daemon runs elsewhere, where the commit's files are not.
+        ProvisionError: an image is not here, and cannot be pulled.
         InterruptedRunError: `stop` was set.
     """
-    from understudy.targets.docker_client import client
+    from understudy.targets.docker_client import client, daemon_host
 
-    named = (suite.image for suite in clone.topology.suites if suite.runs_on == "network")
+    suites = [suite for suite in clone.topology.suites if suite.runs_on == "network"]
+    if suites and not daemon_host().startswith(_LOCAL):
+        raise UsageError(
+            f"Suite {suites[0].name!r} runs in a container that mounts files of this machine, and the Docker daemon "
+            f"is at {daemon_host()}.",
+            hint="Run Understudy where the daemon runs, or the suite on the host.",
+        )
+    named = (suite.image for suite in suites)
     for image in dict.fromkeys(image for image in named if image and image not in clone.topology.services):
         obtain(client(), image, stop)
 
