@@ -291,6 +291,7 @@ def _test(session: Session, blueprint: Blueprint, lease: Lease, recorder: Record
                 environment_of(blueprint, lease), blueprint.clone, ProviderSettings.from_environment().pids_limit
             ),
             arrangement=arrangement,
+            so_far=recorder.testing,
         )
     recorder.tested(result)
 

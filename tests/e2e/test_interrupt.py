@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable
 from itertools import takewhile
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -90,12 +91,24 @@ services:
 x-understudy:
   secrets: [PASSWORD]
   tests:
-    long: {command: [sh, -c, "echo the suite has $$UNDERSTUDY_SECRET_PASSWORD; sleep 60"]}
+    long: {command: [pytest]}
+"""
+
+ONE_OF_TWO = """\
+import time
+
+def test_quick():
+    pass
+
+def test_endless():
+    time.sleep(600)
 """
 
 
 def test_a_killed_run_leaves_its_evidence_and_is_removed_by_down(small: Callable[[str], Project]) -> None:
     project = small(KILLED)
+    (project.folder / "test_two.py").write_text(ONE_OF_TWO)
+    project.commit("Test without end")
     process = project.start("run", "--progress", "plain")
 
     def record() -> RunRecord | None:
@@ -106,7 +119,8 @@ def test_a_killed_run_leaves_its_evidence_and_is_removed_by_down(small: Callable
         assert process.poll() is None, process.communicate()[0]
         seen = record()
         log = project.latest() / "logs" / "early.log"
-        return seen is not None and "test" in seen.running and log.exists() and b"my password" in log.read_bytes()
+        done = {test.outcome for suite in seen.suites for test in suite.tests} if seen else set()
+        return "passed" in done and log.exists() and b"my password" in log.read_bytes()
 
     wait_for(at_work, what="the suite, in the record")
     process.kill()
@@ -115,6 +129,11 @@ def test_a_killed_run_leaves_its_evidence_and_is_removed_by_down(small: Callable
     assert left is not None
     Draft202012Validator(RunRecord.json_schema()).validate(json.loads((folder / "run.json").read_text()))
     assert (left.ended, left.running) == (None, ("test",))
+    outcomes = [(test.id.rpartition("::")[2], test.outcome.value) for test in left.suites[0].tests]
+    assert outcomes == [("test_quick", "passed"), ("test_endless", "interrupted")]
+    assert all(test.offset and test.offset > left.suites[0].offset > 0 for test in left.suites[0].tests)
+    junit = ET.parse(folder / "junit.xml")  # noqa: S314 - our own writer made it
+    assert [case.get("name") for case in junit.iter("testcase")] == ["test_quick", "test_endless"]
     assert left.seconds > left.phases[-1].offset > 0
     assert [phase.name for phase in left.phases] == ["clone", "build", "provision", "ready"]
     assert {(each.kind, each.name) for each in left.resources} >= {("container", "early"), ("wait", "job")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -55,6 +55,7 @@ def run_suites(
     gate: Gate | None = None,
     watch: Watch | None = None,
     arrangement: Arrangement = WHOLE,
+    so_far: Callable[[SuitesResult], None] | None = None,
 ) -> SuitesResult:
     """Run suites and return what they came to; a failed test is a result, never an exception.
 
@@ -75,6 +76,7 @@ def run_suites(
         gate: says when a suite's needs are there; default: now. A suite that waits for them takes no process.
         watch: says what of the environment died; default: nothing does.
         arrangement: which suites run here, the order of suites and tests, and which part of the tests this is.
+        so_far: told once a second what suites have come to by then, as if the run ended there; it raises nothing.
 
     Raises:
         UsageError: a suite could not start, as `check_suites` says, or names of the contract clash.
@@ -110,6 +112,7 @@ def run_suites(
             workers,
             stop_after,
             _CleanWatch(watch or StillWatch(), cleaner),
+            lambda: so_far(_so_far(stage, running)) if so_far else None,
         )
         try:
             stage.run()
@@ -156,6 +159,11 @@ def run_nothing(suites: Sequence[Suite], folder: Path, why: str, status: SuiteSt
     ]
     files, problems = _write_junit(results, folder)
     return SuitesResult(tuple(results), time.time(), 0.0, stopped_by=why, files=files, failures=problems)
+
+
+def _so_far(stage: Stage, running: Sequence[RunningSuite]) -> SuitesResult:
+    seconds = time.time() - stage.started
+    return SuitesResult(tuple(suite.so_far() for suite in running), stage.started, seconds)
 
 
 def _result(stage: Stage, running: Sequence[RunningSuite], folder: Path) -> SuitesResult:

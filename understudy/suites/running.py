@@ -253,11 +253,22 @@ class RunningSuite:
         message, detail = say(case.message)[:_MESSAGE_LIMIT], say(case.detail)[:_DETAIL_LIMIT]
         return replace(case, id=say(case.id), message=message, detail=detail, file=say(case.file))
 
+    def so_far(self) -> SuiteResult:
+        """What the suite has come to by now; of one that is not over, as if the run ended here."""
+        if self.over:
+            return self.result()
+        ending = Ending(None, Cause.INTERRUPT, "the run ended while the suite was at work")
+        judged = judge(ending, self.collector, pytest=self.prepared.interpreter is not None)
+        return self._result(judged, time.monotonic() - (self.clock or time.monotonic()), "")
+
     def result(self) -> SuiteResult:
         """What the suite came to; it has to be over."""
-        status, reason, cases = self.judged or (SuiteStatus.ERROR, "it did not start", ())
-        seconds, say = self._seconds, self.redactor.text
-        tail = "" if status is SuiteStatus.PASSED or not self.begun else self._log_tail()
+        judged = self.judged or (SuiteStatus.ERROR, "it did not start", ())
+        tail = "" if judged[0] is SuiteStatus.PASSED or not self.begun else self._log_tail()
+        return self._result(judged, self._seconds, tail)
+
+    def _result(self, judged: _Judgement, seconds: float, tail: str) -> SuiteResult:
+        (status, reason, cases), say = judged, self.redactor.text
         return SuiteResult(
             name=self.name,
             status=status,

@@ -46,6 +46,7 @@ class Stage:
         workers: the most test processes of all suites at once; None: as `cap_of` says.
         stop_after: failed tests after which everything is stopped; None: never.
         watch: says what of the environment has died.
+        milestone: called once a second while suites are at work.
     """
 
     suites: Sequence[RunningSuite]
@@ -56,6 +57,7 @@ class Stage:
     workers: int | None
     stop_after: int | None
     watch: Watch
+    milestone: Callable[[], None]
     stopped: Stopped | None = None
     started: float = field(default_factory=time.time)
     seconds: float = 0.0
@@ -104,6 +106,7 @@ class Stage:
             for suite in self.suites:
                 if not suite.over and suite.collector.total:
                     self.say(State.INFO, suite.name, f"{suite.collector.done} of {suite.collector.total} tests")
+            self.milestone()
 
     def _start_some(self) -> None:
         waiting = [suite for suite in self.suites if not suite.begun and not suite.over]

@@ -18,6 +18,7 @@ from understudy.stacks.identity import LABEL
 from understudy.targets.docker_evidence import container_facts, service_of
 from understudy.targets.docker_inventory import list_all
 from understudy.targets.docker_logs import GoneError, Messages, UnreadableError
+from understudy.targets.docker_suite_box import SUITE
 from understudy.targets.docker_usage import Meter
 from understudy.targets.interface import ContainerFacts, Followed, Owned, Sampler, Usage
 from understudy.targets.log_file import LogFile
@@ -293,7 +294,7 @@ class DockerFollower:
 
 def _is_suite(labels: Mapping[str, str]) -> bool:
     """Whether a container is a suite's, whose output has a place of its own."""
-    return labels.get(LABEL + "kind") == "suite"
+    return labels.get(LABEL + "kind") == SUITE
 
 
 def _silence(kept: _Kept, error: UnreadableError) -> None:
