@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -63,6 +64,13 @@ def _several(value: object) -> tuple[str, ...]:
     return tuple(_text(item) for item in given if item != "")
 
 
+def _sinks(value: object) -> tuple[str, ...]:
+    """As `_several`; an item of a list may itself be a list, a command's argument vector."""
+    if not isinstance(value, list):
+        return _several(value)
+    return tuple(shlex.join(_several(item)) if isinstance(item, list) else _text(item) for item in value if item)
+
+
 def _assignments(value: object) -> tuple[str, ...]:
     given = _several(value)
     if not all(re.match(r"[^=\s]+=", item) for item in given):
@@ -78,6 +86,10 @@ def _positive(value: object) -> int:
     if isinstance(value, bool) or number < 1:
         raise ValueError("a whole number from 1")
     return number
+
+
+def _count(value: object) -> int:
+    return 0 if str(value) == "0" else _positive(value)
 
 
 def _amount(value: object) -> float:
@@ -177,6 +189,15 @@ class Options:
     durations: str = _option("", _text, "The file of usual durations that --shard splits by.")
     history: str = _option("", _text, "Where runs are remembered: a file, a postgresql:// URL, or `off`.")
     runs: str = _option(".", _text, "The folder in which understudy-runs/ collects each run's evidence.")
+    export: tuple[str, ...] = _option(
+        (), _sinks, "Where a run's folder is sent: s3://BUCKET/PREFIX, or a command; several count."
+    )
+    export_variable: tuple[str, ...] = _option(
+        (), _several, "A variable, by name, that a command of --export gets too; several count."
+    )
+    export_retries: int = _option(4, _count, "How often what fails is tried again while exporting.")
+    export_timeout: float = _option(600.0, seconds, "How long each export may take.")
+    keep_on_failure: bool = _option(False, _switch, "Keep the environment of a run that fails, for as long as --ttl.")
     progress: str = _option("auto", _one_of("auto", "live", "plain", "json"), "How progress is shown.")
     relay_image: str = _option("haproxy:2.6", _text, "The image of the relay that publishes endpoints.")
     mock_image: str = _option("wiremock/wiremock:3.13.1", _text, "The image of the mocks.")
