@@ -196,7 +196,8 @@ def comment(run: str, diff_file: str, key: str, pull_request: int | None, form: 
 
 
 @cli.command()
-@click.argument("run", default="latest")
+@click.argument("run", nargs=-1)
+@click.option("--merge", is_flag=True, help="Join the runs of all parts of a split run (--shard) in a new run folder.")
 @click.option("--output", "-o", default="", metavar="FILE", help="Where it is written; `-` is the standard output.")
 @click.option(
     "--format",
@@ -205,16 +206,22 @@ def comment(run: str, diff_file: str, key: str, pull_request: int | None, form: 
     default="html",
     help="How it is written. [default: html]",
 )
-@_options("runs")
-def report(run: str, output: str, form: str, **flags: object) -> None:
-    """Write the report of a run anew: its id, its folder, or `latest`.
+@_options("runs", "history")
+def report(run: tuple[str, ...], merge: bool, output: str, form: str, **flags: object) -> None:  # noqa: FBT001 - by name
+    """Write the report of a run anew: its id, its folder, or `latest`, which is meant if none is named.
 
     The page goes into the run's folder as report.html, if --output does not say otherwise.
     """
     options = _resolve(flags)
+    if merge:
+        from understudy.joining import merge as join
+
+        sys.exit(join(options, Path.cwd(), run))
+    if len(run) > 1:
+        raise UsageError(f"{len(run)} runs were named, and a report is of one.", hint="--merge joins parts of one run.")
     from understudy.reporting import run as work
 
-    sys.exit(work(options, Path.cwd(), run, form=form, output=output))
+    sys.exit(work(options, Path.cwd(), run[0] if run else "latest", form=form, output=output))
 
 
 @cli.command()

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYERS = (
     ("cli",),
     ("commenting",),
-    ("lifecycle", "listing", "diff", "planning", "topology_cli", "reporting", "init"),
+    ("lifecycle", "listing", "diff", "planning", "topology_cli", "reporting", "joining", "init"),
     ("recorder",),
     ("report_html",),
     ("timing",),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -82,8 +82,11 @@ def recall(place: Place | None, *, repository: str, topology: str, branch: str, 
     return replace(found, note=f"runs of branch {branch or '(none)'}{beside}" if found.tests or found.suites else "")
 
 
-def remember(place: Place | None, record: RunRecord) -> RunRecord:
-    """Write what a run came to. The record comes back, with a warning where it could not be written."""
+def remember(place: Place | None, record: RunRecord, beside: Sequence[str] = ()) -> RunRecord:
+    """Write what a run came to, unless one of the runs `beside` is there, which are its parts.
+
+    The record comes back, with a warning where it could not be written.
+    """
     if place is None:
         return record
     known = place
@@ -91,7 +94,8 @@ def remember(place: Place | None, record: RunRecord) -> RunRecord:
     def write() -> bool:
         from understudy.history.store import History, Keep
 
-        return History(known).add(record, Keep())
+        history = History(known)
+        return not any(history.knows(record, run) for run in beside) and history.add(record, Keep())
 
     try:
         in_time(write, WRITE)

@@ -1,0 +1,143 @@
+"""Joining the parts of a split run: one record of all, and every lost or doubled test by name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from click.testing import CliRunner, Result
+from history_data import a_run, case, suite
+
+from understudy.cli import cli
+from understudy.errors import TestsFailedError, UsageError
+from understudy.export.folder import RunFolder
+from understudy.history.place import history_place
+from understudy.history.store import History
+from understudy.report import CauseRecord, RunRecord
+from understudy.report.joining import Part, join
+
+ALL = ("t1", "t2", "t3")
+
+
+def part(
+    index: int, *tests: str, of: int = 2, outcomes: Mapping[str, str] | None = None, **fields: object
+) -> RunRecord:
+    """A part that ran `tests` of suite `api`, and knows of the others."""
+    ran = suite("api", {test: ((outcomes or {}).get(test, "passed"), 1.0) for test in tests})
+    ran = replace(ran, elsewhere=tuple(test for test in ALL if test not in tests), files=("suites/api/output.log",))
+    given = {"commit": "c" * 40, "shard": f"{index}/{of}", "plan": "p", "ended": "2026-01-01T00:00:00.000000Z"}
+    return a_run(index, ran, **{**given, **fields})
+
+
+def joined(*records: RunRecord) -> RunRecord:
+    return join([Part(record, f"parts/{number}") for number, record in enumerate(records)], "whole")
+
+
+def told(record: RunRecord) -> str:
+    return "\n".join(cause.message for cause in record.causes)
+
+
+def test_parts_become_a_whole() -> None:
+    whole = joined(part(2, "t3", "t1"), part(1, "t2"))
+    (api,) = whole.suites
+    assert (whole.exit_code, whole.causes, whole.shard) == (0, (), "")
+    assert sorted(test.id for test in api.tests) == list(ALL)
+    assert (api.counts["passed"], sum(api.counts.values()), api.workers) == (3, 3, 2)
+    assert [each.shard for each in whole.parts] == ["1/2", "2/2"]
+    assert sorted(api.files) == ["parts/0/suites/api/output.log", "parts/1/suites/api/output.log"]
+    assert RunRecord.from_json(whole.to_json()) == whole
+
+
+def test_a_failure_of_a_part_is_one_of_the_whole() -> None:
+    failed = part(1, "t2", outcomes={"t2": "failed"}).with_cause(CauseRecord.of(TestsFailedError("bad"), "test"))
+    whole = joined(failed, part(2, "t1", "t3"))
+    assert whole.exit_code == 1
+    assert told(whole) == "part 1/2: bad"
+    assert [test for _, test in whole.bad_tests] == [case("t2", "failed")]
+
+
+@pytest.mark.parametrize(
+    ("records", "message"),
+    [
+        ([part(1, "t1"), part(2, "t2")], "1 tests of suite api ran in no part:\n  t3"),
+        ([part(1, "t1", "t2"), part(2, "t2", "t3")], "1 tests of suite api ran in several parts:\n  t2"),
+        ([part(1, "t1", "t2")], "part 2/2 missing"),
+        ([part(1, "t1", "t2")], "ran in no part:\n  t3"),
+        ([part(1, "t1"), part(2, "t2", "t3", ended=None)], "part 2/2 did not end"),
+        ([part(1, *ALL, elsewhere=("lint",)), part(2, elsewhere=())], "suite lint ran in no part"),
+    ],
+)
+def test_what_is_lost_doubled_or_missing_fails_by_name(records: list[RunRecord], message: str) -> None:
+    whole = joined(*records)
+    assert whole.exit_code == 1
+    assert message in told(whole)
+
+
+def test_a_suite_that_runs_whole_is_in_one_part() -> None:
+    lint = suite("lint", {"x": ("passed", 1.0)})
+    first, second = part(1, "t1", elsewhere=("lint",)), part(2, "t2", "t3")
+    good = joined(first, replace(second, suites=(*second.suites, lint)))
+    assert good.exit_code == 0
+    twice = joined(replace(first, suites=(*first.suites, lint)), replace(second, suites=(*second.suites, lint)))
+    assert "suite lint ran in parts 1/2, 2/2" in told(twice)
+
+
+def test_a_part_without_tests_and_a_skipped_file_are_no_loss() -> None:
+    empty = a_run(1, suite("api", {"(suite)": ("passed", 0.0), "test_x.py": ("skipped", 0.0)}))
+    full = part(2, *ALL)
+    api = replace(full.suites[0], tests=(*full.suites[0].tests, case("test_x.py", "skipped", 0.0)))
+    first = replace(part(1), suites=(replace(empty.suites[0], elsewhere=ALL),))
+    whole = joined(first, replace(full, suites=(api,)))
+    assert whole.exit_code == 0
+    assert sorted(test.id for test in whole.suites[0].tests) == [*ALL, "test_x.py"]
+
+
+@pytest.mark.parametrize(
+    ("records", "message"),
+    [
+        ([part(1, "t1"), part(2, "t2", commit="d" * 40)], "not of one commit"),
+        ([part(1, "t1"), part(2, "t2", repository="x")], "not of one repository"),
+        ([part(1, "t1"), part(2, "t2", of=3)], "not of one number of parts: 2, 3"),
+        ([part(1, "t1"), part(2, "t2", plan="q")], "other files of durations"),
+        ([part(1, "t1"), part(1, "t1", run="again"), part(2, "t2")], "of part 1 there are several runs"),
+        ([part(1, "t1"), part(2, "t2", shard="")], "ran without --shard"),
+    ],
+)
+def test_what_does_not_belong_together_is_refused(records: list[RunRecord], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        joined(*records)
+
+
+def test_the_command_makes_a_new_folder_with_all_of_the_parts(tmp_path: Path) -> None:
+    folders = []
+    for number, record in enumerate((part(1, "t1"), part(2, "t2", "t3"))):
+        folder = tmp_path / f"part-{number}"
+        (folder / "logs").mkdir(parents=True)
+        (folder / "logs" / "web.log").write_text(f"log of {number}")
+        (folder / "logs" / "link").symlink_to("/etc/passwd")
+        RunFolder(folder).write_run(record)
+        folders.append(str(folder))
+
+    def merge(*names: str) -> Result:
+        where = ("--runs", str(tmp_path), "--history", str(tmp_path / "h.sqlite"))
+        return CliRunner().invoke(cli, ["report", "--merge", *where, *names])
+
+    done = merge(*folders)
+    assert done.exit_code == 0, done.output
+    made = (tmp_path / "understudy-runs" / "latest").resolve()
+    data = json.loads((made / "run.json").read_text())
+    assert [each["folder"] for each in data["parts"]] == ["parts/1-of-2", "parts/2-of-2"]
+    assert (made / "parts/2-of-2/logs/web.log").read_text() == "log of 1"
+    assert not (made / "parts/2-of-2/logs/link").is_symlink()
+    assert {"report.html", "summary.md", "parts/1-of-2/run.json"} <= set(data["files"])
+    assert all((made / name).is_file() for name in data["files"])
+    assert ET.parse(made / "junit.xml").getroot().get("tests") == "3"  # noqa: S314 - our own document
+    place = history_place(str(tmp_path / "h.sqlite"))
+    assert place
+    assert History(place).knows(part(1), data["run"])
+    assert merge(folders[0]).exit_code == 1
+    assert isinstance(merge().exception, UsageError)

@@ -1,0 +1,127 @@
+"""`understudy report --merge`: the run folders of all parts as one new run folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from understudy.errors import ExportError, UsageError
+from understudy.export import RunFolder
+from understudy.export.runs import find_run
+from understudy.files import open_regular, write_file
+from understudy.history.access import remember
+from understudy.history.place import history_place
+from understudy.options import Options
+from understudy.report import CaseRecord, Moment, SuiteRecord
+from understudy.report.joining import Part, join
+from understudy.report_html import read_record, write_report
+from understudy.suites.junit import render_junit
+from understudy.suites.results import Attempt, Case, SuiteResult
+
+__all__ = ["merge"]
+
+
+def merge(options: Options, folder: Path, names: Sequence[str]) -> int:
+    """Join the parts of a split run in a new run folder; returns its exit code, which is 0 where all of it passed.
+
+    Each part's whole folder is kept below `parts/`.
+
+    Args:
+        options: `runs` says where run folders are; `history` remembers the whole, if none of its parts is there.
+        folder: the current folder.
+        names: the runs: ids, folders, or `latest`.
+
+    Raises:
+        NotFoundError: a run is not there.
+        UsageError: they are not parts of one commit and one split.
+        ExportError: the folder cannot be written.
+    """
+    if not names:
+        raise UsageError("Joined parts, and no run folder was named.", hint="Name the run folder of every part.")
+    found = [find_run(folder / options.runs, name) for name in dict.fromkeys(names)]
+    records = [read_record(path) for path in found]
+    parts = [Part(record, f"parts/{record.shard.replace('/', '-of-')}") for record in records]
+    join(parts, "")  # refuses what does not belong together, before anything is made
+    made = RunFolder.create(folder / options.runs, "joined", datetime.now(UTC))
+    record = join(parts, made.name)
+    try:
+        for part, path in zip(parts, found, strict=True):
+            _copy(path, made.path / part.folder)
+        write_file(made.path / "junit.xml", render_junit([_result(suite) for suite in record.suites]))
+    except OSError as error:
+        raise ExportError(f"Copied the parts to {made.path}, and it failed: {error}.") from error
+    record = remember(history_place(options.history), record, beside=[part.record.run for part in parts])
+    files = {*made.files(), "run.json", "summary.md", "report.html"}
+    record = replace(record, files=tuple(sorted(files)))
+    made.write_run(record)
+    made.write_summary(record)
+    write_report(made.path)
+    click.echo(f"report:  {made.path.resolve()}")
+    for cause in record.causes:
+        click.echo(cause.message, err=True)
+    return record.exit_code
+
+
+def _copy(source: Path, target: Path) -> None:
+    """The regular files of a run folder, without links that lead out of it; modes are those of a run folder."""
+    target.mkdir(parents=True, mode=0o700)
+    for parent, folders, files in os.walk(source):
+        here = target / Path(parent).relative_to(source)
+        for name in folders:
+            if not Path(parent, name).is_symlink():
+                (here / name).mkdir(mode=0o700)
+        for name in files:
+            if Path(parent, name).is_symlink():
+                continue
+            handle = os.open(here / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with open_regular(Path(parent, name)) as data, os.fdopen(handle, "wb") as out:
+                shutil.copyfileobj(data, out)
+
+
+def _result(suite: SuiteRecord) -> SuiteResult:
+    """A suite's record as the result that JUnit is made of."""
+    return SuiteResult(
+        name=suite.name,
+        status=suite.status,
+        reason=suite.reason,
+        command=suite.command,
+        exit_code=suite.exit_code,
+        started=_seconds(suite.started),
+        seconds=suite.seconds,
+        workers=suite.workers,
+        cases=tuple(map(_case, suite.tests)),
+    )
+
+
+def _case(test: CaseRecord) -> Case:
+    return Case(
+        id=test.id,
+        outcome=test.outcome,
+        seconds=test.seconds,
+        started=_seconds(test.started),
+        message=test.message,
+        detail=test.detail,
+        sections=tuple((section.title, section.text) for section in test.sections),
+        file=test.file,
+        line=test.line,
+        earlier=tuple(
+            Attempt(
+                each.outcome,
+                each.seconds,
+                message=each.message,
+                detail=each.detail,
+                sections=tuple((section.title, section.text) for section in each.sections),
+            )
+            for each in test.earlier
+        ),
+    )
+
+
+def _seconds(moment: Moment | None) -> float | None:
+    return None if moment is None else datetime.fromisoformat(moment).timestamp()

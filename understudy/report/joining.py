@@ -1,0 +1,205 @@
+"""The records of all parts of a split run as one record, which says what was lost or ran twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from understudy.errors import TestsFailedError, UsageError
+from understudy.report.moments import Moment, utc
+from understudy.report.record import RunRecord
+from understudy.report.records import CaseRecord, CauseRecord, PartRecord, SuiteRecord
+from understudy.suites.results import BAD, Outcome, SuiteStatus
+from understudy.suites.verdict import SUITE_CASE
+
+__all__ = ["Part", "join"]
+
+_WORST = (
+    *(SuiteStatus.FAILED, SuiteStatus.ERROR, SuiteStatus.TIMEOUT, SuiteStatus.ENVIRONMENT),
+    *(SuiteStatus.INTERRUPTED, SuiteStatus.STOPPED, SuiteStatus.PASSED),
+)
+"""Of several ends of one suite, the first of these is that of the whole."""
+
+_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The record of one part, and where its folder lies in the joined one."""
+
+    record: RunRecord
+    folder: str
+
+    @property
+    def index(self) -> int:
+        """Which part it is, from 1."""
+        return int(self.record.shard.partition("/")[0])
+
+    @property
+    def of(self) -> int:
+        """How many there are."""
+        return int(self.record.shard.partition("/")[2])
+
+
+def join(parts: Sequence[Part], run: str) -> RunRecord:
+    """One record of all parts, called `run`. What is missing, lost or doubled is among its causes.
+
+    Raises:
+        UsageError: they are not parts of one commit and one split.
+    """
+    _hold_together(parts)
+    parts = sorted(parts, key=lambda part: part.index)
+    first = parts[0].record
+    began = min(_seconds(part.record.started) for part in parts)
+    ends = [_seconds(part.record.ended) for part in parts if part.record.ended]
+    whole = replace(
+        RunRecord(
+            run=run,
+            environment="",
+            target="",
+            project=first.project,
+            repository=first.repository,
+            topology=first.topology,
+            commit=first.commit,
+            branch=first.branch,
+            production_ref=first.production_ref,
+            started=utc(began),
+        ),
+        **{name: getattr(first, name) for name in _SAME},
+        ended=utc(max(ends)) if ends else None,
+        seconds=max(ends, default=began) - began,
+        suites=tuple(_suites(parts)),
+        stopped_by=next((part.record.stopped_by for part in parts if part.record.stopped_by), ""),
+        warnings=tuple(dict.fromkeys(warning for part in parts for warning in part.record.warnings)),
+        parts=tuple(
+            PartRecord(r.shard, r.run, r.environment, part.folder, r.started, r.seconds, r.exit_code)
+            for part in parts
+            for r in [part.record]
+        ),
+    )
+    for cause in (*_causes(parts), *(_problem(text) for text in _problems(parts))):
+        whole = whole.with_cause(cause)
+    return whole
+
+
+_SAME = (
+    *("dirty", "version", "profile", "ci", "changes", "fidelity", "properties", "verdicts", "graph"),
+    *("images", "past", "plan"),
+)
+"""What follows from the commit, so that each part says the same of it."""
+
+
+def _hold_together(parts: Sequence[Part]) -> None:
+    if whole := [part.record.run for part in parts if not part.record.shard]:
+        raise UsageError(f"Joined parts, and {', '.join(whole)} is none: it ran without --shard.")
+    for what in ("repository", "topology", "commit", "dirty", "profile"):
+        values = sorted({str(getattr(part.record, what)) for part in parts})
+        if len(values) > 1:
+            raise UsageError(f"Joined parts, and they are not of one {what}: {', '.join(values)}.")
+    totals = sorted({part.of for part in parts})
+    if len(totals) > 1:
+        raise UsageError(f"Joined parts, and they are not of one number of parts: {', '.join(map(str, totals))}.")
+    if len({part.record.plan for part in parts if part.record.plan}) > 1:
+        raise UsageError(
+            "Joined parts, and they were split by other files of durations, so that tests may be lost or doubled.",
+            hint="Give every part the same file: commit understudy-durations.json, or hand one to --durations.",
+        )
+    counts = Counter(part.index for part in parts)
+    if twice := [str(index) for index, count in sorted(counts.items()) if count > 1]:
+        raise UsageError(
+            f"Joined parts, and of part {', '.join(twice)} there are several runs.", hint="Name one of each."
+        )
+
+
+def _causes(parts: Sequence[Part]) -> Iterator[CauseRecord]:
+    for part in parts:
+        for cause in part.record.causes:
+            yield replace(cause, message=f"part {part.record.shard}: {cause.message}")
+
+
+def _problem(text: str) -> CauseRecord:
+    return CauseRecord.of(TestsFailedError(f"Joined the parts: {text}."), "join")
+
+
+def _problems(parts: Sequence[Part]) -> Iterator[str]:
+    """What keeps the parts from being the whole."""
+    of = parts[0].of
+    there = {part.index for part in parts}
+    if missing := [f"{index}/{of}" for index in range(1, of + 1) if index not in there]:
+        yield f"{'part' if len(missing) == 1 else 'parts'} {', '.join(missing)} missing"
+    for part in parts:
+        if part.record.ended is None:
+            yield f"part {part.record.shard} did not end"
+    wholes = {name for part in parts for name in part.record.elsewhere}
+    for name in sorted(wholes):
+        ran = [part.record.shard for part in parts if any(suite.name == name for suite in part.record.suites)]
+        if len(ran) != 1:
+            yield f"suite {name} ran in {'parts ' + ', '.join(ran) if ran else 'no part'}"
+    for name in sorted({suite.name for part in parts for suite in part.record.suites} - wholes):
+        yield from _test_problems(name, parts)
+
+
+def _test_problems(name: str, parts: Sequence[Part]) -> Iterator[str]:
+    """The tests of a suite that was split: each has to be in one part, and everybody has to know the same ones."""
+    suites = [(part.record.shard, suite) for part in parts for suite in part.record.suites if suite.name == name]
+    ran: dict[str, list[str]] = {}
+    collected: set[str] = set()
+    for shard, suite in suites:
+        collected |= set(suite.elsewhere)
+        for test in suite.tests:
+            if test.id != SUITE_CASE and not _of_collection(test):
+                ran.setdefault(test.id, []).append(shard)
+    lost = sorted(collected - ran.keys())
+    doubled = sorted(test for test, shards in ran.items() if len(shards) > 1)
+    if lost:
+        yield f"{len(lost)} tests of suite {name} ran in no part:{_listed(lost)}"
+    if doubled:
+        yield f"{len(doubled)} tests of suite {name} ran in several parts:{_listed(doubled)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = "\n  ..." if len(names) > _SHOWN else ""
+    return "".join(f"\n  {name}" for name in names[:_SHOWN]) + more
+
+
+def _of_collection(test: CaseRecord) -> bool:
+    """A file that could not be collected or was skipped as a whole: every part says so of it."""
+    return test.started is None and test.outcome in (Outcome.ERROR, Outcome.SKIPPED)
+
+
+def _suites(parts: Sequence[Part]) -> Iterator[SuiteRecord]:
+    names = dict.fromkeys(suite.name for part in parts for suite in part.record.suites)
+    for name in names:
+        yield _suite([(part, suite) for part in parts for suite in part.record.suites if suite.name == name])
+
+
+def _suite(ends: Sequence[tuple[Part, SuiteRecord]]) -> SuiteRecord:
+    tests: dict[tuple[str, str], CaseRecord] = {}
+    for part, suite in ends:
+        for test in suite.tests:
+            once = _of_collection(test)
+            tests.setdefault((test.id, "" if once else part.record.shard), test)
+    real = [test for test in tests.values() if test.id != SUITE_CASE or test.outcome in BAD] or list(tests.values())[:1]
+    counts = Counter(test.outcome for test in real)
+    part, worst = min(ends, key=lambda end: _WORST.index(end[1].status))
+    started = [suite.started for _, suite in ends if suite.started is not None]
+    passed = worst.status is SuiteStatus.PASSED
+    return replace(
+        worst,
+        reason="" if passed else f"part {part.record.shard}: {worst.reason}",
+        started=min(started, default=None),
+        seconds=max(suite.seconds for _, suite in ends),
+        workers=sum(suite.workers for _, suite in ends),
+        counts={outcome.value: counts[outcome] for outcome in Outcome},
+        tests=tuple(real),
+        notices=tuple(f"part {each.record.shard}: {notice}" for each, suite in ends for notice in suite.notices),
+        files=tuple(f"{each.folder}/{file}" for each, suite in ends for file in suite.files),
+        elsewhere=(),
+        offset=None,
+    )
+
+
+def _seconds(moment: Moment) -> float:
+    return datetime.fromisoformat(moment).timestamp()
