@@ -26,6 +26,7 @@ _WHERE = ("file", "env_file", "set", "compose_profile", "allow", "commit", "dirt
 _HOW = ("bind", "ready_timeout", "parallel", "relay_image", "mock_image", "docker_provider", "image_budget")
 _LIFE = ("ttl", "max_ttl", "lease_dir")
 _TESTS = ("workers", "fail_fast", "max_failures", "order", "shard", "durations", "history", "runs")
+_SINKS = ("export", "export_variable", "export_retries", "export_timeout")
 
 
 def _declare(spec: OptionSpec) -> Callable[[Command], Command]:
@@ -79,7 +80,7 @@ def cli() -> None:
 
 @cli.command()
 @_form("text", "json")
-@_options(*_WHERE, *_HOW, *_LIFE, *_TESTS)
+@_options(*_WHERE, *_HOW, *_LIFE, *_TESTS, *_SINKS, "keep_on_failure")
 def run(form: str, **flags: object) -> None:
     """Clone, provision, test, export and destroy one commit."""
     options = _resolve(flags)
@@ -129,7 +130,7 @@ def init(ci: str, pulumi: bool, yes: bool, form: str, **flags: object) -> None: 
 @cli.command()
 @click.argument("environment", required=False, shell_complete=_known)
 @_form("text", "json")
-@_options(*_TESTS, "ready_timeout", "lease_dir")
+@_options(*_TESTS, *_SINKS, "ready_timeout", "lease_dir")
 def test(environment: str | None, form: str, **flags: object) -> None:
     """Run the suites against an environment that is up: its id, name, stack or branch."""
     options = _resolve(flags)
@@ -148,6 +149,31 @@ def down(environment: str | None, form: str, **flags: object) -> None:
     from understudy.lifecycle import down as work
 
     sys.exit(work(options, Path.cwd(), environment, form=form))
+
+
+@cli.command()
+@click.argument("environment", shell_complete=_known)
+@click.argument("duration", required=False)
+@_form("text", "json")
+@_options("ttl", "lease_dir")
+def extend(environment: str, duration: str | None, form: str, **flags: object) -> None:
+    """Let an environment live longer, by DURATION or --ttl: its id, name, stack or branch."""
+    options = _resolve(flags)
+    from understudy.extending import extend as work
+
+    sys.exit(work(options, environment, duration, form=form))
+
+
+@cli.command()
+@click.argument("run")
+@_form("text", "json")
+@_options("runs", *_SINKS)
+def export(run: str, form: str, **flags: object) -> None:
+    """Send the folder of a past run to every --export: its id, its path, or `latest`."""
+    options = _resolve(flags)
+    from understudy.exporting import export as work
+
+    sys.exit(work(options, Path.cwd(), run, form=form))
 
 
 @cli.command()

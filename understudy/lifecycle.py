@@ -8,10 +8,12 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import click
 
+from understudy.aftermath import destroy, ended_afterwards, send, tell_kept
 from understudy.arranging import arrange, hold_options, shard_of
 from understudy.authority import certificate_of
 from understudy.blueprint import Blueprint, draw, redraw
@@ -24,7 +26,9 @@ from understudy.errors import (
     UnderstudyError,
     UsageError,
 )
+from understudy.expiry import remove_expired
 from understudy.export.mocks import MockAddress
+from understudy.export.sinks import Outbox, Stage, open_outbox
 from understudy.files import is_git_data, write_file
 from understudy.interrupts import Interrupts
 from understudy.known_secrets import known_secrets
@@ -47,8 +51,8 @@ from understudy.suites.interpreter import check_suites
 from understudy.suites.network import Network, hold_images
 from understudy.suites.runner import run_suites
 from understudy.targets.docker_client import client
-from understudy.targets.interface import Outcome, Receipt
-from understudy.teardown import settle, tear_down
+from understudy.targets.interface import Outcome
+from understudy.teardown import settle
 
 __all__ = ["down", "run", "test", "up"]
 
@@ -56,7 +60,8 @@ __all__ = ["down", "run", "test", "up"]
 def run(options: Options, folder: Path, *, form: str) -> int:
     """Clone, provision, test, export, destroy; returns the exit code.
 
-    Whatever happens after the lease is written, the evidence that exists is exported and the environment destroyed.
+    Whatever happens after the lease is written, the evidence that exists is exported and the environment destroyed or,
+    where the run failed and `keep_on_failure` says so, kept under its lease.
 
     Raises:
         UsageError: the input is not usable; nothing was created.
@@ -67,23 +72,27 @@ def run(options: Options, folder: Path, *, form: str) -> int:
         blueprint = draw(options, folder)
         _hold_suites(blueprint)
         _hold_runs(folder / options.runs)
+        outbox = _checked_outbox(options, folder, console)
         with open_session(options, folder, console, interrupts.stop) as session:
             settle(session.engine, session.target, session.store, console)
+            remove_expired(session)
             blueprint = with_images(blueprint, client())
             lease = own_lease(session, blueprint, _run_key(options, blueprint))
             session.store.create(lease)
             interrupts.remains = lambda: _remains(session.store, lease.id)
             recorder: Recorder | None = None
             try:
-                with _removed_afterwards(session, lease) as told:
+                with ended_afterwards(session, lease) as ending:
                     recorder = Recorder.open(session, blueprint, lease, _known(session, blueprint, lease))
-                    told.append(recorder.removed)
-                    with _exported_afterwards(session, blueprint, lease, recorder), recorder.watch():
+                    ending.recorder = recorder
+                    evidence = partial(send, session, recorder, outbox, Stage.EVIDENCE)
+                    with _exported_afterwards(session, blueprint, lease, recorder, evidence), recorder.watch():
                         _run_stages(session, blueprint, lease, recorder)
                 prune_images(session)
             finally:
                 if recorder is not None:
-                    recorder.close(console.say)
+                    recorder.close(console.say, partial(send, session, recorder, outbox, Stage.FINAL))
+                    tell_kept(recorder.record, console.say)
         _print(form, recorder.shown)
         return recorder.exit_code
 
@@ -105,6 +114,7 @@ def up(options: Options, folder: Path, *, form: str) -> int:
             blueprint = with_images(blueprint, client())
             branch = blueprint.commit.branch or blueprint.commit.sha
             lease = own_lease(session, blueprint, identity.environment_key("up", name=options.name, branch=branch))
+            remove_expired(session, spare=lease.id)
             known = session.store.find(lease.id)
             if known is None:
                 session.store.create(lease)
@@ -118,7 +128,7 @@ def up(options: Options, folder: Path, *, form: str) -> int:
                 session.store.update(lease, state=LeaseState.KEPT)
             except BaseException as error:
                 if known is None:
-                    _tear_down(session, lease)
+                    destroy(session, lease)
                 else:
                     session.store.update(lease, state=LeaseState.KEPT)
                 if isinstance(error, UnderstudyError):
@@ -161,6 +171,7 @@ def test(options: Options, folder: Path, name: str | None, *, form: str) -> int:
         _hold_suites(blueprint)
         _hold_runs(folder / options.runs)
         hold_images(blueprint.clone, session.stop)
+        outbox = _checked_outbox(options, folder, console)
         lease = session.store.update(lease, check=Lease.hold_idle, state=LeaseState.TESTING, owner=this_process())
         recorder: Recorder | None = None
         try:
@@ -172,7 +183,7 @@ def test(options: Options, folder: Path, name: str | None, *, form: str) -> int:
         finally:
             session.store.update(lease, state=LeaseState.HANDED_OVER if lease.plain else LeaseState.KEPT)
             if recorder is not None:
-                recorder.close(console.say)
+                recorder.close(console.say, partial(send, session, recorder, outbox, Stage.FINAL))
     _print(form, recorder.shown)
     return recorder.exit_code
 
@@ -191,8 +202,9 @@ def down(options: Options, folder: Path, name: str | None, *, form: str) -> int:
         lease = _find(session, folder, name)
         lease.hold_idle()
         interrupts.remains = lambda: _remains(session.store, lease.id)
-        receipt = _tear_down(session, lease)
+        receipt = destroy(session, lease)
         console.say(f"receipt: {receipt.outcome} {lease.id}")
+        remove_expired(session, spare=lease.id)
     _print(form, lambda: encode(ReceiptRecord.of(receipt)))
     return 0 if receipt.outcome is Outcome.CLEAN else LeftoversError.exit_code
 
@@ -232,26 +244,32 @@ def _environment(lease: Lease, made: Provisioned) -> dict[str, object]:
 
 
 @contextmanager
-def _removed_afterwards(session: Session, lease: Lease) -> Iterator[list[Callable[[Receipt], None]]]:
-    """Whatever happens in here, the environment is destroyed afterwards, and who asked for it gets the receipt."""
-    told: list[Callable[[Receipt], None]] = []
-    try:
-        yield told
-    finally:
-        receipt = _tear_down(session, lease)
-        for tell in told:
-            tell(receipt)
-
-
-@contextmanager
-def _exported_afterwards(session: Session, blueprint: Blueprint, lease: Lease, recorder: Recorder) -> Iterator[None]:
-    """Whatever happens in here, the evidence is exported afterwards."""
+def _exported_afterwards(
+    session: Session,
+    blueprint: Blueprint,
+    lease: Lease,
+    recorder: Recorder,
+    evidence: Callable[[], object] = lambda: None,
+) -> Iterator[None]:
+    """Whatever happens in here, the evidence is exported afterwards, and then `evidence` called."""
     try:
         yield
     finally:
         with recorder.watch():
             lease = session.store.update(lease, state=LeaseState.EXPORTING)
-        recorder.export(lease, _mocks(session, blueprint, lease))
+        recorder.export(lease, _mocks(session, blueprint, lease), evidence)
+
+
+def _checked_outbox(options: Options, folder: Path, console: Console) -> Outbox:
+    """The sinks, looked at before anything is made.
+
+    Raises:
+        UsageError: one cannot be used.
+    """
+    outbox = open_outbox(options, folder)
+    for doubt in outbox.check():
+        console.note(f"warning: {doubt}")
+    return outbox
 
 
 def _run_stages(session: Session, blueprint: Blueprint, lease: Lease, recorder: Recorder) -> None:
@@ -372,12 +390,6 @@ def _mocks(session: Session, blueprint: Blueprint, lease: Lease) -> dict[str, Mo
         for mock in blueprint.clone.mocks
         if f"{mock.name}:{mock.port}" in found
     }
-
-
-def _tear_down(session: Session, lease: Lease) -> Receipt:
-    return tear_down(
-        lease, engine=session.engine, target=session.target, store=session.store, listener=session.listener
-    )
 
 
 def _remains(store: LeaseStore, environment: str) -> str:

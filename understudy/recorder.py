@@ -48,11 +48,13 @@ from understudy.report import (
     ContainerRecord,
     EndpointRecord,
     ImageRecord,
+    KeptRecord,
     MockRecord,
     PhaseRecord,
     ReceiptRecord,
     ResourceRecord,
     RunRecord,
+    SinkRecord,
     UsageRecord,
     graph_of,
     utc,
@@ -167,6 +169,10 @@ class Recorder:
         with self._lock:
             self.record = replace(self.record, **fields)
             self._checkpoints.take(self.record)
+
+    def checkpoint(self) -> None:
+        """Write the record as it is now, for whoever reads the folder next."""
+        self._checkpoint(self.record)
 
     def _checkpoint(self, record: RunRecord) -> None:
         """Write the record as far as it is known; the last writing, at the end, is the one that has to succeed."""
@@ -285,10 +291,14 @@ class Recorder:
         with self._lock:
             self.record = self.record.with_suites(run_nothing(suites, self.folder.path, why, status))
 
-    def export(self, lease: Lease, mocks: Mapping[str, MockAddress]) -> None:
-        """Collect what the target knows of the environment; a part that fails is noted, and the others go on."""
-        self._untested()
-        with self.watch(), self.session.phase(Phase.EXPORT):
+    def export(self, lease: Lease, mocks: Mapping[str, MockAddress], send: Callable[[], object] = lambda: None) -> None:
+        """Collect what the target knows of the environment; a part that fails is noted, and the others go on.
+
+        `send` is called when all that there is lies in the folder, whatever failed before.
+        """
+        with self.watch():
+            self._untested()
+        with self.watch(), self.session.phase(Phase.EXPORT), _finally(self.checkpoint, send):
             self._keep_clone(lease)
             followed = self.folder.collect_containers(self._follower)
             counts = self.folder.collect_mocks(mocks)
@@ -309,6 +319,14 @@ class Recorder:
                 ),
             )
             self._hold_parts()
+
+    def sent(self, sinks: tuple[SinkRecord, ...]) -> None:
+        """Take in what came of the sinks so far."""
+        self._change(sinks=sinks)
+
+    def kept(self, kept: KeptRecord) -> None:
+        """Take in that the environment was not destroyed."""
+        self._change(kept=kept)
 
     def _keep_clone(self, lease: Lease) -> None:
         """Copy the clone that lies beside the environment's tree, for comparisons; a run that made none has none."""
@@ -337,13 +355,31 @@ class Recorder:
                 )
             )
 
-    def close(self, say: Callable[[str], None]) -> None:
-        """Write the record and say where all of it lies."""
+    def close(self, say: Callable[[str], None], send: Callable[[], bool] = lambda: True) -> None:
+        """Write the record and say where all of it lies.
+
+        `send` is called when the folder is complete; where it returns False the record has changed by it.
+        """
         self.session.listener = self._pass_on
         self._checkpoints.close()
         self.folder.write_json("timeline.json", timeline(self.record))
         with self.watch():
             self._hold_parts()
+        clean = self._write()
+        if not send():
+            clean = self._write()
+        if clean is not None:
+            with self.watch():
+                publish(clean, self.folder.path, os.environ, sys.stderr)
+        receipt = self.record.receipt
+        if self.record.stop_seconds is not None:
+            say(f"stopped: {self.record.stopped_by}; no test process was left {self.record.stop_seconds:.2f} s later")
+        say(f"report:  {_shown(self.folder.path)}")
+        if receipt:
+            say(f"receipt: {receipt.outcome} ({_shown(self.folder.path / 'receipt.json')})")
+
+    def _write(self) -> RunRecord | None:
+        """Write the record as it ends, the summary and the page; returns it without the secrets, None if it cannot."""
         self.record = replace(
             self.record,
             ended=utc(time.time()),
@@ -356,19 +392,15 @@ class Recorder:
         with self.watch():
             self.folder.write_run(self.record)
         causes = self.record.causes
+        clean = None
         with self.watch():
-            publish(self.folder.write_summary(self.record), self.folder.path, os.environ, sys.stderr)
+            clean = self.folder.write_summary(self.record)
         with self.watch():
             self._write_report()
         if self.record.causes != causes:  # what has just failed belongs into the record too
             with self.watch():
                 self.folder.write_run(self.record)
-        receipt = self.record.receipt
-        if self.record.stop_seconds is not None:
-            say(f"stopped: {self.record.stopped_by}; no test process was left {self.record.stop_seconds:.2f} s later")
-        say(f"report:  {_shown(self.folder.path)}")
-        if receipt:
-            say(f"receipt: {receipt.outcome} ({_shown(self.folder.path / 'receipt.json')})")
+        return clean
 
     def _write_report(self) -> None:
         """Draw the page from what is in the folder, where the secrets are out of it already.
@@ -386,6 +418,16 @@ def _environment_failed(result: SuitesResult) -> EnvironmentFailedError:
     told = "; ".join(map(str, result.deaths)) or result.stopped_by
     logs = "".join(f"\nLast log lines of {death.service}:\n{death.log}" for death in result.deaths if death.log)
     return EnvironmentFailedError(f"Ran the tests, and the environment failed: {told}. {result.summary()}.{logs}")
+
+
+@contextmanager
+def _finally(*works: Callable[[], object]) -> Iterator[None]:
+    """Whatever happens in here, the works are done afterwards."""
+    try:
+        yield
+    finally:
+        for work in works:
+            work()
 
 
 def _shown(path: Path) -> str:

@@ -56,7 +56,7 @@ def test_a_command_gets_the_folder_and_an_allow_list_of_variables(
     arguments, variables = json.loads((tmp_path / "told.json").read_text())
     assert arguments == ["$(touch x); `touch y`", str(run)]
     assert variables["UNDERSTUDY_RUN"] == str(run)
-    assert variables["UNDERSTUDY_EXPORT"] == "final"
+    assert variables["UNDERSTUDY_EXPORT_STAGE"] == "final"
     assert ("TOKEN", "hunter22") in variables.items()
     assert not {"AWS_SECRET_ACCESS_KEY", "PULUMI_CONFIG_PASSPHRASE"} & variables.keys()
     send(outbox(tmp_path, python(TELL, "--from={run}", "there")), run)
@@ -126,7 +126,7 @@ def alive(pid: int) -> bool:
 
 def test_one_that_failed_is_not_asked_again_and_the_others_are(run: Path, tmp_path: Path) -> None:
     fails = python("import sys; open('failed', 'a').write('x'); sys.exit(1)")
-    works = python("import os; open('worked', 'a').write(os.environ['UNDERSTUDY_EXPORT'] + ' ')")
+    works = python("import os; open('worked', 'a').write(os.environ['UNDERSTUDY_EXPORT_STAGE'] + ' ')")
     box = outbox(tmp_path, fails, works, export_retries=0)
     assert len(send(box, run, Stage.EVIDENCE)) == 1
     assert send(box, run, Stage.FINAL) == []

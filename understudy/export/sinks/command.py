@@ -91,7 +91,7 @@ class CommandSink:
         arguments = [part.replace(_PLACE, run) for part in self.command]
         if arguments == list(self.command):
             arguments.append(run)
-        own = {"UNDERSTUDY_RUN": run, "UNDERSTUDY_EXPORT": delivery.stage.value}
+        own = {"UNDERSTUDY_RUN": run, "UNDERSTUDY_EXPORT_STAGE": delivery.stage.value}
         with output.open("wb") as out:
             process = subprocess.Popen(
                 arguments,

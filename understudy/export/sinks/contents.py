@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from understudy.files import open_regular
 
-__all__ = ["MANIFEST", "Content", "find_contents", "key_of", "media_type", "read_exactly", "whole_digest"]
+__all__ = ["MANIFEST", "find_contents", "key_of", "media_type", "read_exactly", "whole_digest"]
 
 MANIFEST = "manifest.json"
 """The object that is written last: whoever finds it finds all that it lists."""
@@ -24,16 +23,8 @@ _TYPES = {".json": "application/json", ".log": "text/plain", ".md": "text/plain"
 """XML as text: a browser runs what stands in it (XHTML, XSLT), and tests may have written it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """One file: its path in the run folder with slashes, and its size in bytes when it was listed."""
-
-    path: str
-    size: int
-
-
-def find_contents(folder: Path) -> tuple[Content, ...]:
-    """Every plain file of a folder, sorted by path; links are neither taken nor followed.
+def find_contents(folder: Path) -> tuple[str, ...]:
+    """Every plain file of a folder, as paths with slashes, sorted; links are neither taken nor followed.
 
     Raises:
         OSError: the folder cannot be listed.
@@ -47,8 +38,8 @@ def find_contents(folder: Path) -> tuple[Content, ...]:
         for name in names:
             path = Path(place, name)
             if path.is_file() and not path.is_symlink():
-                found.append(Content(path.relative_to(folder).as_posix(), path.stat().st_size))
-    return tuple(sorted(found, key=lambda content: content.path))
+                found.append(path.relative_to(folder).as_posix())
+    return tuple(sorted(found))
 
 
 def key_of(path: str) -> str:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from understudy.export.sinks.budget import Budget
 from understudy.export.sinks.contents import (
     MANIFEST,
-    Content,
     find_contents,
     key_of,
     media_type,
@@ -81,8 +80,8 @@ class Sending:
         """
         contents = find_contents(self.delivery.folder)
         self._hold_own()
-        first = [content for content in contents if content.path == _RUN]
-        rest = [content for content in contents if content.path != _RUN]
+        first = [path for path in contents if path == _RUN]
+        rest = [path for path in contents if path != _RUN]
         side_by_side(self._file, first, threads=1)
         side_by_side(self._file, rest, threads=THREADS)
         if self.delivery.stage is Stage.FINAL:
@@ -98,24 +97,30 @@ class Sending:
             raise SinkError(f"Looked at {self.address}/{self.run}, and another run lies there; nothing was overwritten")
         self.returning = True
 
-    def _file(self, content: Content) -> None:
-        path = self.delivery.folder / content.path
-        key = self.address.key(self.run, key_of(content.path))
+    def _file(self, path: str) -> None:
+        """Send a file as it is now; one that changes meanwhile is taken anew."""
+        key = self.address.key(self.run, key_of(path))
+        place = self.delivery.folder / path
 
         def once() -> _Object:
-            digest = whole_digest(path, content.size)
-            made = _Object(content.path, key, content.size, digest)
-            if self.taken.get(key) == digest or (self.returning and self._lies_there(made)):
-                return made
-            if content.size > self.part:
-                self._put_parts(made, path)
-            else:
-                self._put_whole(made, read_exactly(path, 0, content.size))
+            try:
+                size = place.stat().st_size
+                data = read_exactly(place, 0, size) if size <= self.part else None
+                digest = whole_digest(place, size) if data is None else hashlib.sha256(data).digest()
+                made = _Object(path, key, size, digest)
+                if self.taken.get(key) == digest or (self.returning and self._lies_there(made)):
+                    return made
+                if data is None:
+                    self._put_parts(made, place)
+                else:
+                    self._put_whole(made, data)
+            except OSError as error:
+                raise SinkError(f"Read {path}: {error}", again=True) from error
             return made
 
         made = self.budget.run(once, again=_again)
         self.taken[key] = made.digest
-        self.sent[content.path] = made
+        self.sent[path] = made
 
     def _manifest(self) -> None:
         files = [
@@ -129,8 +134,6 @@ class Sending:
             self.budget.run(lambda: self._put_whole(made, data), again=_again)
 
     def _put_whole(self, made: _Object, data: bytes) -> None:
-        if hashlib.sha256(data).digest() != made.digest:
-            raise SinkError(f"Read {made.path}, and it changed meanwhile", again=True)
         checksum = _text(made.digest)
         sha256 = {"ChecksumAlgorithm": "SHA256", "ChecksumSHA256": checksum}
         self._ask("put_object", made.key, Body=data, **sha256, **self._described(made))
