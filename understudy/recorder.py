@@ -15,11 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from understudy import __version__
-from understudy.arranging import shard_of
 from understudy.blueprint import Blueprint
 from understudy.ci.github import publish
-from understudy.ci_job import ci_job
 from understudy.errors import (
     EnvironmentFailedError,
     ExportError,
@@ -41,15 +38,13 @@ from understudy.lease import Lease
 from understudy.preparation import CLONE
 from understudy.progress import Phase, Progress, ProgressListener, State, safely
 from understudy.provision import Provisioned
+from understudy.recording import first_record, image_records, mock_records
 from understudy.redact import Redactor, redact_error
 from understudy.report import (
     CauseRecord,
-    CiRecord,
     ContainerRecord,
     EndpointRecord,
-    ImageRecord,
     KeptRecord,
-    MockRecord,
     PhaseRecord,
     ReceiptRecord,
     ResourceRecord,
@@ -108,24 +103,7 @@ class Recorder:
         now, began = datetime.now(UTC), time.monotonic()
         base = session.folder / session.options.runs
         folder = RunFolder.create(base, lease.id, now, Redactor(secrets))
-        record = RunRecord(
-            run=folder.name,
-            environment=lease.id,
-            target=lease.target,
-            project=blueprint.clone.topology.name,
-            repository=lease.repository,
-            topology=lease.topology,
-            commit=lease.commit,
-            branch=lease.branch,
-            dirty=blueprint.dirty,
-            production_ref=blueprint.production_name,
-            started=utc(now.timestamp()),
-            version=__version__,
-            profile=lease.profile,
-            ci=CiRecord.of(job) if (job := ci_job(os.environ)) else None,
-            warnings=blueprint.warnings,
-            shard=str(shard_of(session.options) or ""),
-        )
+        record = first_record(blueprint, lease, session.options, folder.name, now)
         findings = fidelity_report(blueprint.production, blueprint.clone)
         record = record.with_changes(blueprint.clone.changes).with_report(findings)
         record = replace(record, graph=graph_of(blueprint.clone, record.verdicts))
@@ -206,17 +184,6 @@ class Recorder:
 
     def provisioned(self, made: Provisioned) -> None:
         """Take in what was provisioned."""
-        clone = self.blueprint.clone
-        images = []
-        for name, service in clone.topology.services.items():
-            built, pinned = made.images.get(name), clone.pinned.get(name, "")
-            if built is not None:
-                origin = "built" if built.built else "reused"
-                images.append(ImageRecord(name, built.reference, origin, built.seconds, built.reference))
-            elif name in clone.unchanged_builds:
-                images.append(ImageRecord(name, clone.unchanged_builds[name], "production", digest=pinned))
-            else:
-                images.append(ImageRecord(name, service.image or "", "found", digest=pinned))
         ready = next((phase for phase in self.record.phases if phase.name == Phase.READY), None)
         waits = ready and tuple(
             ResourceRecord(service, "wait", ready.started, ready.offset, seconds)
@@ -225,7 +192,7 @@ class Recorder:
         self._change(
             ready_at=utc(made.ready_at),
             ready_offset=ready and ready.offset + ready.seconds,
-            images=tuple(images),
+            images=image_records(self.blueprint.clone, made),
             resources=(*self.record.resources, *(waits or ())),
         )
 
@@ -307,16 +274,7 @@ class Recorder:
                 containers=containers,
                 usage=tuple(UsageRecord.of(each) for each in followed.usage),
                 graph=graph_of(self.blueprint.clone, self.record.verdicts, containers),
-                mocks=tuple(
-                    MockRecord(
-                        mock.name,
-                        mock.host,
-                        mock.port,
-                        counts[mock.name].requests if mock.name in counts else None,
-                        counts[mock.name].unmatched if mock.name in counts else None,
-                    )
-                    for mock in self.blueprint.clone.mocks
-                ),
+                mocks=mock_records(self.blueprint.clone, counts),
             )
             self._hold_parts()
 
@@ -365,6 +323,14 @@ class Recorder:
         self.folder.write_json("timeline.json", timeline(self.record))
         with self.watch():
             self._hold_parts()
+        self.record = replace(
+            self.record,
+            ended=utc(time.time()),
+            seconds=time.monotonic() - self._began,
+            running=(),
+            files=tuple(sorted({*self.folder.files(), "run.json", REPORT})),
+        )
+        self.record = remember(history_place(self.session.options.history), self.record)
         clean = self._write()
         if not send():
             clean = self._write()
@@ -379,16 +345,7 @@ class Recorder:
             say(f"receipt: {receipt.outcome} ({_shown(self.folder.path / 'receipt.json')})")
 
     def _write(self) -> RunRecord | None:
-        """Write the record as it ends, the summary and the page; returns it without the secrets, None if it cannot."""
-        self.record = replace(
-            self.record,
-            ended=utc(time.time()),
-            seconds=time.monotonic() - self._began,
-            running=(),
-            files=tuple(sorted({*self.folder.files(), "run.json", REPORT})),
-        )
-        place = history_place(self.session.options.history)
-        self.record = remember(place, self.record)
+        """Write the record, the summary and the page; returns it without the secrets, None where that failed."""
         with self.watch():
             self.folder.write_run(self.record)
         causes = self.record.causes

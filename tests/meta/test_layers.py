@@ -25,6 +25,7 @@ LAYERS = (
     ),
     ("aftermath", "expiry"),
     ("recorder",),
+    ("recording",),
     ("report_html",),
     ("timing",),
     ("arranging",),

@@ -1,0 +1,71 @@
+"""What of a run becomes its record: what is known at its beginning, its images, and what its mocks were asked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import datetime
+
+from understudy import __version__
+from understudy.arranging import shard_of
+from understudy.blueprint import Blueprint
+from understudy.ci_job import ci_job
+from understudy.export.mocks import MockCounts
+from understudy.lease import Lease
+from understudy.options import Options
+from understudy.provision import Provisioned
+from understudy.report import CiRecord, ImageRecord, MockRecord, RunRecord, utc
+from understudy.stacks.clone import Clone
+
+__all__ = ["first_record", "image_records", "mock_records"]
+
+
+def first_record(blueprint: Blueprint, lease: Lease, options: Options, run: str, now: datetime) -> RunRecord:
+    """The record of a run that begins now; `run` is its id."""
+    return RunRecord(
+        run=run,
+        environment=lease.id,
+        target=lease.target,
+        project=blueprint.clone.topology.name,
+        repository=lease.repository,
+        topology=lease.topology,
+        commit=lease.commit,
+        branch=lease.branch,
+        dirty=blueprint.dirty,
+        production_ref=blueprint.production_name,
+        started=utc(now.timestamp()),
+        version=__version__,
+        profile=lease.profile,
+        ci=CiRecord.of(job) if (job := ci_job(os.environ)) else None,
+        warnings=blueprint.warnings,
+        shard=str(shard_of(options) or ""),
+    )
+
+
+def image_records(clone: Clone, made: Provisioned) -> tuple[ImageRecord, ...]:
+    """The image of each service, and where it came from."""
+    images = []
+    for name, service in clone.topology.services.items():
+        built, pinned = made.images.get(name), clone.pinned.get(name, "")
+        if built is not None:
+            origin = "built" if built.built else "reused"
+            images.append(ImageRecord(name, built.reference, origin, built.seconds, built.reference))
+        elif name in clone.unchanged_builds:
+            images.append(ImageRecord(name, clone.unchanged_builds[name], "production", digest=pinned))
+        else:
+            images.append(ImageRecord(name, service.image or "", "found", digest=pinned))
+    return tuple(images)
+
+
+def mock_records(clone: Clone, counts: Mapping[str, MockCounts]) -> tuple[MockRecord, ...]:
+    """What each mock was asked; `counts` has those that could say it, by name."""
+    return tuple(
+        MockRecord(
+            mock.name,
+            mock.host,
+            mock.port,
+            counts[mock.name].requests if mock.name in counts else None,
+            counts[mock.name].unmatched if mock.name in counts else None,
+        )
+        for mock in clone.mocks
+    )
