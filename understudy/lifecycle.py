@@ -285,7 +285,7 @@ def _run_stages(session: Session, blueprint: Blueprint, lease: Lease, recorder: 
 
 def _test(session: Session, blueprint: Blueprint, lease: Lease, recorder: Recorder) -> None:
     endpoints = addresses(session, blueprint, lease.id)
-    recorder.reached(endpoints)
+    recorder.reached(endpoints, _mocks(session, blueprint, lease))
     tree = Path(lease.tree)
     arrangement, past = arrange(session, blueprint, lease)
     recorder.arranged(arrangement, past)

@@ -28,6 +28,7 @@ from understudy.errors import (
 )
 from understudy.export import RunFolder
 from understudy.export.checkpoints import Checkpoints
+from understudy.export.mock_watch import MockWatch
 from understudy.export.mocks import MockAddress
 from understudy.files import write_file
 from understudy.history.access import remember
@@ -88,6 +89,7 @@ class Recorder:
         self._reported = 0
         self._so_far: SuitesResult | None = None
         self._junit = threading.Lock()
+        self._mocks: MockWatch | None = None
         self._follower = folder.follow(session.target, record.environment, began)
         self._past = NOTHING
         self._pass_on: ProgressListener = safely(session.listener)
@@ -149,8 +151,9 @@ class Recorder:
             self._checkpoints.take(self.record)
 
     def checkpoint(self) -> None:
-        """Write the record as it is now, for whoever reads the folder next."""
+        """Write the record and its timeline as they are now, for whoever reads the folder next."""
         self._checkpoint(self.record)
+        self.folder.write_json("timeline.json", timeline(self.record), required=False)
 
     def _checkpoint(self, record: RunRecord) -> None:
         """Write the record as far as it is known; the last writing, at the end, is the one that has to succeed."""
@@ -196,8 +199,9 @@ class Recorder:
             resources=(*self.record.resources, *(waits or ())),
         )
 
-    def reached(self, endpoints: tuple[EndpointAddress, ...]) -> None:
-        """Take in that everything is ready, and where it answers."""
+    def reached(self, endpoints: tuple[EndpointAddress, ...], mocks: Mapping[str, MockAddress]) -> None:
+        """Take in that everything is ready, and where it answers; from now on look at the mocks' journals."""
+        self._mocks = MockWatch(mocks)
         self._change(
             ready_at=self.record.ready_at or utc(time.time()),
             ready_offset=self.record.ready_offset or time.monotonic() - self._began,
@@ -268,7 +272,13 @@ class Recorder:
         with self.watch(), self.session.phase(Phase.EXPORT), _finally(self.checkpoint, send):
             self._keep_clone(lease)
             followed = self.folder.collect_containers(self._follower)
-            counts = self.folder.collect_mocks(mocks)
+            counts = self.folder.collect_mocks(mocks, self._mocks.close() if self._mocks else {})
+            for name, count in counts.items():
+                if count.lost:
+                    detail = (
+                        f"{count.lost} requests were removed from its journal while the tests ran; they are kept here"
+                    )
+                    self._hear(Progress(Phase.EXPORT, State.WARNING, f"mock {name}", detail))
             containers = tuple(ContainerRecord.of(each) for each in followed.containers)
             self._change(
                 containers=containers,

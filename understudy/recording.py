@@ -66,6 +66,7 @@ def mock_records(clone: Clone, counts: Mapping[str, MockCounts]) -> tuple[MockRe
             mock.port,
             counts[mock.name].requests if mock.name in counts else None,
             counts[mock.name].unmatched if mock.name in counts else None,
+            counts[mock.name].lost if mock.name in counts else None,
         )
         for mock in clone.mocks
     )

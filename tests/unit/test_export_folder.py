@@ -12,7 +12,8 @@ import pytest
 
 from understudy.errors import ExportError, ToolError
 from understudy.export import RunFolder, fetch_mock_log
-from understudy.export.mocks import MockAddress
+from understudy.export.mock_watch import MockWatch
+from understudy.export.mocks import MockAddress, MockCounts
 from understudy.files import write_file
 from understudy.progress import Phase, Progress, State
 from understudy.redact import MARK, Redactor
@@ -237,6 +238,32 @@ def test_mocks_are_asked_and_counted(tmp_path: Path, mock_port: int, monkeypatch
     data = json.loads((made.path / name).read_text())
     assert data["requests"]["requests"][0]["headers"]["x"] == MARK
     made.finish()
+
+
+def test_what_a_test_removes_from_a_journal_is_kept_and_said(
+    tmp_path: Path, mock_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def journal(*idents: str) -> None:
+        whole = json.dumps({"requests": [{"id": ident, "request": {"url": "/pay"}} for ident in idents]}).encode()
+        none = json.dumps({"requests": [{"url": ident} for ident in idents]}).encode()
+        monkeypatch.setattr(Journal, "answers", {"/__admin/requests": whole, "/__admin/requests/unmatched": none})
+
+    address = MockAddress("127.0.0.1", mock_port)
+    journal("a", "b")
+    watch = MockWatch({"pay": address, "silent": MockAddress("127.0.0.1", 1)}, every=0.01)
+    while not watch.seen("pay", 2):
+        assert watch.alive
+    journal("c")
+    while not watch.seen("pay", 3):
+        assert watch.alive
+    journal("d")
+    made = folder(tmp_path)
+    counts = made.collect_mocks({"pay": address}, watch.close())
+
+    assert counts["pay"] == MockCounts(requests=4, unmatched=4, lost=3)
+    data = json.loads((made.path / "mocks" / "pay.json").read_text())
+    assert data["lost"] == 3
+    assert {entry["id"] for entry in data["requests"]["requests"]} == {"a", "b", "c", "d"}
 
 
 @pytest.mark.parametrize("body", [b"no json", b"[]", b"[" * 100_000])

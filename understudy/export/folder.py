@@ -11,9 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from understudy.errors import ExportError, UnderstudyError
-from understudy.export.mocks import MockAddress, MockCounts, fetch_mock_log
+from understudy.export.mock_watch import joined
+from understudy.export.mocks import MockAddress, MockCounts, MockLog, fetch_mock_log
 from understudy.files import append_line, write_file
 from understudy.progress import Progress
 from understudy.redact import Redactor
@@ -202,14 +204,19 @@ class RunFolder:
         data = self.redactor.data(dict(facts.facts))
         return ContainerFacts(facts.name, facts.service, data if isinstance(data, dict) else {})
 
-    def collect_mocks(self, mocks: Mapping[str, MockAddress]) -> dict[str, MockCounts]:
-        """Write `mocks/<name>.json`, what each mock (name -> where it answers) was asked, and return the counts."""
+    def collect_mocks(
+        self, mocks: Mapping[str, MockAddress], seen: Mapping[str, MockLog] = MappingProxyType({})
+    ) -> dict[str, MockCounts]:
+        """Write `mocks/<name>.json`, what each mock (name -> where it answers) was asked, and return the counts.
+
+        `seen` is what was in the journals while the tests ran: what is not there any more is written all the same.
+        """
         counts: dict[str, MockCounts] = {}
         for name, address in mocks.items():
             with self.part(f"mocks/{name}"):
-                log = fetch_mock_log(address)
-                counts[name] = log.counts()
-                data = {"schema": 1, "mock": name, "requests": log.requests, "unmatched": log.unmatched}
+                log, lost = joined(seen.get(name, MockLog({}, {})), fetch_mock_log(address))
+                counts[name] = replace(log.counts(), lost=lost)
+                data = {"schema": 1, "mock": name, "lost": lost, "requests": log.requests, "unmatched": log.unmatched}
                 self.write_json(f"mocks/{file_name(name)}.json", data)
         return counts
 

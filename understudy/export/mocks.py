@@ -24,10 +24,11 @@ _CHUNK = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class MockCounts:
-    """How often a mock was asked, and how often it had no answer."""
+    """How often a mock was asked, how often it had no answer, and how many requests were removed from its journal."""
 
     requests: int
     unmatched: int
+    lost: int = 0
 
 
 @dataclass(frozen=True, slots=True)
