@@ -286,6 +286,7 @@ class Recorder:
                 graph=graph_of(self.blueprint.clone, self.record.verdicts, containers),
                 mocks=mock_records(self.blueprint.clone, counts),
             )
+            self.folder.write_summary(self.record)
             self._hold_parts()
 
     def sent(self, sinks: tuple[SinkRecord, ...]) -> None:

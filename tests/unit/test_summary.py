@@ -20,10 +20,12 @@ from understudy.console import printable
 from understudy.report import (
     CauseRecord,
     EndpointRecord,
+    KeptRecord,
     LeftoverRecord,
     PhaseRecord,
     ReceiptRecord,
     RunRecord,
+    SinkRecord,
     SuiteRecord,
     utc,
 )
@@ -120,6 +122,23 @@ def test_urls_are_those_of_an_environment_that_is_there() -> None:
     killed = replace(kept, ended=None)
     assert "http://127.0.0.1:3000" not in shown(summary(killed))
     assert "not finished" in shown(summary(killed))
+
+
+def test_a_kept_environment_says_until_when_and_how_to_go_on() -> None:
+    kept = KeptRecord(utc(60), utc(120), ("understudy extend e1", "understudy down e1"))
+    text = shown(summary(replace(run(suite(failed())), receipt=None, ended=None, kept=kept)))
+    for words in ("1970-01-01T00:01:00", "1970-01-01T00:02:00", "understudy extend e1", "http://127.0.0.1:3000"):
+        assert words in text
+
+
+def test_a_sink_that_failed_and_a_part_are_named() -> None:
+    sinks = (
+        SinkRecord("s3://b/p", ok=False, attempts=3, seconds=9.0, message="no room"),
+        SinkRecord("x", True, 1, 1.0),
+    )
+    text = shown(summary(replace(run(suite(failed())), sinks=sinks, shard="2/3")))
+    assert "Not sent to s3://b/p in 3 tries: no room" in text
+    assert "part 2/3" in text
 
 
 def test_leftovers_are_named_with_the_command_that_removes_them() -> None:

@@ -11,7 +11,7 @@ from typing import TextIO
 
 from understudy.ci.annotations import annotated, command
 from understudy.report import RunRecord
-from understudy.report.summary import STEP_LIMIT, summary, verdict
+from understudy.report.summary import STEP_LIMIT, is_up, summary, verdict
 
 __all__ = ["outputs", "publish"]
 
@@ -39,8 +39,7 @@ def publish(record: RunRecord, folder: Path, variables: Mapping[str, str], out: 
 
 def outputs(record: RunRecord, folder: Path) -> dict[str, str]:
     """The step's outputs; `urls` is a JSON object, empty where the environment is gone."""
-    up = record.receipt is None and record.ended is not None
-    urls = {f"{each.service}:{each.port}": each.url for each in record.endpoints} if up else {}
+    urls = {f"{each.service}:{each.port}": each.url for each in record.endpoints} if is_up(record) else {}
     return {
         "environment": record.environment,
         "verdict": verdict(record),

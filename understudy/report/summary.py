@@ -13,7 +13,7 @@ from understudy.report.records import CaseRecord, ChangeRecord, SuiteRecord
 from understudy.report.visible import plural
 from understudy.suites.results import BAD, Outcome
 
-__all__ = ["STEP_LIMIT", "place", "summary", "summary_marker", "verdict"]
+__all__ = ["STEP_LIMIT", "is_up", "place", "summary", "summary_marker", "verdict"]
 
 STEP_LIMIT = 1_048_576
 """Bytes that GitHub takes of one step's summary: 1 MiB ("Workflow commands for GitHub Actions", step isolation and
@@ -64,6 +64,7 @@ def summary(record: RunRecord, *, limit: int = COMMENT_LIMIT) -> str:
         *_suites(record),
         *_addresses(record),
         *_receipt(record),
+        *_sinks(record),
         *_commands(record),
         *_causes(record),
         *_changes(record),
@@ -94,7 +95,8 @@ def _facts(record: RunRecord) -> str:
     tests = ", ".join(f"{number} {escaped(outcome)}" for outcome, number in counts.items() if number)
     commit = f"commit {code(record.commit[:12])}" + (" with changes in the working folder" if record.dirty else "")
     branch = f"branch {code(record.branch, 120)}" if record.branch else ""
-    facts = (tests, commit, branch, f"environment {code(record.environment)}", _seconds(record.seconds))
+    shard = f"part {escaped(record.shard)}" if record.shard else ""
+    facts = (shard, tests, commit, branch, f"environment {code(record.environment)}", _seconds(record.seconds))
     return " \u00b7 ".join(filter(None, facts))
 
 
@@ -137,10 +139,18 @@ def _suites(record: RunRecord) -> Iterator[str]:
     yield from _table(("suite", "how it ended", "tests", "time"), rows)
 
 
+def is_up(record: RunRecord) -> bool:
+    """Whether the environment is there still: it was kept, or the run was one of `understudy test`, which ends none."""
+    return record.kept is not None or (record.receipt is None and record.ended is not None)
+
+
 def _addresses(record: RunRecord) -> Iterator[str]:
-    """Where the environment answers, for one that is still there."""
-    if record.receipt is not None or record.ended is None:
+    """Where an environment that is still there answers, and until when it is kept."""
+    if not is_up(record):
         return
+    if record.kept is not None:
+        until = f"until {escaped(record.kept.expires)}, and never beyond {escaped(record.kept.not_after)}"
+        yield f"The environment is **kept** {until}."
     rows = [f"| {code(f'{each.service}:{each.port}')} | {code(each.url)} |" for each in record.endpoints]
     yield from _table(("endpoint", "URL"), rows)
 
@@ -158,6 +168,14 @@ def _receipt(record: RunRecord) -> Iterator[str]:
     yield f"Receipt: **{escaped(receipt.outcome)}**. {told}"
 
 
+def _sinks(record: RunRecord) -> Iterator[str]:
+    """Where the evidence should have gone and did not."""
+    for sink in record.sinks:
+        if not sink.ok:
+            tries = "1 try" if sink.attempts == 1 else f"{sink.attempts} tries"
+            yield f"Not sent to {code(sink.sink, 120)} in {tries}: {escaped(sink.message)}"
+
+
 def _commands(record: RunRecord) -> Iterator[str]:
     """How to run it again, and how to remove what is or may be still there."""
     again = ["understudy", "run", "--commit", record.commit]
@@ -166,7 +184,9 @@ def _commands(record: RunRecord) -> Iterator[str]:
     folder = posixpath.dirname(record.topology)
     where = f" in {code(folder)}" if folder else ""
     said = [f"Run it again{where}: {code(shlex.join(again))}"]
-    if record.receipt is None or record.receipt.outcome != "CLEAN":
+    if record.kept is not None:
+        said += [code(command) for command in record.kept.commands]
+    elif record.receipt is None or record.receipt.outcome != "CLEAN":
         said.append(f"Remove the environment: {code(shlex.join(('understudy', 'down', record.environment)))}")
     yield "<br>\n".join(said)
 
