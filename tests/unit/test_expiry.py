@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from understudy.aftermath import ended_afterwards
+from understudy.engine.fake import FakeEngine
+from understudy.errors import NotFoundError, UnderstudyError, UsageError
+from understudy.expiry import remove_expired
+from understudy.extending import extend
+from understudy.lease import BusyError, Lease, LeaseState, LeaseStore
+from understudy.options import Options
+from understudy.owner import Owner, this_process
+from understudy.progress import Progress, State
+from understudy.report import KeptRecord
+from understudy.stacks.identity import format_time, parse_time
+from understudy.targets.interface import Outcome, Owned, Receipt
+
+HERE = "docker:one"
+DEAD = replace(this_process(), pid=2**22 + 1, started=1)
+ELSEWHERE = Owner("another-host", "another-boot", 1, 1, "ci")
+
+
+def at(hours: float) -> str:
+    return format_time(datetime.now(UTC) + timedelta(hours=hours))
+
+
+@dataclass
+class FakeTarget:
+    """A target that holds one container until the environment is destroyed."""
+
+    held: tuple[Owned, ...] = (Owned("container", "1", "web"),)
+    looked: list[str] = field(default_factory=list)
+    silent: bool = False
+
+    def identity(self) -> str:
+        return HERE
+
+    def inventory(self, _environment: str) -> tuple[Owned, ...]:
+        if self.silent:
+            raise UnderstudyError("no answer")
+        return self.held
+
+    def receipt(self, environment: str, expected: str) -> Receipt:
+        self.looked.append(environment)
+        return Receipt(environment, expected, Outcome.CLEAN, "2026-01-01T00:00:00Z")
+
+
+def lease(name: str, **changes: object) -> Lease:
+    made = Lease(
+        id=name,
+        target=HERE,
+        project="understudy",
+        stack=name,
+        backend="file:///x",
+        repository="r",
+        topology="compose.yaml",
+        commit="0" * 40,
+        branch=name,
+        owner=DEAD,
+        created=at(-2),
+        expires=at(-1),
+        not_after=at(5),
+        state=LeaseState.KEPT,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]  # fields by name
+
+
+class World:
+    """A session of fakes, and what it heard."""
+
+    def __init__(self, folder: Path, **options: object) -> None:
+        self.heard: list[Progress] = []
+        self.target = FakeTarget()
+        self.store = LeaseStore(folder)
+        self.session: Any = SimpleNamespace(
+            engine=FakeEngine(run_programs=False),
+            target=self.target,
+            store=self.store,
+            listener=self.heard.append,
+            stop=threading.Event(),
+            options=Options(**options),  # type: ignore[arg-type]  # options by name
+        )
+
+    def ids(self) -> set[str]:
+        return {each.id for each in self.store.list()[0]}
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path / "leases")
+
+
+def test_what_is_over_and_idle_goes_and_nothing_else(world: World) -> None:
+    gone = [lease("kept"), lease("killed", state=LeaseState.TESTING)]
+    left = [
+        lease("young", expires=at(1)),
+        lease("working", state=LeaseState.TESTING, owner=this_process()),
+        lease("elsewhere", state=LeaseState.TESTING, owner=ELSEWHERE),
+        lease("plain", plain=True),
+        lease("remote", target="docker:two"),
+        lease("mine"),
+    ]
+    for each in (*gone, *left):
+        world.store.create(each)
+    remove_expired(world.session, spare="mine")
+    assert world.ids() == {each.id for each in left}
+    assert set(world.target.looked) == {each.id for each in gone}
+
+
+def test_the_spared_one_goes_when_it_cannot_be_renewed(world: World) -> None:
+    world.store.create(lease("mine", not_after=at(-0.5)))
+    remove_expired(world.session, spare="mine")
+    assert world.ids() == set()
+
+
+def test_one_that_is_extended_meanwhile_stays(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.store.create(lease("kept"))
+    found = world.store.list()
+    world.store.update(found[0][0], expires=at(1))
+    monkeypatch.setattr(world.store, "list", lambda: found)
+    remove_expired(world.session)
+    assert world.ids() == {"kept"}
+    assert [event.state for event in world.heard] == [State.WARNING]
+
+
+@pytest.fixture
+def extending(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setattr("understudy.extending.lease_store", lambda _options, _settings: world.store)
+    return world
+
+
+def hours_left(world: World, name: str) -> float:
+    return (parse_time(world.store.read(name).expires) - datetime.now(UTC)).total_seconds() / 3600
+
+
+def test_extending_counts_from_the_expiry_and_from_now_where_that_is_over(extending: World) -> None:
+    extending.store.create(lease("young", expires=at(1), state=LeaseState.TESTING, owner=this_process()))
+    extending.store.create(lease("over"))
+    assert extend(Options(), "young", "90m", form="text") == 0
+    assert extend(Options(ttl=7200.0), "over", None, form="text") == 0
+    assert hours_left(extending, "young") == pytest.approx(2.5, abs=0.1)
+    assert hours_left(extending, "over") == pytest.approx(2, abs=0.1)
+
+
+def test_nothing_is_extended_past_not_after(extending: World) -> None:
+    extending.store.create(lease("young", expires=at(1)))
+    with pytest.raises(UsageError, match="at the latest") as caught:
+        extend(Options(), "young", "1d", form="text")
+    most = caught.value.hint.partition("`understudy extend young ")[2].partition("`")[0]
+    assert extend(Options(), "young", most, form="text") == 0
+    assert hours_left(extending, "young") == pytest.approx(5, abs=0.1)
+    with pytest.raises(UsageError, match="cannot be changed any more"):
+        extend(Options(), "young", "1h", form="text")
+
+
+def test_what_is_being_destroyed_unknown_or_no_duration_is_refused(extending: World) -> None:
+    extending.store.create(lease("going", state=LeaseState.DESTROYING, owner=this_process()))
+    with pytest.raises(BusyError, match="being destroyed"):
+        extend(Options(), "going", "1h", form="text")
+    with pytest.raises(NotFoundError):
+        extend(Options(), "none", "1h", form="text")
+    with pytest.raises(UsageError, match="'soon'"):
+        extend(Options(), "going", "soon", form="text")
+
+
+class FakeRecorder:
+    """What the end of a run tells."""
+
+    def __init__(self, exit_code: int) -> None:
+        self.exit_code = exit_code
+        self.receipt: Receipt | None = None
+        self.commands: tuple[str, ...] = ()
+
+    def removed(self, receipt: Receipt) -> None:
+        self.receipt = receipt
+
+    def kept(self, kept: KeptRecord) -> None:
+        self.commands = kept.commands
+
+
+def end(tmp_path: Path, code: int, *, stop: bool = False, silent: bool = False, **options: object) -> tuple[World, Any]:
+    world = World(tmp_path / "leases", **options)
+    world.target.silent = silent
+    if stop:
+        world.session.stop.set()
+    made = lease("e1", state=LeaseState.EXPORTING, owner=this_process(), expires=at(1))
+    world.store.create(made)
+    recorder: Any = FakeRecorder(code)
+    with ended_afterwards(world.session, made) as ending:
+        ending.recorder = recorder
+    return world, recorder
+
+
+@pytest.mark.parametrize("code", [1, 3])
+def test_a_failure_is_kept_where_that_is_wished(tmp_path: Path, code: int) -> None:
+    world, recorder = end(tmp_path, code, keep_on_failure=True, ttl=7200.0)
+    assert recorder.receipt is None
+    assert world.store.read("e1").state is LeaseState.KEPT
+    assert hours_left(world, "e1") == pytest.approx(2, abs=0.1)
+    assert ("understudy test e1" in recorder.commands) is (code == 1), "nothing can be tested that was not provisioned"
+
+
+def test_it_is_kept_no_longer_than_its_labels_say(tmp_path: Path) -> None:
+    world, _ = end(tmp_path, 1, keep_on_failure=True, ttl=360_000.0)
+    found = world.store.read("e1")
+    assert found.expires == found.not_after
+
+
+@pytest.mark.parametrize(
+    ("code", "how"),
+    [
+        (0, {"keep_on_failure": True}),
+        (6, {"keep_on_failure": True}),
+        (2, {"keep_on_failure": True}),
+        (130, {"keep_on_failure": True}),
+        (1, {"keep_on_failure": True, "stop": True}),
+        (1, {"keep_on_failure": True, "silent": True}),
+        (1, {}),
+    ],
+)
+def test_everything_else_is_destroyed(tmp_path: Path, code: int, how: dict[str, Any]) -> None:
+    world, recorder = end(tmp_path, code, **how)
+    assert recorder.receipt.outcome is Outcome.CLEAN
+    assert world.ids() == set()
