@@ -61,6 +61,8 @@ class HistoryContract:
         assert [(end.outcome, end.own) for end in ends] == [("failed", False), ("passed", True)]
         assert not failed_last(ends), "the branch's own word comes before its base's"
         assert failed_last(asked(history, "new", "main").tests["api", "t"])
+        history.add(one(6, "failed", branch=""))
+        assert len(asked(history, "topic").tests["api", "t"]) == 1, "no base is not the runs without a branch"
 
     def test_hostile_names_are_kept_apart(self, history: History) -> None:
         names = [

@@ -121,3 +121,27 @@ def test_a_part_without_tests_passes_and_an_empty_selection_does_not(
         project, tmp_path / "typo", Arrangement({}, Shard(2, 2), made), "-k", "no such", workers=workers
     ).suites
     assert suite.status is SuiteStatus.ERROR
+
+
+def test_a_machine_whose_part_has_no_suite_runs_nothing_and_passes(project: Path, tmp_path: Path) -> None:
+    made = split([("lint", False)], Durations(), 2)
+    told: list[SuitesResult] = []
+    for index in (1, 2):
+        folder = tmp_path / f"part-{index}"
+        folder.mkdir()
+        told.append(
+            run_suites(
+                [Suite("lint", (sys.executable, "-c", "pass"), timeout=60.0)],
+                project=project,
+                contract=Contract("e1", (), {}),
+                folder=folder,
+                workers=1,
+                stop_after=1,
+                stop=threading.Event(),
+                listener=silent,
+                arrangement=Arrangement({}, Shard(index, 2), made),
+            )
+        )
+        assert (folder / "junit.xml").is_file()
+    assert [result.passed for result in told] == [True, True]
+    assert sorted(len(result.suites) for result in told) == [0, 1]

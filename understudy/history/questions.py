@@ -60,10 +60,10 @@ class TestRow:
 
 
 def past(connection: Connection, repository: str, topology: str, branch: str, base: str) -> Past:
-    """How the tests and suites of a project ended in the newest runs of a branch and of its base."""
+    """How the tests and suites of a project ended in the newest runs of a branch and of its base (empty: none)."""
     p, r = tables.projects.c, tables.runs.c
     chosen: list[tuple[int, str, str]] = []
-    for name in dict.fromkeys((branch, base)):
+    for name in dict.fromkeys((branch, *([base] if base else []))):
         asked = (
             select(r.id, r.started, r.tests)
             .join(tables.projects)
