@@ -28,9 +28,9 @@ from understudy.errors import (
 )
 from understudy.export import RunFolder
 from understudy.export.checkpoints import Checkpoints
-from understudy.export.mock_watch import MockWatch
+from understudy.export.mock_watch import MockWatch, complaints
 from understudy.export.mocks import MockAddress
-from understudy.files import write_file
+from understudy.export.unfinished import Unfinished
 from understudy.history.access import remember
 from understudy.history.arrange import with_before
 from understudy.history.past import NOTHING, Past
@@ -62,7 +62,6 @@ from understudy.session import Session
 from understudy.stacks.fidelity import fidelity_report
 from understudy.suites.arrangement import Arrangement
 from understudy.suites.contract import EndpointAddress
-from understudy.suites.junit import render_junit
 from understudy.suites.results import SuitesResult, SuiteStatus
 from understudy.suites.runner import run_nothing
 from understudy.targets.interface import Outcome, Receipt
@@ -87,8 +86,7 @@ class Recorder:
         self._lock = threading.RLock()
         self._checkpoints = Checkpoints(self._checkpoint)
         self._reported = 0
-        self._so_far: SuitesResult | None = None
-        self._junit = threading.Lock()
+        self._unfinished = Unfinished(folder, began)
         self._mocks: MockWatch | None = None
         self._follower = folder.follow(session.target, record.environment, began)
         self._past = NOTHING
@@ -157,10 +155,7 @@ class Recorder:
 
     def _checkpoint(self, record: RunRecord) -> None:
         """Write the record as far as it is known; the last writing, at the end, is the one that has to succeed."""
-        with self._junit:
-            if self._so_far is not None and not record.suites:
-                record = record.with_suites(self._so_far, self._began)
-                self._write_junit(self._so_far)
+        record = self._unfinished.written(record)
         with self.folder.part("run.json while the run lasted", required=False):
             self.folder.write_run(replace(record, seconds=time.monotonic() - self._began), checked=False)
 
@@ -217,21 +212,14 @@ class Recorder:
         if arrangement.notice:
             self._hear(Progress(Phase.TEST, State.INFO, detail=arrangement.notice))
 
-    def _write_junit(self, result: SuitesResult) -> None:
-        with self.folder.part("junit.xml while the run lasted", required=False):
-            write_file(self.folder.path / "junit.xml", render_junit(result.suites))
-
     def testing(self, result: SuitesResult) -> None:
         """Take in what the suites have come to by now, for the case that this is all there will be."""
-        self._so_far = result
+        self._unfinished.take(result)
         self._change()
 
     def tested(self, result: SuitesResult) -> None:
         """Take in what the suites came to."""
-        with self._junit:
-            if self._so_far is not None:  # what the suites wrote may have been written over by what came before it
-                self._so_far = None
-                self._write_junit(result)
+        self._unfinished.over(result)
         suites = self.blueprint.clone.topology.suites
         folders = {
             each.name: posixpath.normpath(Path(self.blueprint.folder, each.folder).as_posix()) for each in suites
@@ -273,12 +261,8 @@ class Recorder:
             self._keep_clone(lease)
             followed = self.folder.collect_containers(self._follower)
             counts = self.folder.collect_mocks(mocks, self._mocks.close() if self._mocks else {})
-            for name, count in counts.items():
-                if count.lost:
-                    detail = (
-                        f"{count.lost} requests were removed from its journal while the tests ran; they are kept here"
-                    )
-                    self._hear(Progress(Phase.EXPORT, State.WARNING, f"mock {name}", detail))
+            for name, complaint in complaints(counts):
+                self._hear(Progress(Phase.EXPORT, State.WARNING, f"mock {name}", complaint))
             containers = tuple(ContainerRecord.of(each) for each in followed.containers)
             self._change(
                 containers=containers,

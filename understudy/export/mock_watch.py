@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from understudy.errors import ExportError
-from understudy.export.mocks import MockAddress, MockLog, fetch_mock_log
+from understudy.export.mocks import MockAddress, MockCounts, MockLog, fetch_mock_log
 
-__all__ = ["EVERY", "MockWatch", "joined"]
+__all__ = ["EVERY", "MockWatch", "complaints", "joined"]
 
 EVERY = 2.0
 """Seconds between two looks at all journals. What is asked and removed between two looks is not seen."""
@@ -72,6 +72,13 @@ def joined(before: MockLog, now: MockLog) -> tuple[MockLog, int]:
     requests, lost = _joined(before.requests, now.requests)
     unmatched, _ = _joined(before.unmatched, now.unmatched)
     return MockLog(requests, unmatched), lost
+
+
+def complaints(counts: Mapping[str, MockCounts]) -> Iterator[tuple[str, str]]:
+    """(mock, what is to be said of it) for those whose journals are not as they were written."""
+    for name, count in counts.items():
+        if count.lost:
+            yield name, f"{count.lost} requests were removed from its journal while the tests ran; they are kept here"
 
 
 def _joined(before: Mapping[str, object], now: Mapping[str, object]) -> tuple[dict[str, object], int]:
