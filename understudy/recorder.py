@@ -270,7 +270,6 @@ class Recorder:
                 graph=graph_of(self.blueprint.clone, self.record.verdicts, containers),
                 mocks=mock_records(self.blueprint.clone, counts),
             )
-            self.folder.write_summary(self.record)
             self._hold_parts()
 
     def sent(self, sinks: tuple[SinkRecord, ...]) -> None:
@@ -335,9 +334,9 @@ class Recorder:
         receipt = self.record.receipt
         if self.record.stop_seconds is not None:
             say(f"stopped: {self.record.stopped_by}; no test process was left {self.record.stop_seconds:.2f} s later")
-        say(f"report:  {_shown(self.folder.path)}")
+        say(f"report:  {self.folder.path.resolve()}")
         if receipt:
-            say(f"receipt: {receipt.outcome} ({_shown(self.folder.path / 'receipt.json')})")
+            say(f"receipt: {receipt.outcome} ({self.folder.path.resolve() / 'receipt.json'})")
 
     def _write(self) -> RunRecord | None:
         """Write the record, the summary and the page; returns it without the secrets, None where that failed."""
@@ -380,7 +379,3 @@ def _finally(*works: Callable[[], object]) -> Iterator[None]:
     finally:
         for work in works:
             work()
-
-
-def _shown(path: Path) -> str:
-    return os.fspath(path.resolve())
