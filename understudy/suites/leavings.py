@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 from understudy.redact import Redactor
@@ -29,7 +30,7 @@ class Leavings:
 
 
 def gather(folder: Path, redactor: Redactor) -> Leavings:
-    """Take the secrets out of every file below a folder, and name them.
+    """Take the secrets out of every file below a folder and out of its name, and name them.
 
     A link would lead whoever copies the folder to a file that is none of the run's, and who reads a pipe would wait
     for ever: both are removed. A file from which the secrets could not be taken is not named. Nothing of a folder
@@ -40,8 +41,9 @@ def gather(folder: Path, redactor: Redactor) -> Leavings:
         found.problems.append(f"{folder.name} was replaced by a link, which was not followed")
         return found
     for parent, folders, files in os.walk(folder, onerror=lambda error: found.problems.append(str(error))):
-        for path in (Path(parent, name) for name in (*folders, *files)):
+        for path in (Path(parent, name) for name in (*tuple(folders), *files)):
             try:
+                path = _renamed(path, folders, redactor)  # noqa: PLW2901 - the same file from here on
                 mode = path.lstat().st_mode
                 if stat.S_ISREG(mode):
                     redactor.file(path)
@@ -60,3 +62,16 @@ def gather(folder: Path, redactor: Redactor) -> Leavings:
         found.notices.append(f"{removed} links and pipes were removed from its folder")
     del found.files[MOST:]
     return found
+
+
+def _renamed(path: Path, folders: list[str], redactor: Redactor) -> Path:
+    """A file or folder by a name without secrets, which no other has; `folders` are those yet to be walked."""
+    clean = redactor.text(path.name)
+    if clean == path.name:
+        return path
+    free = (path.with_name(f"{clean}-{number}" if number else clean) for number in count())
+    target = next(each for each in free if not os.path.lexists(each))
+    path.rename(target)
+    if path.name in folders:
+        folders[folders.index(path.name)] = target.name
+    return target
