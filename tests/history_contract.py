@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -43,6 +44,13 @@ class HistoryContract:
             ("flaky", 2.0),
         ]
         assert [end.outcome for end in found.suites["api"]] == ["passed"] * 3
+
+    def test_what_stands_for_a_suite_without_tests_in_this_part_is_no_test(self, history: History) -> None:
+        stand_in = suite("api", {"(suite)": ("passed", 5.0)})
+        history.add(a_run(1, replace(stand_in, elsewhere=("t",))))
+        assert not asked(history).tests
+        history.add(a_run(2, stand_in))
+        assert list(asked(history).tests) == [("api", "(suite)")]
 
     def test_a_run_is_written_once(self, history: History) -> None:
         assert history.add(one(1, "passed"))

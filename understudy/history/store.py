@@ -20,7 +20,8 @@ from understudy.errors import UnderstudyError
 from understudy.history import tables
 from understudy.history.past import clipped
 from understudy.history.place import Place
-from understudy.report import RunRecord, utc
+from understudy.report import CaseRecord, RunRecord, SuiteRecord, utc
+from understudy.suites.verdict import SUITE_CASE
 
 __all__ = ["History", "HistoryError", "Keep"]
 
@@ -97,7 +98,7 @@ class History:
                     "started": record.started,
                     "seconds": record.seconds,
                     "exit_code": record.exit_code,
-                    "tests": sum(len(suite.tests) for suite in record.suites),
+                    "tests": sum(len(_tests(suite)) for suite in record.suites),
                 },
             )
             if run is None:
@@ -186,8 +187,13 @@ def _project(connection: Connection, repository: str, topology: str) -> int:
     return int(found)
 
 
+def _tests(suite: SuiteRecord) -> Sequence[CaseRecord]:
+    """Its tests; the case that stands for a suite of which no test is in this part is none."""
+    return [test for test in suite.tests if not (test.id == SUITE_CASE and suite.elsewhere)]
+
+
 def _write_results(connection: Connection, project: int, run: int, record: RunRecord) -> None:
-    ended = {(clipped(suite.name), clipped(test.id)): test for suite in record.suites for test in suite.tests}
+    ended = {(clipped(suite.name), clipped(test.id)): test for suite in record.suites for test in _tests(suite)}
     if record.suites:
         connection.execute(
             tables.suites.insert(),
