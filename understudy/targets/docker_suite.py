@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import select
+import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from understudy.errors import ToolError, UnderstudyError
@@ -19,6 +23,13 @@ if TYPE_CHECKING:
 __all__ = ["SuiteContainer"]
 
 _CONFLICT = 409
+
+_PAUSE = 0.02
+"""Seconds between two questions to Docker whether a container has ended."""
+
+_LOOK = 0.5
+"""Seconds that the kernel has for the end of its processes before Docker is asked again."""
+
 _SIGNALS = range(129, 160)
 """Exit codes by which a shell, and the init process of a container, say that a signal ended the command."""
 
@@ -52,11 +63,12 @@ class SuiteContainer:
         self._grace, self._patience = grace, patience
         self._meaning = meaning
         self._lock = threading.Lock()
-        self._stopping = self._running = False
+        self._stopping = self._running = self._killed = False
+        self._kill_at = 0.0
         self._over, self._hung = threading.Event(), threading.Event()
         self._made = ""
         self._code: int | None = None
-        self._pid = 0
+        self._pid, self._handle = 0, -1
         self.problem = ""
         self.notices: tuple[str, ...] = ()
         self._life = threading.Thread(target=self._live, name="suite-container", daemon=True)
@@ -75,7 +87,7 @@ class SuiteContainer:
     def stop(self) -> None:
         """Send SIGTERM to the command, and SIGKILL to the container after the grace. A second call changes nothing."""
         if not self._stopping:
-            self._stopping = True
+            self._stopping, self._kill_at = True, time.monotonic() + self._grace
             threading.Thread(target=self._end, name="suite-container-stop", daemon=True).start()
 
     def gone(self) -> bool:
@@ -99,6 +111,7 @@ class SuiteContainer:
             self._discard()
         finally:
             self._out.close()
+            self._release()
             self._over.set()
             self._discard()
 
@@ -114,14 +127,28 @@ class SuiteContainer:
                     return
                 api.start(self._made)
                 self._running = True
+            self._pid = int(api.inspect_container(self._made)["State"]["Pid"])
+            with self._lock:
+                self._handle = _handle(self._pid, self._made)
             for _, chunk in frames_iter(socket, tty=False):  # type: ignore[no-untyped-call]  # not in stubs
                 self._out.write(chunk)
         finally:
             socket._response.close()  # noqa: SLF001 - docker-py keeps it there; it closes the socket too
-        while (state := api.inspect_container(self._made)["State"])["Running"]:
-            self._pid = state["Pid"]
-            time.sleep(0.02)
-        self._end_with(state)
+        while not self._killed_and_gone():
+            state = api.inspect_container(self._made)["State"]
+            if not state["Running"]:
+                self._end_with(state)
+                return
+            time.sleep(_PAUSE)
+        self._code = -signal.SIGKILL
+
+    def _killed_and_gone(self) -> bool:
+        """Whether SIGKILL has ended the container's first process, and with it all others (pid_namespaces(7)).
+
+        The kernel says that at once. Docker answers only when it has taken the container off its networks, too late
+        for who waits for the end of processes; but it is not on every machine that its processes are seen.
+        """
+        return self._killed and self._handle >= 0 and _ended(self._handle, _LOOK)
 
     def _end_with(self, state: Mapping[str, Any]) -> None:
         code = int(state["ExitCode"])
@@ -168,18 +195,36 @@ class SuiteContainer:
         with self._lock:  # a start that is under way comes first
             running = self._running
         if running and not self._over.is_set():
-            self._signal("SIGTERM")
-            if not self._over.wait(self._grace):
-                self._signal("SIGKILL")
+            self._signal(signal.SIGTERM)
+            if not self._over.wait(max(0.0, self._kill_at - time.monotonic())):
+                self._killed = self._signal(signal.SIGKILL)
         if not self._over.wait(self._patience):
             self._hung.set()
 
-    def _signal(self, name: str) -> None:
-        """Send a signal; a container that has ended meanwhile needs none."""
+    def _signal(self, number: signal.Signals) -> bool:
+        """Send a signal; whether the command ran still as far as is known. One that has ended by itself needs none.
+
+        Where its first process is one of this machine and of this user, the kernel is asked: Docker starts a program
+        for that, which takes long where several suites are stopped at once.
+        """
         from docker.errors import DockerException
 
+        with self._lock, contextlib.suppress(OSError):
+            if self._handle >= 0:
+                if _ended(self._handle, 0):
+                    return False
+                signal.pidfd_send_signal(self._handle, number)
+                return True
         with contextlib.suppress(DockerException, OSError):
-            self._client.api.kill(self._made, name)
+            self._client.api.kill(self._made, number.name)
+            return True
+        return False
+
+    def _release(self) -> None:
+        with self._lock:
+            if self._handle >= 0:
+                os.close(self._handle)
+            self._handle = -1
 
     def _discard(self) -> None:
         """Remove the container; one that stays carries the environment's labels, so that the sweep finds it."""
@@ -190,6 +235,28 @@ class SuiteContainer:
     def _remove(self, container: str) -> None:
         leave_networks(self._client, self._client.api.inspect_container(container))
         self._client.api.remove_container(container, v=True, force=True)
+
+
+def _handle(pid: int, container: str) -> int:
+    """A file descriptor of a container's first process (pidfd_open(2)); -1 where that is no process of this machine."""
+    try:
+        found = os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return -1
+    try:
+        if container in Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8"):
+            return found
+    except OSError:
+        pass
+    os.close(found)
+    return -1
+
+
+def _ended(handle: int, seconds: float) -> bool:
+    """Whether the process of a pidfd ends within some seconds."""
+    watched = select.poll()
+    watched.register(handle, select.POLLIN)
+    return bool(watched.poll(seconds * 1000))
 
 
 def _said(error: Exception) -> str:
