@@ -124,6 +124,14 @@ def test_urls_are_those_of_an_environment_that_is_there() -> None:
     assert "not finished" in shown(summary(killed))
 
 
+def test_an_environment_that_died_is_no_failed_provisioning() -> None:
+    record = replace(run(code=0), exit_code=3)
+    died = record.with_cause(CauseRecord(3, "EnvironmentFailedError", "test", "db was killed"))
+    assert "Understudy: the environment failed while tests ran db was killed" in shown(summary(died))
+    built = record.with_cause(CauseRecord(3, "ProvisionError", "build", "no such base image"))
+    assert "Understudy: provisioning failed no such base image" in shown(summary(built))
+
+
 def test_a_kept_environment_says_until_when_and_how_to_go_on() -> None:
     kept = KeptRecord(utc(60), utc(120), ("understudy extend e1", "understudy down e1"))
     text = shown(summary(replace(run(suite(failed())), receipt=None, ended=None, kept=kept)))

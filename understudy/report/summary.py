@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from understudy.report.alike import grouped
 from understudy.report.markdown import COMMENT_LIMIT, code, escaped, folded, marker, preformatted, within
 from understudy.report.record import RunRecord
-from understudy.report.records import CaseRecord, ChangeRecord, SuiteRecord
+from understudy.report.records import CaseRecord, CauseRecord, ChangeRecord, SuiteRecord
 from understudy.report.visible import plural
 from understudy.suites.results import BAD, Outcome
 
@@ -40,7 +40,15 @@ def verdict(record: RunRecord) -> str:
     """How the run ended, in a few words that follow from its exit code; `not finished` where it did not end."""
     if record.ended is None:
         return "not finished"
+    cause = _cause(record)
+    if cause is not None and cause.kind == "EnvironmentFailedError":
+        return "the environment failed while tests ran"
     return _VERDICTS.get(record.exit_code, f"exit code {record.exit_code}")
+
+
+def _cause(record: RunRecord) -> CauseRecord | None:
+    """The cause that gave the exit code."""
+    return next((each for each in record.causes if each.code == record.exit_code), None)
 
 
 def summary_marker(record: RunRecord) -> str:
@@ -80,7 +88,7 @@ def _seconds(value: float) -> str:
 
 def _reason(record: RunRecord) -> Iterator[str]:
     """The first line of the cause that gave the exit code."""
-    cause = next((each for each in record.causes if each.code == record.exit_code), None)
+    cause = _cause(record)
     if cause is not None:
         yield escaped(cause.message.partition("\n")[0], 1000)
     elif record.ended is None:
