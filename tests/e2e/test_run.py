@@ -50,6 +50,11 @@ def test_a_commit_is_cloned_tested_exported_and_gone(shop: Project) -> None:
     assert "/v1/charges" in json.dumps(asked)
     receipt = json.loads((folder / "receipt.json").read_text())
     assert receipt["outcome"] == "CLEAN"
+    assert {node["health"] for node in record["graph"]["nodes"]} <= {"healthy", "running", "completed"}
+    page = (folder / "report.html").read_bytes()
+    assert b"<h1>Passed</h1>" in page
+    assert shop.understudy("report").out.strip() == str(folder / "report.html")
+    assert (folder / "report.html").read_bytes() == page, "a page made later is the same"
     assert shop.leases() == []
     assert "no environments" in shop.understudy("list").out
 

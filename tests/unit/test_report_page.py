@@ -12,13 +12,25 @@ import pytest
 from report_records import BEGAN, case, folder_of, shop, suite
 
 from understudy.errors import UsageError
-from understudy.report import CauseRecord, RunRecord, utc
+from understudy.report import (
+    CauseRecord,
+    CiRecord,
+    EndpointRecord,
+    KeptRecord,
+    MockRecord,
+    PartRecord,
+    ResourceRecord,
+    RunRecord,
+    SinkRecord,
+    utc,
+)
 from understudy.report_html import page_of, write_report
 from understudy.report_html.evidence import Logs
 from understudy.report_html.layout import draw
 from understudy.report_html.moments import duration
 from understudy.report_html.page import render
 from understudy.report_html.parts_tests import history_part
+from understudy.report_html.spans import spans_of
 from understudy.report_html.verdict import verdict_of
 from understudy.suites.results import Outcome
 
@@ -82,8 +94,8 @@ def test_a_folder_without_a_record_of_this_version_is_refused(tmp_path: Path) ->
         (shop(1), "passed", "The one test passed."),
         (shop(12, failing=2), "failed", "2 of 12 tests failed; 10 passed."),
         (replace(shop(), suites=()), "passed", "No tests were run."),
-        (replace(shop(3), ended=None), "unfinished", "after phase test and never closed"),
-        (replace(shop(), ended=None, phases=(), suites=()), "unfinished", "before its first phase had ended"),
+        (replace(shop(3), ended=None), "unfinished", "Last known: after test. All 3 tests passed."),
+        (replace(shop(), ended=None, phases=(), suites=()), "unfinished", "Last known: at its beginning."),
         (
             shop().with_cause(CauseRecord(130, "InterruptedRunError", "test", "Interrupted.\nx")),
             "interrupted",
@@ -181,3 +193,41 @@ def test_offsets_by_the_monotonic_clock_win_over_the_moments() -> None:
 
     data = json.loads(page.partition('id="data">')[2].partition("</script>")[0])
     assert data["tests"][0][3] == 2.5
+
+
+def test_what_was_kept_sent_and_joined_is_told() -> None:
+    kept = KeptRecord(utc(60), utc(120), ("understudy down e0shop",))
+    record = replace(
+        shop(failing=1),
+        kept=kept,
+        endpoints=(EndpointRecord("web", 80, "127.0.0.1", 3000, "http", "http://127.0.0.1:3000"),),
+        sinks=(SinkRecord("s3://bucket/x", ok=False, attempts=3, seconds=2.0, message="no such bucket"),),
+        parts=(PartRecord("1/2", "r1", "e1", "parts/1", utc(0), 4.0, 0),),
+        mocks=(MockRecord("payments", "pay.example", 443, 7, 2, lost=3),),
+        ci=CiRecord("github", "javascript:alert(1)", "build", 7),
+    )
+    page = render(record, Logs())
+
+    for told in ("Kept until 1970-01-01 00:01:00 UTC", "understudy down e0shop", "web:80 at http://127.0.0.1:3000"):
+        assert told in page
+    for told in ("no such bucket", "1/2", "pay.example:443", "3 of them are gone", "github build"):
+        assert told in page
+    assert 'href="javascript' not in page
+
+
+def test_a_killed_run_says_in_what_it_was() -> None:
+    record = replace(shop(2), ended=None, running=("test",))
+    assert verdict_of(record).reason.endswith("Last known: test. All 2 tests passed.")
+
+
+def test_the_time_until_a_service_is_ready_is_a_wait_in_the_timeline() -> None:
+    made = (
+        ResourceRecord("db", "container", utc(BEGAN + 1), 1.0, 2.0),
+        ResourceRecord("db", "wait", utc(BEGAN + 3), 3.0, 0.5, ok=False),
+    )
+    spans = spans_of(replace(shop(), resources=made, phases=(), suites=()))
+
+    assert spans == [
+        ("resources", "container", "container db", 1.0, 2.0, True),
+        ("ready", "wait", "db gets ready", 3.0, 0.5, False),
+    ]

@@ -12,7 +12,8 @@ from understudy.report_html.data import page_data
 from understudy.report_html.evidence import Logs
 from understudy.report_html.markup import Markup, el, joined
 from understudy.report_html.parts_clone import fidelity_part, graph_part, mocks_part, services_part
-from understudy.report_html.parts_run import causes_part, facts_part, header_part, noscript_part, tails_part
+from understudy.report_html.parts_facts import facts_part
+from understudy.report_html.parts_run import causes_part, header_part, noscript_part, tails_part
 from understudy.report_html.parts_tests import history_part, suites_part, timeline_table
 from understudy.report_html.verdict import verdict_of
 

@@ -136,6 +136,7 @@ def mocks_part(record: RunRecord, base: str | None) -> Markup | None:
                 "not known" if mock.unmatched is None else str(mock.unmatched),
                 class_="bad" if mock.unmatched else None,
             ),
+            el("td", f"{mock.lost} of them are gone from its journal" if mock.lost else ""),
             el(
                 "td",
                 file_link(base, path, "requests")
@@ -145,7 +146,7 @@ def mocks_part(record: RunRecord, base: str | None) -> Markup | None:
         )
         for mock in record.mocks
     ]
-    return section("mocks", "Mocks", table(("mock", "stands in for", "asked", "no answer", ""), rows))
+    return section("mocks", "Mocks", table(("mock", "stands in for", "asked", "no answer", "", ""), rows))
 
 
 def fidelity_part(record: RunRecord) -> Markup | None:

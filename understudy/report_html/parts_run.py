@@ -1,9 +1,9 @@
-"""The parts of the page about the run itself: verdict, causes, logs of what was not well, facts, files. Pure."""
+"""The parts of the page about the run itself: verdict, causes, logs of what was not well. Pure."""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from understudy.errors import TestsFailedError
 from understudy.report import CauseRecord, RunRecord
@@ -11,13 +11,12 @@ from understudy.report_html.clean import block
 from understudy.report_html.evidence import Excerpt, Logs
 from understudy.report_html.links import file_link
 from understudy.report_html.markup import Child, Markup, el
-from understudy.report_html.moments import clock, duration, epoch
+from understudy.report_html.moments import clock, duration
 from understudy.report_html.verdict import Verdict, counted
 
 __all__ = [
     "SIGN",
     "causes_part",
-    "facts_part",
     "header_part",
     "noscript_part",
     "pairs",
@@ -81,6 +80,25 @@ def header_part(record: RunRecord, verdict: Verdict) -> Markup:
             )
         ),
         el("p", f"Stopped early: {record.stopped_by}", class_="note") if record.stopped_by else None,
+        _kept(record),
+    )
+
+
+def _kept(record: RunRecord) -> Markup | None:
+    """Until when a failed environment stays, where it answers, and what can be done with it."""
+    if record.kept is None:
+        return None
+    urls = ", ".join(f"{each.service}:{each.port} at {each.url}" for each in record.endpoints)
+    return el(
+        "div",
+        el(
+            "p",
+            el("strong", f"Kept until {clock(record.kept.expires)}"),
+            f", at the latest {clock(record.kept.not_after)}. ",
+        ),
+        el("p", urls) if urls else None,
+        el("ul", [el("li", el("code", command)) for command in record.kept.commands]),
+        class_="receipt",
     )
 
 
@@ -145,85 +163,6 @@ def _tail(tail: Excerpt, base: str | None) -> Markup:
         pre(shown) if tail.lines else el("p", "It logged nothing.", class_="dim"),
         el("p", "All of it: ", file_link(base, tail.file)) if tail.more else None,
         open="",
-    )
-
-
-def facts_part(record: RunRecord, base: str | None) -> Markup:
-    """What was run, where and from what; phases, endpoints, images, the receipt, warnings, and the folder's files."""
-    return section(
-        "facts",
-        "The run",
-        pairs(_facts(record)),
-        _receipt(record),
-        el(
-            "details",
-            el("summary", f"Warnings ({len(record.warnings)})"),
-            el("ul", [el("li", w) for w in record.warnings]),
-        )
-        if record.warnings
-        else None,
-        _table("Endpoints", ("endpoint", "where"), [(f"{e.service}:{e.port}", e.url) for e in record.endpoints]),
-        _table(
-            "Images",
-            ("service", "image", "from", "digest"),
-            [(i.service, i.reference, i.origin, i.digest) for i in record.images],
-        ),
-        el(
-            "details",
-            el("summary", f"Files of the run folder ({len(record.files)})"),
-            el("ul", [el("li", file_link(base, path)) for path in record.files], class_="files"),
-            open="" if len(record.files) <= 60 else None,  # noqa: PLR2004 - a screen
-        )
-        if record.files
-        else None,
-    )
-
-
-def _facts(record: RunRecord) -> Iterator[tuple[str, Child]]:
-    yield "run", record.run
-    yield "environment", record.environment
-    yield "target", record.target
-    yield "repository", record.repository
-    yield "topology", record.topology
-    yield "commit", record.commit + (" (dirty)" if record.dirty else "")
-    yield "branch", record.branch
-    yield "production", record.production_ref
-    yield "profile", record.profile
-    yield "started", clock(record.started)
-    yield "ready", _since(record)
-    yield "ended", clock(record.ended)
-    yield "stopped in", None if record.stop_seconds is None else duration(record.stop_seconds)
-    yield "Understudy", record.version
-
-
-def _since(record: RunRecord) -> str | None:
-    ready, start = epoch(record.ready_at), epoch(record.started)
-    return None if ready is None or start is None else f"{clock(record.ready_at)}, after {duration(ready - start)}"
-
-
-def _receipt(record: RunRecord) -> Markup:
-    receipt = record.receipt
-    if receipt is None:
-        return el("p", "No receipt: nothing was destroyed, or the run did not come so far.", class_="note")
-    looked = ", ".join(f"{count} {kind}s" for kind, count in receipt.looked.items())
-    left = [el("li", f"{each.kind} {each.name} ({each.id})") for each in receipt.leftovers]
-    return el(
-        "div",
-        el("strong", f"Receipt: {receipt.outcome}"),
-        f" at {clock(receipt.taken_at)}" + (f"; the daemon listed {looked} in all" if looked else "") + ". ",
-        receipt.reason,
-        el("ul", left) if left else None,
-        class_=f"receipt r-{receipt.outcome.lower()}",
-    )
-
-
-def _table(title: str, heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> Markup | None:
-    if not rows:
-        return None
-    return el(
-        "details",
-        el("summary", f"{title} ({len(rows)})"),
-        table(heads, [el("tr", [el("td", el("code", cell)) for cell in row]) for row in rows]),
     )
 
 

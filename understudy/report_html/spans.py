@@ -12,7 +12,7 @@ from understudy.suites.results import SuiteStatus
 __all__ = ["Span", "spans_of"]
 
 Span = tuple[str, str, str, float, float, bool]
-"""Group (`phases`, `resources`, `waits`, `suites`), lane in it, label, seconds from the run's start, length, good."""
+"""Group (phases, resources, ready, waits, suites), lane in it, label, seconds from the run's start, length, good."""
 
 
 def spans_of(record: RunRecord) -> list[Span]:
@@ -28,7 +28,10 @@ def _spans(record: RunRecord) -> Iterator[Span]:
     for phase in record.phases:
         yield "phases", "", phase.name, phase.offset, phase.seconds, phase.ok
     for made in record.resources:
-        yield "resources", made.kind, f"{made.kind} {made.name}", made.offset, made.seconds, made.ok
+        group, label = (
+            ("ready", f"{made.name} gets ready") if made.kind == "wait" else ("resources", f"{made.kind} {made.name}")
+        )
+        yield group, made.kind, label, made.offset, made.seconds, made.ok
     for suite in record.suites:
         for wait in getattr(suite, "waited", ()):
             yield "waits", suite.name, f"{suite.name} waited for {wait.name}", wait.offset, wait.seconds, True

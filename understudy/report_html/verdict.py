@@ -42,9 +42,10 @@ def counted(record: RunRecord) -> dict[Outcome, int]:
 def verdict_of(record: RunRecord) -> Verdict:
     """The verdict; a record that was never closed is of a run that was killed, or is still at work."""
     if record.ended is None:
-        last = record.phases[-1].name if record.phases else ""
-        when = f"after phase {last}" if last else "before its first phase had ended"
-        reason = f"The record was last written {when} and never closed: the run was killed, or is still at work."
+        where = ", ".join(record.running) or (
+            f"after {record.phases[-1].name}" if record.phases else "at its beginning"
+        )
+        reason = f"The record was never closed: the run was killed, or is still at work. Last known: {where}."
         return Verdict("unfinished", "Did not finish", " ".join(filter(None, (reason, _tests(record)))))
     kind, word = _WORDS.get(record.exit_code, ("broken", f"Exit code {record.exit_code}"))
     if record.exit_code in {0, 1}:

@@ -24,6 +24,7 @@ function timelineLanes() {
     ({ group, name: lane, label, from, to: from + took, colour: good ? group : "bad", test: -1 }));
   add("phases", "phases", spans.filter((bar) => bar.group === "phases"));
   add("resources", "resources", spans.filter((bar) => bar.group === "resources"));
+  add("getting ready", "waits", spans.filter((bar) => bar.group === "ready"));
   data.suites.forEach((suite) => {
     add(`${suite} waits`, "waits", spans.filter((bar) => bar.group === "waits" && bar.name === suite));
   });

@@ -7,7 +7,7 @@ function readColours() {
   const of = (name) => style.getPropertyValue(`--${name}`).trim();
   const [good, bad_, warn, calm, none] = ["good", "bad", "warn", "calm", "none"].map(of);
   line.colours = { ink: of("ink"), dim: of("dim"), rule: of("line"), soft: of("soft"), paper: of("paper"), link: of("link"),
-    phases: calm, resources: calm, waits: none, suites: calm, bad: bad_, passed: good, flaky: warn, failed: bad_, error: bad_,
+    phases: calm, resources: calm, waits: none, ready: none, suites: calm, bad: bad_, passed: good, flaky: warn, failed: bad_, error: bad_,
     "environment-failed": bad_, interrupted: warn, skipped: none, xfailed: calm, xpassed: calm, "not-run": none };
 }
 
