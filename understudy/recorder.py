@@ -207,7 +207,10 @@ class Recorder:
         """Take in which part of the tests this is, and the earlier runs that each test's record tells of."""
         self._past = past
         self._change(
-            past=past.note, plan=arrangement.split.plan if arrangement.split else "", elsewhere=arrangement.elsewhere
+            past=past.note,
+            plan=arrangement.split.plan if arrangement.split else "",
+            elsewhere=arrangement.elsewhere,
+            warnings=(*self.record.warnings, *filter(None, [past.problem])),
         )
         if arrangement.notice:
             self._hear(Progress(Phase.TEST, State.INFO, detail=arrangement.notice))

@@ -126,7 +126,7 @@ def test_a_file_of_no_use_is_a_warning_and_is_left_as_it_is(place: Place, spoil:
     (warning,) = remember(place, one(1, "passed")).warnings
     assert str(path) in warning
     past = recall(place, repository="r", topology="t", branch="b", base=("", ""))
-    assert past.note.startswith("not read: ")
+    assert past.problem.startswith("the history was not read: ")
     assert not past.tests
     if spoil is corrupt:
         assert f"Move {path} away" in warning

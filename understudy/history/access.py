@@ -62,7 +62,7 @@ def base_branch(repository: Repository | None, production_ref: str, environ: Map
 
 
 def recall(place: Place | None, *, repository: str, topology: str, branch: str, base: tuple[str, str]) -> Past:
-    """What is known of earlier runs; nothing, and a note that says why, where the history cannot be read."""
+    """What is known of earlier runs; nothing, and the problem, where the history cannot be read."""
     if place is None:
         return NOTHING
     known = place
@@ -77,7 +77,7 @@ def recall(place: Place | None, *, repository: str, topology: str, branch: str, 
     try:
         found = in_time(read, READ)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with a database, the run goes on
-        return Past(note=f"not read: {_one_line(error)}")
+        return Past(problem=f"the history was not read: {_one_line(error)}")
     beside = f" and of its base {base[0]} ({base[1]})" if base[0] and base[0] != branch else ""
     return replace(found, note=f"runs of branch {branch or '(none)'}{beside}" if found.tests or found.suites else "")
 

@@ -33,11 +33,15 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What is known: (suite, test) and suite -> earlier ends, oldest first; `note` says which runs they come from."""
+    """What is known: (suite, test) and suite -> earlier ends, oldest first; `note` says which runs they come from.
+
+    `problem` is why nothing could be read.
+    """
 
     tests: Mapping[tuple[str, str], Sequence[Ended]] = field(default_factory=dict)
     suites: Mapping[str, Sequence[Ended]] = field(default_factory=dict)
     note: str = ""
+    problem: str = ""
 
 
 NOTHING = Past()
