@@ -8,7 +8,7 @@ from types import MappingProxyType
 from .suite import Need, Suite
 from .topology import Service, Topology, TopologyError
 
-__all__ = ["hold_needs", "needed_ports"]
+__all__ = ["behind", "hold_needs", "needed_ports"]
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 
@@ -67,3 +67,21 @@ def _ports(service: Service, need: Need) -> tuple[int, ...]:
     if service.kind == "job":
         return ()
     return tuple(port.target for port in service.container_ports if port.protocol == "tcp")
+
+
+def behind(topology: Topology, suite: Suite) -> tuple[str, ...]:
+    """The services and mocks that have to be ready for a suite: its needs, and what those depend on, whatever for.
+
+    A dependency with `service_started` counts too: a service may be healthy before what it calls answers.
+    """
+    found: dict[str, None] = {}
+    waiting = [need.name for need in suite.needs]
+    while waiting:
+        name = waiting.pop(0)
+        if name in found:
+            continue
+        found[name] = None
+        if (service := topology.services.get(name)) is not None:
+            others = (*service.shares_with, *(dependency.service for dependency in service.depends_on))
+            waiting += [other for other in others if other in topology.services]
+    return tuple(found)

@@ -12,7 +12,7 @@ from understudy.build.git import Repository, normal_path
 from understudy.build.tree import read_inside
 from understudy.composition import FILES, OVERRIDES
 from understudy.errors import UsageError
-from understudy.options import Options
+from understudy.options import CONFIG_FILE, Options
 from understudy.stacks.allowed import NOTHING, Allowed
 from understudy.stacks.sources import compose
 from understudy.stacks.sources.document import project_variables
@@ -205,7 +205,15 @@ class Documents:
                 secrets=secrets,
                 allow=self.allow,
                 provisioned=provisioned,
+                suites=_suites_file(reader, folder) if provisioned else "",
             )
         except TopologyError as error:
             raise UsageError(f"Read the topology from {where}, and it is not valid: {error}.") from error
         return replace(topology, warnings=(*self.warnings, *topology.warnings))
+
+
+def _suites_file(reader: Reader, folder: str) -> str:
+    """The nearest `understudy.toml` from the project's folder up to the root of its tree; empty: there is none."""
+    above = len(PurePosixPath(folder).parts)
+    names = (posixpath.join("../" * up, CONFIG_FILE) for up in range(above + 1))
+    return next((name for name in names if reader(name) is not None), "")

@@ -33,6 +33,8 @@ class UnderstudyError(Exception):
     """The root. The message is one paragraph for a person; `hint` is what to do about it."""
 
     exit_code = 3
+    phase = ""
+    """The phase of a run in which it was raised, where that is known."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)

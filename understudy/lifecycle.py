@@ -7,15 +7,14 @@ import os
 import secrets
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import click
 
 from understudy.aftermath import destroy, ended_afterwards, send, tell_kept
-from understudy.arranging import arrange, hold_options, shard_of
-from understudy.authority import certificate_of
+from understudy.arranging import hold_options, shard_of
 from understudy.blueprint import Blueprint, draw, redraw
 from understudy.build.git import Repository
 from understudy.console import Console, make_console
@@ -27,29 +26,22 @@ from understudy.errors import (
     UsageError,
 )
 from understudy.expiry import remove_expired
-from understudy.export.mocks import MockAddress
 from understudy.export.sinks import Outbox, Stage, open_outbox
 from understudy.files import is_git_data, write_file
 from understudy.interrupts import Interrupts
-from understudy.known_secrets import known_secrets
 from understudy.lease import Lease, LeaseState, LeaseStore
 from understudy.options import Options
 from understudy.owner import this_process
-from understudy.preparation import environment_of, kept_changes, renew, with_images
-from understudy.progress import Phase
-from understudy.provider.settings import ProviderSettings
-from understudy.provision import Provisioned, addresses, clone, own_lease, provision, prune_images
+from understudy.preparation import kept_changes, renew, with_images
+from understudy.provision import Provisioned, clone, own_lease, provision, prune_images
 from understudy.recorder import Recorder
 from understudy.redact import Redactor, redact_error
 from understudy.report import EndpointRecord, ReceiptRecord
 from understudy.report.codec import encode
-from understudy.seed import secret_values, seed_for
 from understudy.session import Session, find_lease, open_session
 from understudy.stacks import identity
-from understudy.suites.contract import Contract
-from understudy.suites.interpreter import check_suites
-from understudy.suites.network import Network, hold_images
-from understudy.suites.runner import run_suites
+from understudy.stages import authority_of, known_of, mocks_of, run_stages, run_tests
+from understudy.suites.network import hold_images
 from understudy.targets.docker_client import client
 from understudy.targets.interface import Outcome
 from understudy.teardown import settle
@@ -83,11 +75,11 @@ def run(options: Options, folder: Path, *, form: str) -> int:
             recorder: Recorder | None = None
             try:
                 with ended_afterwards(session, lease) as ending:
-                    recorder = Recorder.open(session, blueprint, lease, _known(session, blueprint, lease))
+                    recorder = Recorder.open(session, blueprint, lease, known_of(session, blueprint, lease))
                     ending.recorder = recorder
                     evidence = partial(send, session, recorder, outbox, Stage.EVIDENCE)
                     with _exported_afterwards(session, blueprint, lease, recorder, evidence), recorder.watch():
-                        _run_stages(session, blueprint, lease, recorder)
+                        run_stages(session, blueprint, lease, recorder)
                 prune_images(session)
             finally:
                 if recorder is not None:
@@ -121,7 +113,7 @@ def up(options: Options, folder: Path, *, form: str) -> int:
             else:
                 lease = renew(session.store, known, lease, LeaseState.PROVISIONING)
             interrupts.remains = lambda: _remains(session.store, lease.id)
-            redactor = Redactor(_known(session, blueprint, lease))
+            redactor = Redactor(known_of(session, blueprint, lease))
             try:
                 lease, tree = clone(session, blueprint, lease)
                 made = provision(session, blueprint, lease, tree, Path(lease.tree).parent / "builds")
@@ -138,7 +130,7 @@ def up(options: Options, folder: Path, *, form: str) -> int:
             console.say(f"environment {lease.id} is up; it expires at {lease.expires}")
             for address in made.endpoints:
                 console.say(f"  {address.service}:{address.port}  {address.url}")
-            if authority := _authority(session, blueprint, lease):
+            if authority := authority_of(session, blueprint, lease):
                 place = Path(lease.tree).parent / "ca.pem"
                 write_file(place, authority.encode())
                 console.say(f"mocks that speak HTTPS are verified with {place}")
@@ -175,11 +167,9 @@ def test(options: Options, folder: Path, name: str | None, *, form: str) -> int:
         lease = session.store.update(lease, check=Lease.hold_idle, state=LeaseState.TESTING, owner=this_process())
         recorder: Recorder | None = None
         try:
-            recorder = Recorder.open(session, blueprint, lease, _known(session, blueprint, lease))
+            recorder = Recorder.open(session, blueprint, lease, known_of(session, blueprint, lease))
             with _exported_afterwards(session, blueprint, lease, recorder), recorder.watch():
-                with session.phase(Phase.READY):
-                    session.target.wait_ready(lease.id, options.ready_timeout)
-                _test(session, blueprint, lease, recorder)
+                run_tests(session, blueprint, lease, recorder)
         finally:
             session.store.update(lease, state=LeaseState.HANDED_OVER if lease.plain else LeaseState.KEPT)
             if recorder is not None:
@@ -257,7 +247,7 @@ def _exported_afterwards(
     finally:
         with recorder.watch():
             lease = session.store.update(lease, state=LeaseState.EXPORTING)
-        recorder.export(lease, _mocks(session, blueprint, lease), evidence)
+        recorder.export(lease, mocks_of(session, blueprint, lease), evidence)
 
 
 def _checked_outbox(options: Options, folder: Path, console: Console) -> Outbox:
@@ -270,48 +260,6 @@ def _checked_outbox(options: Options, folder: Path, console: Console) -> Outbox:
     for doubt in outbox.check():
         console.note(f"warning: {doubt}")
     return outbox
-
-
-def _run_stages(session: Session, blueprint: Blueprint, lease: Lease, recorder: Recorder) -> None:
-    lease, tree = clone(session, blueprint, lease)
-    suites = blueprint.clone.topology.suites
-    check_suites(suites, tree.root / blueprint.folder, _origin(blueprint, tree.root), tree.root)
-    hold_images(blueprint.clone, session.stop)
-    made = provision(session, blueprint, lease, tree, recorder.folder.path / "builds")
-    recorder.provisioned(made)
-    session.store.update(lease, state=LeaseState.TESTING)
-    _test(session, blueprint, lease, recorder)
-
-
-def _test(session: Session, blueprint: Blueprint, lease: Lease, recorder: Recorder) -> None:
-    endpoints = addresses(session, blueprint, lease.id)
-    recorder.reached(endpoints, _mocks(session, blueprint, lease))
-    tree = Path(lease.tree)
-    arrangement, past = arrange(session, blueprint, lease)
-    recorder.arranged(arrangement, past)
-    with session.phase(Phase.TEST), session.target.watch(lease.id) as watch:
-        result = run_suites(
-            blueprint.clone.topology.suites,
-            project=tree / blueprint.folder,
-            contract=Contract(
-                lease.id, endpoints, _secrets(session, blueprint, lease), _authority(session, blueprint, lease)
-            ),
-            folder=recorder.folder.path,
-            workers=session.options.workers,
-            stop_after=session.options.stop_after,
-            stop=session.stop,
-            listener=session.listener,
-            redactor=recorder.folder.redactor,
-            origin=_origin(blueprint, tree),
-            tree=tree,
-            watch=watch,
-            network=Network(
-                environment_of(blueprint, lease), blueprint.clone, ProviderSettings.from_environment().pids_limit
-            ),
-            arrangement=arrangement,
-            so_far=recorder.testing,
-        )
-    recorder.tested(result)
 
 
 def _run_key(options: Options, blueprint: Blueprint) -> str:
@@ -353,43 +301,6 @@ def _hold_runs(folder: Path) -> None:
                 f"Looked at {whole} for run folders, and it is in a repository's own data, which is not written to.",
                 hint="Name another folder: --runs FOLDER.",
             )
-
-
-def _origin(blueprint: Blueprint, tree: Path) -> Path:
-    """The user's own project folder, where a suite's `python: .venv/bin/python` is; else the tree's."""
-    repository = blueprint.repository
-    return (repository.root if repository else tree) / blueprint.folder
-
-
-def _secrets(session: Session, blueprint: Blueprint, lease: Lease) -> Mapping[str, str]:
-    topology = blueprint.clone.topology
-    return secret_values(seed_for(session.settings, lease.id, topology), topology)
-
-
-def _known(session: Session, blueprint: Blueprint, lease: Lease) -> frozenset[str]:
-    """Every secret that the command knows, made anew or given."""
-    return known_secrets(_secrets(session, blueprint, lease).values(), blueprint, session.settings, os.environ)
-
-
-def _authority(session: Session, blueprint: Blueprint, lease: Lease) -> str:
-    """The certificate that the environment's HTTPS mocks are verified with; empty where there is none of them."""
-    return certificate_of(session.store.authority(lease.id)) if blueprint.clone.speaks_https else ""
-
-
-def _mocks(session: Session, blueprint: Blueprint, lease: Lease) -> dict[str, MockAddress]:
-    """Mock -> where it answers; what the target does not say is left out."""
-    try:
-        found = session.target.endpoints(lease.id)
-    except UnderstudyError:
-        return {}
-    authority = ""
-    with suppress(UnderstudyError):  # its mocks cannot be asked then, which the export says of each
-        authority = _authority(session, blueprint, lease)
-    return {
-        mock.name: MockAddress(*found[f"{mock.name}:{mock.port}"], authority if mock.scheme == "https" else "")
-        for mock in blueprint.clone.mocks
-        if f"{mock.name}:{mock.port}" in found
-    }
 
 
 def _remains(store: LeaseStore, environment: str) -> str:

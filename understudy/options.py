@@ -19,6 +19,9 @@ __all__ = ["CONFIG_FILE", "OptionSpec", "Options", "Origin", "find_config", "res
 
 CONFIG_FILE = "understudy.toml"
 
+SUITES = "tests"
+"""The table of that file that holds no options, but suites: those of a commit are read from the commit's own file."""
+
 _LONGEST = 10 * 365 * 86400.0
 _MOST_PARTS = 1000
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -268,6 +271,8 @@ def resolve(
     by_name = {spec.name: spec for spec in specs()}
     given: dict[str, tuple[object, Origin, str]] = {}
     for key, value in _load(config).items():
+        if key == SUITES:
+            continue
         if key not in by_name:
             raise UsageError(f"Read {config}: there is no option {key!r}.", hint=f"Options are {', '.join(by_name)}.")
         given[key] = (value, Origin.FILE, f"{key} in {config}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import sys
 from collections import Counter
@@ -32,7 +33,7 @@ from understudy.targets.docker_client import client
 if TYPE_CHECKING:
     from docker import DockerClient
 
-__all__ = ["PlanRecord", "PlannedEndpoint", "PlannedService", "PlannedThirdParty", "make", "show"]
+__all__ = ["PlanRecord", "PlannedEndpoint", "PlannedService", "PlannedSuite", "PlannedThirdParty", "make", "show"]
 
 _BUILD, _CACHED, _REUSE, _RUN = "build", "cached", "reuse", "run"
 
@@ -82,6 +83,17 @@ class PlannedEndpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedSuite:
+    """A suite: where it would run (in a container of `image`, if any), and what it needs; empty: everything."""
+
+    name: str
+    command: tuple[str, ...]
+    where: str
+    image: str
+    needs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PlanRecord:
     """What is to be made for a commit, and its fidelity report. `daemon`: why the images are not known, else empty."""
 
@@ -97,6 +109,7 @@ class PlanRecord:
     services: tuple[PlannedService, ...]
     third_parties: tuple[PlannedThirdParty, ...]
     endpoints: tuple[PlannedEndpoint, ...]
+    suites: tuple[PlannedSuite, ...]
     changes: tuple[ChangeRecord, ...]
     verdicts: Mapping[str, str]
     properties: tuple[PropertyRecord, ...]
@@ -166,6 +179,10 @@ def make(
         services=tuple(_service(blueprint, name, built.get(name, "")) for name in clone.topology.services),
         third_parties=_third_parties(blueprint),
         endpoints=tuple(PlannedEndpoint(e.service, e.port, e.scheme) for e in clone.endpoints),
+        suites=tuple(
+            PlannedSuite(s.name, s.command, s.runs_on, s.image or "", tuple(map(str, s.needs)))
+            for s in clone.topology.suites
+        ),
         changes=tuple(ChangeRecord.of(change) for change in clone.changes),
         verdicts={subject: kind.value for subject, kind in fidelity(findings).items()},
         properties=tuple(PropertyRecord.of(finding) for finding in findings),
@@ -242,6 +259,7 @@ def _print(plan: PlanRecord, blueprint: Blueprint) -> None:
         page.head("endpoints")
     for endpoint in plan.endpoints:
         page.say(f"{endpoint.service}:{endpoint.port} {endpoint.scheme}", "  ", "  ")
+    _print_suites(plan, page)
     counts = Counter(plan.verdicts.values())
     page.head("fidelity: " + ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())))
     for line in fidelity_lines(fidelity_report(blueprint.production, blueprint.clone), width=page.width - 2):
@@ -251,3 +269,12 @@ def _print(plan: PlanRecord, blueprint: Blueprint) -> None:
     for warning in plan.warnings:
         page.say(warning, "  ", "  ")
     page.head("Nothing was created.")
+
+
+def _print_suites(plan: PlanRecord, page: _Page) -> None:
+    if plan.suites:
+        page.head("suites")
+    for suite in plan.suites:
+        where = f"on the {suite.where}" + (f" in {suite.image}" if suite.image else "")
+        page.say(f"{suite.name} {where}, needs {', '.join(suite.needs) or 'everything'}", "  ", "  ")
+        page.say(shlex.join(suite.command), "    ")

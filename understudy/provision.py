@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from understudy.awaited import Awaited
 from understudy.blueprint import Blueprint
 from understudy.build.binds import place_binds
 from understudy.build.cache import ImageCache
@@ -70,18 +71,36 @@ def clone(session: Session, blueprint: Blueprint, lease: Lease) -> tuple[Lease, 
         return keep_tree(session.store, lease, blueprint, tree), tree
 
 
-def provision(session: Session, blueprint: Blueprint, lease: Lease, tree: CommitTree, logs: Path) -> Provisioned:
+def provision(
+    session: Session,
+    blueprint: Blueprint,
+    lease: Lease,
+    tree: CommitTree,
+    logs: Path,
+    *,
+    stop: threading.Event | None = None,
+    awaited: Awaited | None = None,
+) -> Provisioned:
     """Make what the blueprint says: images and stack; return when every container is ready.
+
+    Args:
+        session: the command at work.
+        blueprint: what is made.
+        lease: of the environment.
+        tree: the commit's files.
+        logs: the folder for the builds' output.
+        stop: ends it; default: the session's.
+        awaited: is told what is ready as it happens.
 
     Raises:
         ProvisionError: a build, a resource or a service failed.
         InterruptedRunError: a signal came.
     """
-    options = session.options
+    options, stop = session.options, stop or session.stop
     # Pulumi's types take 0.35 s to import: that is done while images are looked for and the stack is made.
     threading.Thread(target=importlib.import_module, args=("understudy.program",), daemon=True).start()
     with session.phase(Phase.BUILD):
-        images = build_images(session, blueprint, tree, logs)
+        images = build_images(session, blueprint, tree, logs, stop)
     references = image_refs(blueprint, {name: image.reference for name, image in images.items()})
     seed = seed_for(session.settings, lease.id, blueprint.clone.topology)
     mounted = binds(blueprint, tree, session.settings.state, lease.id)
@@ -106,20 +125,34 @@ def provision(session: Session, blueprint: Blueprint, lease: Lease, tree: Commit
         session.engine.up(
             StackRef(lease.project, lease.stack),
             program,
-            listener=engine_progress(session.listener, lease.id),
+            listener=_both(engine_progress(session.listener, lease.id), None if awaited is None else awaited.hear),
             parallel=options.parallel,
-            stop=session.stop,
+            stop=stop,
         )
-    if session.stop.is_set():
+    if stop.is_set():
         raise InterruptedRunError("Interrupted while the environment was being provisioned.")
     with session.phase(Phase.READY):
-        waited = session.target.wait_ready(lease.id, options.ready_timeout)
+        since = time.monotonic()
+        waited = session.target.wait_ready(lease.id, options.ready_timeout, stop)
+    if awaited is not None:
+        awaited.complete(waited, since)
     return Provisioned(images, addresses(session, blueprint, lease.id), time.time(), waited)
 
 
-def build_images(session: Session, blueprint: Blueprint, tree: CommitTree, logs: Path) -> Mapping[str, BuiltImage]:
+def _both(first: Listener, second: Listener | None) -> Listener:
+    def hear(event: EngineEvent) -> None:
+        first(event)
+        if second is not None:
+            second(event)
+
+    return hear
+
+
+def build_images(
+    session: Session, blueprint: Blueprint, tree: CommitTree, logs: Path, stop: threading.Event
+) -> Mapping[str, BuiltImage]:
     """Build what the clone's services run, except where they run production's image."""
-    builder = ImageBuilder(client(), session.settings.state, logs, stop=session.stop, listener=session.listener)
+    builder = ImageBuilder(client(), session.settings.state, logs, stop=stop, listener=session.listener)
     skip = frozenset(blueprint.clone.unchanged_builds)
     return builder.build(blueprint.clone.topology, tree, blueprint.folder, skip=skip)
 

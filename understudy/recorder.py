@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from understudy.awaited import Awaited
 from understudy.blueprint import Blueprint
 from understudy.ci.github import publish
 from understudy.errors import (
@@ -170,15 +171,16 @@ class Recorder:
             self.folder.write_text("defect.txt", "".join(traceback.format_exception(error)))
             self.failed(UnderstudyError(f"A defect of Understudy itself: {type(error).__name__}, see defect.txt."))
 
-    def failed(self, error: UnderstudyError) -> None:
+    def failed(self, error: UnderstudyError, phase: Phase | None = None) -> None:
         """Take an error into the record; when a signal came first, that is the cause."""
+        phase = phase or Phase(error.phase or self.phase)
         if self.session.stop.is_set() and error.exit_code != InterruptedRunError.exit_code:
             error = InterruptedRunError(f"Interrupted: {error}")
         redact_error(error, self.folder.redactor)
         now, offset = utc(time.time()), time.monotonic() - self._began
         with self._lock:
-            self.record = self.record.with_cause(CauseRecord.of(error, str(self.phase), now, offset))
-        self._hear(Progress(self.phase, State.FAILED, detail=str(error)))
+            self.record = self.record.with_cause(CauseRecord.of(error, phase, now, offset))
+        self._hear(Progress(phase, State.FAILED, detail=str(error)))
 
     def provisioned(self, made: Provisioned) -> None:
         """Take in what was provisioned."""
@@ -194,14 +196,9 @@ class Recorder:
             resources=(*self.record.resources, *(waits or ())),
         )
 
-    def reached(self, endpoints: tuple[EndpointAddress, ...], mocks: Mapping[str, MockAddress]) -> None:
-        """Take in that everything is ready, and where it answers; from now on look at the mocks' journals."""
-        self._mocks = MockWatch(mocks)
-        self._change(
-            ready_at=self.record.ready_at or utc(time.time()),
-            ready_offset=self.record.ready_offset or time.monotonic() - self._began,
-            endpoints=tuple(EndpointRecord.of(address) for address in endpoints),
-        )
+    def found_ready(self) -> None:
+        """Take in that everything is ready, in an environment that was there."""
+        self._change(ready_at=utc(time.time()), ready_offset=time.monotonic() - self._began)
 
     def arranged(self, arrangement: Arrangement, past: Past) -> None:
         """Take in which part of the tests this is, and the earlier runs that each test's record tells of."""
@@ -220,26 +217,38 @@ class Recorder:
         self._unfinished.take(result)
         self._change()
 
-    def tested(self, result: SuitesResult) -> None:
-        """Take in what the suites came to."""
+    def reached(self, endpoints: tuple[EndpointAddress, ...], mocks: Mapping[str, MockAddress]) -> None:
+        """Take in where it answers, though not all of it be ready; watch the mocks' journals from now on."""
+        self._mocks = MockWatch(mocks)
+        self._change(endpoints=tuple(EndpointRecord.of(address) for address in endpoints))
+
+    def tested(self, result: SuitesResult, awaited: Awaited) -> None:
+        """Take in what the suites came to, and what they had waited for."""
         self._unfinished.over(result)
-        suites = self.blueprint.clone.topology.suites
+        declared = {suite.name: suite for suite in self.blueprint.clone.topology.suites}
         folders = {
-            each.name: posixpath.normpath(Path(self.blueprint.folder, each.folder).as_posix()) for each in suites
+            name: posixpath.normpath(Path(self.blueprint.folder, each.folder).as_posix())
+            for name, each in declared.items()
         }
         with self._lock:
-            self.record = with_before(self.record.with_suites(result, self._began, folders), self._past)
+            record = with_before(self.record.with_suites(result, self._began, folders), self._past)
+            suites = (
+                s.with_needs(declared[s.name], awaited.waits(declared[s.name]), self._began) for s in record.suites
+            )
+            self.record = replace(record, suites=tuple(suites))
         self._change()
         for failure in result.failures:
-            self.failed(ExportError(f"Wrote the results of the tests, and it failed: {failure}."))
+            self.failed(ExportError(f"Wrote the results of the tests, and it failed: {failure}."), Phase.TEST)
         if result.interrupted:
-            self.failed(InterruptedRunError("Interrupted while testing."))
+            self.failed(InterruptedRunError("Interrupted while testing."), Phase.TEST)
         elif result.failed:
             names = [f"{suite}: {case.id}" for suite, case in result.bad]
             shown = "".join(f"\n  {name}" for name in names[:20]) + ("\n  ..." if len(names) > 20 else "")  # noqa: PLR2004 - a screen
-            self.failed(TestsFailedError(f"Tests failed: {result.summary()}.{shown}"))
-        if not (result.passed or result.failed or result.interrupted) or (result.deaths and not result.interrupted):
-            self.failed(_environment_failed(result))
+            self.failed(TestsFailedError(f"Tests failed: {result.summary()}.{shown}"), Phase.TEST)
+        # What kept the environment from being made is a cause by itself.
+        unexplained = not (result.passed or result.failed or awaited.broken())
+        if not result.interrupted and (unexplained or result.deaths):
+            self.failed(_environment_failed(result), Phase.TEST)
 
     def _untested(self) -> None:
         """Name every suite of a run that did not come to its tests, with the cause."""

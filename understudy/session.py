@@ -13,7 +13,7 @@ from understudy.engine.factory import make_engine
 from understudy.engine.interface import Engine
 from understudy.engine.pulumi_cli import ensure
 from understudy.engine.settings import EngineSettings
-from understudy.errors import NotFoundError
+from understudy.errors import NotFoundError, UnderstudyError
 from understudy.lease import Lease, LeaseStore
 from understudy.options import Options
 from understudy.progress import Phase, Progress, ProgressListener, State
@@ -46,6 +46,9 @@ class Session:
         try:
             yield
             passed = True
+        except UnderstudyError as error:
+            error.phase = error.phase or phase
+            raise
         finally:
             taken = time.monotonic() - clock
             self.listener(Progress(phase, State.DONE if passed else State.FAILED, seconds=taken))

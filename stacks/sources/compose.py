@@ -19,6 +19,7 @@ from .compose_secrets import Declared, hold_secrets, scrubbed
 from .compose_top import host_names, networks, services, volumes
 from .document.load import Document, load, peek
 from .nodes import Fields, Reading, Refusal
+from .suites_file import read_suites, together
 
 __all__ = ["RefusedError", "read", "read_files"]
 
@@ -89,6 +90,7 @@ def read_files(
     allow: Allowed = NOTHING,
     provisioned: bool = True,
     shown: Callable[[str], str] | None = None,
+    suites: str = "",
 ) -> Topology:
     """The topology that Compose files describe, merged in their order.
 
@@ -105,6 +107,7 @@ def read_files(
         allow: what is cloned although it would be refused.
         provisioned: False for what is only compared with the topology that is provisioned: nothing in it is refused.
         shown: a file's name as errors and places give it; by default its path from the root of the tree.
+        suites: a TOML file with further suites, named relative to the project's folder; empty: there is none.
 
     Raises:
         RefusedError: a clone must not have all of it.
@@ -117,6 +120,11 @@ def read_files(
     document = load(files, read_file=read_file, variables=values, folder=usual, profiles=profiles, shown=named)
     reading = Reading(named(files[0]), _depth(folder), document.variables, read_file, allow, provisioned)
     topology, literals = _topology(document, declared, variables, reading)
+    if suites and (data := read_file(suites)) is not None:
+        more = read_suites(data, named(suites), values, reading)
+        topology = replace(topology, suites=together(topology.suites, more, reading))
+    if provisioned:
+        hold_needs(topology, document.inactive)
     _hold_rights(topology, reading)
     if reading.refusals:
         raise RefusedError(reading.refusals, tuple(_recorded(reading.changes, literals)))
@@ -174,8 +182,6 @@ def _topology(
         where=root.where,
     )
     hold_secrets(root, topology, document.named, rules)
-    if reading.provisioned:
-        hold_needs(topology, document.inactive)
     return topology, declared.literals(variables, files.literals, _spoken(topology))
 
 

@@ -250,6 +250,8 @@ def parsed(node: Node, parser: Callable[[str], T], *, secret: bool = False) -> T
 def integer(node: Node, *, least: int = 0) -> int:
     """The node as a whole number of at least `least`."""
     value = node.value
+    if isinstance(value, Mapping | tuple):
+        raise _wrong(node, f"a whole number from {least}")
     if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value):
         value = int(value)
     if isinstance(value, float) and value.is_integer():
@@ -264,6 +266,8 @@ def integer(node: Node, *, least: int = 0) -> int:
 def number(node: Node) -> float:
     """The node as a number above zero."""
     value = node.value
+    if isinstance(value, Mapping | tuple):
+        raise _wrong(node, "a number above 0")
     if isinstance(value, str) and re.fullmatch(r"[0-9]{0,18}(\.[0-9]{1,18})?", value) and value:
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):

@@ -24,12 +24,13 @@ LAYERS = (
         "exporting",
     ),
     ("aftermath", "expiry"),
+    ("stages",),
     ("recorder",),
     ("recording",),
     ("report_html",),
     ("timing",),
     ("arranging",),
-    ("provision", "teardown", "session"),
+    ("provision", "making", "teardown", "session"),
     ("ci",),
     ("program", "suites", "export", "report", "history"),
     ("rehearsal",),
@@ -43,11 +44,12 @@ LAYERS = (
         "checking",
         "composition",
         "documents",
+        "awaited",
     ),
     ("engine", "provider", "lease", "targets", "build", "doctor"),
     ("components",),
     ("stacks",),
-    ("errors", "progress", "options", "console", "interrupts", "redact", "files", "owner", "ci_job"),
+    ("errors", "progress", "options", "console", "interrupts", "stops", "redact", "files", "owner", "ci_job"),
 )
 RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 LOW = len(LAYERS) - 1

@@ -8,8 +8,6 @@ from understudy.report.measured import ResourceRecord, UsageRecord
 from understudy.report.moments import Moment, utc
 from understudy.report.record import SCHEMA, RunRecord
 from understudy.report.records import (
-    BeforeRecord,
-    CaseRecord,
     CauseRecord,
     ChangeRecord,
     CiRecord,
@@ -23,10 +21,9 @@ from understudy.report.records import (
     PhaseRecord,
     PropertyRecord,
     ReceiptRecord,
-    SectionRecord,
     SinkRecord,
-    SuiteRecord,
 )
+from understudy.report.suite_records import BeforeRecord, CaseRecord, SectionRecord, SuiteRecord
 from understudy.report.verdict import ORDER, exit_code
 
 __all__ = [

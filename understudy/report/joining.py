@@ -10,7 +10,8 @@ from datetime import datetime
 from understudy.errors import TestsFailedError, UsageError
 from understudy.report.moments import Moment, utc
 from understudy.report.record import RunRecord
-from understudy.report.records import CaseRecord, CauseRecord, PartRecord, SuiteRecord
+from understudy.report.records import CauseRecord, PartRecord
+from understudy.report.suite_records import CaseRecord, SuiteRecord
 from understudy.suites.results import BAD, Outcome, SuiteStatus
 from understudy.suites.verdict import SUITE_CASE
 

@@ -15,7 +15,6 @@ from understudy.report.graph import GraphRecord
 from understudy.report.measured import ResourceRecord, UsageRecord
 from understudy.report.moments import Moment
 from understudy.report.records import (
-    CaseRecord,
     CauseRecord,
     ChangeRecord,
     CiRecord,
@@ -29,8 +28,8 @@ from understudy.report.records import (
     PropertyRecord,
     ReceiptRecord,
     SinkRecord,
-    SuiteRecord,
 )
+from understudy.report.suite_records import CaseRecord, SuiteRecord
 from understudy.report.verdict import exit_code
 from understudy.stacks.clone import Change
 from understudy.stacks.fidelity import Finding, fidelity

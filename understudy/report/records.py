@@ -7,17 +7,13 @@ from dataclasses import dataclass
 
 from understudy.ci_job import CiJob
 from understudy.errors import UnderstudyError
-from understudy.report.moments import Moment, utc
+from understudy.report.moments import Moment
 from understudy.stacks.clone import Change
 from understudy.stacks.fidelity import Finding
 from understudy.suites.contract import EndpointAddress
-from understudy.suites.results import Attempt, Case, Outcome, SuiteResult, SuiteStatus
 from understudy.targets.interface import ContainerFacts, Receipt
 
 __all__ = [
-    "AttemptRecord",
-    "BeforeRecord",
-    "CaseRecord",
     "CauseRecord",
     "ChangeRecord",
     "CiRecord",
@@ -31,9 +27,7 @@ __all__ = [
     "PhaseRecord",
     "PropertyRecord",
     "ReceiptRecord",
-    "SectionRecord",
     "SinkRecord",
-    "SuiteRecord",
 ]
 
 
@@ -132,31 +126,6 @@ class ImageRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class SectionRecord:
-    """Output that was captured during a failed test."""
-
-    title: str
-    text: str
-
-
-def _offset(clock: float | None, began: float | None) -> float | None:
-    """Seconds from the run's start, of two readings of the monotonic clock."""
-    return None if clock is None or began is None else clock - began
-
-
-def _sections(captured: tuple[tuple[str, str], ...]) -> tuple[SectionRecord, ...]:
-    return tuple(SectionRecord(title, text) for title, text in captured)
-
-
-@dataclass(frozen=True, slots=True)
-class BeforeRecord:
-    """How a test or suite ended in an earlier run of this branch or of its base."""
-
-    outcome: str
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
 class PartRecord:
     """One shard's run that this record was joined from; `folder` is relative to the run folder."""
 
@@ -167,122 +136,6 @@ class PartRecord:
     started: Moment
     seconds: float
     exit_code: int
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptRecord:
-    """A failed attempt at a test that was tried again."""
-
-    outcome: Outcome
-    seconds: float
-    started: Moment | None
-    message: str
-    detail: str
-    sections: tuple[SectionRecord, ...]
-
-    @classmethod
-    def of(cls, attempt: Attempt) -> AttemptRecord:
-        """The record of an attempt."""
-        return cls(
-            outcome=attempt.outcome,
-            seconds=attempt.seconds,
-            started=None if attempt.started is None else utc(attempt.started),
-            message=attempt.message,
-            detail=attempt.detail,
-            sections=_sections(attempt.sections),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class CaseRecord:
-    """One test. `message` is why it failed, was skipped, did not run or did not end; `started` null: it never did.
-
-    All of it is of the last attempt; `earlier` has the failed ones before it.
-    """
-
-    id: str
-    outcome: Outcome
-    seconds: float
-    started: Moment | None
-    worker: str
-    message: str
-    detail: str
-    sections: tuple[SectionRecord, ...]
-    file: str
-    line: int | None
-    attempts: int = 1
-    earlier: tuple[AttemptRecord, ...] = ()
-    before: tuple[BeforeRecord, ...] = ()
-    offset: float | None = None
-    ended: Moment | None = None
-
-    @classmethod
-    def of(cls, case: Case, began: float | None = None) -> CaseRecord:
-        """The record of a case; `began` is the run's start by the monotonic clock."""
-        return cls(
-            id=case.id,
-            outcome=case.outcome,
-            seconds=case.seconds,
-            started=None if case.started is None else utc(case.started),
-            worker=case.worker,
-            message=case.message,
-            detail=case.detail,
-            sections=_sections(case.sections),
-            file=case.file,
-            line=case.line,
-            attempts=case.attempts,
-            earlier=tuple(AttemptRecord.of(attempt) for attempt in case.earlier),
-            offset=_offset(case.clock, began),
-            ended=None if case.ended is None else utc(case.ended),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class SuiteRecord:
-    """One suite: what ran, how it ended and why, its counts by outcome (all named; they add up) and its tests."""
-
-    name: str
-    status: SuiteStatus
-    reason: str
-    command: tuple[str, ...]
-    exit_code: int | None
-    started: Moment | None
-    seconds: float
-    workers: int
-    counts: Mapping[str, int]
-    tests: tuple[CaseRecord, ...]
-    notices: tuple[str, ...]
-    files: tuple[str, ...]
-    attempts: int = 1
-    elsewhere: tuple[str, ...] = ()
-    before: tuple[BeforeRecord, ...] = ()
-    offset: float | None = None
-    folder: str = ""
-
-    @classmethod
-    def of(cls, suite: SuiteResult, began: float | None = None, folder: str = "") -> SuiteRecord:
-        """The record of a suite's result.
-
-        `began` is the run's start by the monotonic clock, `folder` the suite's from the repository's root.
-        """
-        return cls(
-            name=suite.name,
-            status=suite.status,
-            reason=suite.reason,
-            command=suite.command,
-            exit_code=suite.exit_code,
-            started=None if suite.started is None else utc(suite.started),
-            seconds=suite.seconds,
-            workers=suite.workers,
-            counts=suite.counts(),
-            tests=tuple(CaseRecord.of(case, began) for case in suite.cases),
-            notices=suite.notices,
-            files=suite.files,
-            attempts=suite.attempts,
-            offset=_offset(suite.clock, began),
-            folder=folder,
-            elsewhere=suite.elsewhere,
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from understudy.report.alike import grouped
 from understudy.report.markdown import COMMENT_LIMIT, code, escaped, folded, marker, preformatted, within
 from understudy.report.record import RunRecord
-from understudy.report.records import CaseRecord, CauseRecord, ChangeRecord, SuiteRecord
+from understudy.report.records import CauseRecord, ChangeRecord
+from understudy.report.suite_records import CaseRecord, SuiteRecord
 from understudy.report.visible import plural
 from understudy.suites.results import BAD, Outcome
 

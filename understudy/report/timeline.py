@@ -7,7 +7,7 @@ from itertools import count
 
 from understudy.report.measured import ResourceRecord
 from understudy.report.record import RunRecord
-from understudy.report.records import SuiteRecord
+from understudy.report.suite_records import SuiteRecord
 
 __all__ = ["timeline"]
 

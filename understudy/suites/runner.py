@@ -16,7 +16,7 @@ from understudy.redact import Redactor
 from understudy.stacks.topology import Suite
 from understudy.suites.arrangement import WHOLE, Arrangement
 from understudy.suites.attribution import attribute, blamed
-from understudy.suites.contract import Contract
+from understudy.suites.contract import Contract, EndpointAddress
 from understudy.suites.gate import Gate, OpenGate
 from understudy.suites.interpreter import check_suites
 from understudy.suites.junit import render_junit
@@ -53,6 +53,7 @@ def run_suites(
     tree: Path | None = None,
     network: Network | None = None,
     gate: Gate | None = None,
+    endpoints: Callable[[], tuple[EndpointAddress, ...]] | None = None,
     watch: Watch | None = None,
     arrangement: Arrangement = WHOLE,
     so_far: Callable[[SuitesResult], None] | None = None,
@@ -75,6 +76,7 @@ def run_suites(
         network: the environment whose networks suites may run on; default: there is none.
         gate: says when a suite's needs are there; default: now. A suite that waits for them takes no process.
         watch: says what of the environment died; default: nothing does.
+        endpoints: asked for them when the first suite starts; default: those of the contract.
         arrangement: which suites run here, the order of suites and tests, and which part of the tests this is.
         so_far: told once a second what suites have come to by then, as if the run ended there; it raises nothing.
 
@@ -92,11 +94,12 @@ def run_suites(
     ):
 
         def place() -> Launcher:
+            told = contract if endpoints is None else replace(contract, endpoints=endpoints())
             return held.enter_context(
                 open_places(
                     prepared,
                     folder=Path(private),
-                    contract=contract,
+                    contract=told,
                     network=network,
                     tree=tree or project,
                     order=arrangement.document(suites),

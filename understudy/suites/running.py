@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -291,6 +292,8 @@ class RunningSuite:
         The second value is what could not be done; it takes nothing of the verdict away. A file from which the
         secrets could not be taken is not named among the suite's.
         """
+        with suppress(OSError):  # a suite that did not start has no folder; one that cannot be made is told below
+            self.folder.mkdir(parents=True, mode=0o700, exist_ok=True)
         left = gather(self.folder, self.redactor)
         problems = [f"evidence of suite {self.name} could not be written: {problem}" for problem in left.problems]
         names = [path.relative_to(self.base).as_posix() for path in left.files]

@@ -125,7 +125,7 @@ class DockerTarget:
     def _of(self, environment: str) -> list[Owned]:
         return list(list_all(self.client, environment, ("container",)))
 
-    def wait_ready(self, environment: str, timeout: float) -> Mapping[str, float]:
+    def wait_ready(self, environment: str, timeout: float, stop: threading.Event | None = None) -> Mapping[str, float]:
         """Wait until every container is ready and every job has exited with 0; service -> seconds waited.
 
         What suites run in is not waited for.
@@ -134,7 +134,8 @@ class DockerTarget:
             ProvisionError: one is dead for good or not ready in time, with its last log lines.
             InterruptedRunError: `stop` was set.
         """
-        return wait_all(self.client, [i for i in self._of(environment) if not is_suite(i.labels)], timeout, self._stop)
+        items = [item for item in self._of(environment) if not is_suite(item.labels)]
+        return wait_all(self.client, items, timeout, stop or self._stop)
 
     def watch(self, environment: str) -> AbstractContextManager[Watch]:
         """Eyes on the environment's services for as long as the context lasts."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -148,7 +149,7 @@ class Target(Protocol):
             ToolError: a listing failed.
         """
 
-    def wait_ready(self, environment: str, timeout: float) -> Mapping[str, float]:
+    def wait_ready(self, environment: str, timeout: float, stop: threading.Event | None = None) -> Mapping[str, float]:
         """Wait until every container of the environment is ready; service -> seconds waited.
 
         Raises:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 from understudy.errors import InterruptedRunError, ProvisionError
+from understudy.stops import EitherStop
 from understudy.targets.docker_evidence import service_of
 from understudy.targets.interface import Owned
 
@@ -16,27 +16,6 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 __all__ = ["wait_all"]
-
-
-class _Any(threading.Event):
-    """An event that is set when it or another one is: one container's failure ends the waiting for all."""
-
-    def __init__(self, other: threading.Event) -> None:
-        super().__init__()
-        self._other = other
-
-    def is_set(self) -> bool:
-        return super().is_set() or self._other.is_set()
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait in short steps, since two events cannot be waited for at once."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while not self.is_set():
-            left = 0.05 if deadline is None else min(0.05, deadline - time.monotonic())
-            if left <= 0:
-                break
-            super().wait(left)
-        return self.is_set()
 
 
 def wait_all(client: DockerClient, items: list[Owned], timeout: float, stop: threading.Event) -> Mapping[str, float]:
@@ -50,7 +29,7 @@ def wait_all(client: DockerClient, items: list[Owned], timeout: float, stop: thr
         raise ProvisionError("Waited for an environment to be ready, and it has no container.")
     from understudy.targets.readiness import wait_ready
 
-    ended = _Any(stop)
+    ended = EitherStop(stop)
     with ThreadPoolExecutor(len(items), thread_name_prefix="ready") as pool:
         futures = {pool.submit(wait_ready, client, item.id, timeout, ended): service_of(item) for item in items}
         done, _ = wait(futures, return_when=FIRST_EXCEPTION)

@@ -1,0 +1,173 @@
+"""The stages of a run: provisioning and tests at once, each suite from the moment on which what it needs is ready."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from understudy.arranging import arrange
+from understudy.authority import certificate_of
+from understudy.awaited import Awaited, OfReady
+from understudy.blueprint import Blueprint
+from understudy.errors import UnderstudyError
+from understudy.export.mocks import MockAddress
+from understudy.known_secrets import known_secrets
+from understudy.lease import Lease, LeaseState
+from understudy.making import Making
+from understudy.preparation import environment_of
+from understudy.progress import Phase, Progress, State
+from understudy.provider.settings import ProviderSettings
+from understudy.provision import Provisioned, addresses, clone, provision
+from understudy.recorder import Recorder
+from understudy.seed import secret_values, seed_for
+from understudy.session import Session
+from understudy.suites.arrangement import Arrangement
+from understudy.suites.contract import Contract, EndpointAddress
+from understudy.suites.interpreter import check_suites
+from understudy.suites.network import Network, hold_images
+from understudy.suites.results import SuitesResult
+from understudy.suites.runner import run_suites
+
+__all__ = ["authority_of", "known_of", "mocks_of", "run_stages", "run_tests", "secrets_of"]
+
+
+def run_stages(session: Session, blueprint: Blueprint, lease: Lease, recorder: Recorder) -> None:
+    """Clone, build, provision and test; what comes of it is in the record.
+
+    A provisioning failure ends the tests, and a failure of the tests the provisioning.
+
+    Raises:
+        UsageError: a suite could not start; nothing was provisioned.
+        ProvisionError: a build, a resource or a service failed.
+        InterruptedRunError: a signal came.
+    """
+    lease, tree = clone(session, blueprint, lease)
+    suites = blueprint.clone.topology.suites
+    check_suites(suites, tree.root / blueprint.folder, _origin(blueprint, tree.root), tree.root)
+    hold_images(blueprint.clone, session.stop)
+    # The published provider waits for Docker's health checks alone, so there only the wait at the end counts.
+    awaited = Awaited(blueprint.clone, lease.id, early=session.options.docker_provider == "embedded")
+
+    def make(stop: threading.Event) -> Provisioned:
+        logs = recorder.folder.path / "builds"
+        return provision(session, blueprint, lease, tree, logs, stop=stop, awaited=awaited)
+
+    with Making(make, session.stop, awaited.fail) as making:
+        arrangement, past = arrange(session, blueprint, lease)
+        recorder.arranged(arrangement, past)
+        here = arrangement.suites(suites)
+        making.until(lambda: any(map(awaited.is_open, here)))
+        session.store.update(lease, state=LeaseState.TESTING)
+        result = _test(session, blueprint, lease, recorder, awaited, arrangement=arrangement)
+        if session.options.stop_after is not None and not result.passed and making.cancel():
+            session.listener(Progress(Phase.PROVISION, State.INFO, detail="the tests failed: it goes no further"))
+        try:
+            if (made := making.end()) is not None:
+                recorder.provisioned(made)
+        finally:
+            recorder.tested(result, awaited)
+
+
+def run_tests(session: Session, blueprint: Blueprint, lease: Lease, recorder: Recorder) -> None:
+    """Test an environment that is there, once all of it is ready.
+
+    Raises:
+        UsageError: a suite could not start.
+        ProvisionError: the environment did not get ready.
+        InterruptedRunError: a signal came.
+    """
+    awaited = Awaited(blueprint.clone, lease.id, early=False)
+    with session.phase(Phase.READY):
+        since = time.monotonic()
+        awaited.complete(session.target.wait_ready(lease.id, session.options.ready_timeout), since)
+    recorder.found_ready()
+    arrangement, past = arrange(session, blueprint, lease)
+    recorder.arranged(arrangement, past)
+    recorder.tested(_test(session, blueprint, lease, recorder, awaited, arrangement=arrangement), awaited)
+
+
+def _test(
+    session: Session,
+    blueprint: Blueprint,
+    lease: Lease,
+    recorder: Recorder,
+    awaited: Awaited,
+    *,
+    arrangement: Arrangement,
+) -> SuitesResult:
+    tree = Path(lease.tree)
+
+    def endpoints() -> tuple[EndpointAddress, ...]:
+        found = addresses(session, blueprint, lease.id)
+        recorder.reached(found, mocks_of(session, blueprint, lease))
+        return found
+
+    with session.phase(Phase.TEST), session.target.watch(lease.id) as watch:
+        return run_suites(
+            blueprint.clone.topology.suites,
+            project=tree / blueprint.folder,
+            contract=Contract(
+                lease.id,
+                secrets=secrets_of(session, blueprint, lease),
+                authority=authority_of(session, blueprint, lease),
+            ),
+            endpoints=endpoints,
+            folder=recorder.folder.path,
+            workers=session.options.workers,
+            stop_after=session.options.stop_after,
+            stop=session.stop,
+            listener=session.listener,
+            redactor=recorder.folder.redactor,
+            origin=_origin(blueprint, tree),
+            tree=tree,
+            gate=awaited,
+            watch=OfReady(watch, awaited),
+            network=Network(
+                environment_of(blueprint, lease), blueprint.clone, ProviderSettings.from_environment().pids_limit
+            ),
+            arrangement=arrangement,
+            so_far=recorder.testing,
+        )
+
+
+def secrets_of(session: Session, blueprint: Blueprint, lease: Lease) -> Mapping[str, str]:
+    """The values of the environment's secrets that were made anew, by rule."""
+    topology = blueprint.clone.topology
+    return secret_values(seed_for(session.settings, lease.id, topology), topology)
+
+
+def known_of(session: Session, blueprint: Blueprint, lease: Lease) -> frozenset[str]:
+    """Every secret that the command knows, made anew or given."""
+    made = secrets_of(session, blueprint, lease).values()
+    return known_secrets(made, blueprint, session.settings, os.environ)
+
+
+def authority_of(session: Session, blueprint: Blueprint, lease: Lease) -> str:
+    """The certificate that the environment's HTTPS mocks are verified with; empty where there is none of them."""
+    return certificate_of(session.store.authority(lease.id)) if blueprint.clone.speaks_https else ""
+
+
+def mocks_of(session: Session, blueprint: Blueprint, lease: Lease) -> dict[str, MockAddress]:
+    """Mock -> where it answers; what the target does not say is left out."""
+    try:
+        found = session.target.endpoints(lease.id)
+    except UnderstudyError:
+        return {}
+    authority = ""
+    with suppress(UnderstudyError):  # its mocks cannot be asked then, which the export says of each
+        authority = authority_of(session, blueprint, lease)
+    return {
+        mock.name: MockAddress(*found[f"{mock.name}:{mock.port}"], authority if mock.scheme == "https" else "")
+        for mock in blueprint.clone.mocks
+        if f"{mock.name}:{mock.port}" in found
+    }
+
+
+def _origin(blueprint: Blueprint, tree: Path) -> Path:
+    """The user's own project folder, where a suite's `python: .venv/bin/python` is; else the tree's."""
+    repository = blueprint.repository
+    return (repository.root if repository else tree) / blueprint.folder
