@@ -231,3 +231,10 @@ def test_the_time_until_a_service_is_ready_is_a_wait_in_the_timeline() -> None:
         ("resources", "container", "container db", 1.0, 2.0, True),
         ("ready", "wait", "db gets ready", 3.0, 0.5, False),
     ]
+
+
+def test_the_files_of_a_run_that_did_not_reach_its_end_are_linked_too(tmp_path: Path) -> None:
+    page = page_of(folder_of(replace(shop(), ended=None, files=()), tmp_path, {"db": ""}))
+
+    assert 'href="./logs/db.log">log</a>' in page
+    assert 'href="./run.json"' in page

@@ -54,7 +54,7 @@ def graph_part(record: RunRecord) -> Markup | None:
             "p",
             "An arrow leads from a service to what it depends on: ",
             lines,
-            "The stripe and the sign are health at the end, the word at the right is fidelity to production.",
+            ". The stripe and the sign are health at the end, the word at the right is fidelity to production.",
             class_="dim legend",
         ),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from understudy.errors import ExportError, UsageError
@@ -40,6 +41,9 @@ def page_of(folder: Path, base: str | None = ".") -> str:
         UsageError: the folder has no record that can be read.
     """
     record = read_record(folder)
+    if not record.files:  # they are listed at a run's end, which this one did not reach
+        there = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+        record = replace(record, files=tuple(sorted(path.relative_to(folder).as_posix() for path in there)))
     return render(record, logs_of(record, folder), base)
 
 
