@@ -55,6 +55,7 @@ def test_two_runs_at_once_test_on_their_own_networks(small: Callable[[str], Proj
     assert len({record["environment"] for record in records}) == 2
     for record in records:
         assert [suite["status"] for suite in record["suites"]] == ["passed"]
+        assert [(suite["where"], suite["image"]) for suite in record["suites"]] == [("network", "tools")]
         assert record["receipt"]["outcome"] == "CLEAN"
         assert labelled("environment", record["environment"]) == []
     assert (project.folder / "understudy-runs" / "latest").resolve() in folders

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -29,6 +30,9 @@ FILES, RESULTS, CONTRACT = f"{BASE}/files", f"{BASE}/results", f"{BASE}/contract
 
 _LOCAL = ("unix:", "npipe:")
 """How the address of a daemon begins that shares this machine's files."""
+
+_MAKING = 20.0
+"""Seconds that the environment's networks have to be made, which depend on nothing, once a suite wants to join them."""
 
 _NOT_FOUND = 127
 """The exit code of a container's init process where there is no such program in the image."""
@@ -145,7 +149,7 @@ class NetworkLauncher:
             command=command,
             environment=environment,
             labels={**identity.ownership_labels(here), **labels},
-            networks=networks_of(client(), here.id, tuple(self.network.clone.topology.networks)),
+            networks=self._networks(),
             binds={
                 self.tree.resolve(): (FILES, True),
                 folder.resolve(): (RESULTS, True),
@@ -155,6 +159,19 @@ class NetworkLauncher:
             working_dir=str(PurePosixPath(FILES, inner.as_posix())),
             pids=self.network.pids,
         )
+
+    def _networks(self) -> tuple[str, ...]:
+        """The networks of production; a suite that starts early waits for those that are still being made."""
+        from understudy.targets.docker_client import client
+
+        deadline = time.monotonic() + _MAKING
+        while True:
+            try:
+                return networks_of(client(), self.network.environment.id, tuple(self.network.clone.topology.networks))
+            except ToolError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
 
     def _image(self, named: str) -> str:
         """The image itself, or the one that the service of that name runs."""
