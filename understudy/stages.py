@@ -54,7 +54,9 @@ def run_stages(session: Session, blueprint: Blueprint, lease: Lease, recorder: R
 
     def make(stop: threading.Event) -> Provisioned:
         logs = recorder.folder.path / "builds"
-        return provision(session, blueprint, lease, tree, logs, stop=stop, awaited=awaited)
+        made = provision(session, blueprint, lease, tree, logs, stop=stop, awaited=awaited)
+        recorder.provisioned(made)  # at once: a run that is killed while its tests run has it in the record
+        return made
 
     with Making(make, session.stop, awaited.fail) as making:
         arrangement, past = arrange(session, blueprint, lease)
@@ -66,8 +68,7 @@ def run_stages(session: Session, blueprint: Blueprint, lease: Lease, recorder: R
         if session.options.stop_after is not None and not result.passed and making.cancel():
             session.listener(Progress(Phase.PROVISION, State.INFO, detail="the tests failed: it goes no further"))
         try:
-            if (made := making.end()) is not None:
-                recorder.provisioned(made)
+            making.end()
         finally:
             recorder.tested(result, awaited)
 
