@@ -2,8 +2,9 @@
 
 `make bench` runs it. It measures (1) an empty stack's life cycle through the engine beside the three bare CLI
 processes, (2) ready and gone for 1, 10 and 30 containers through `understudy up` and `down` beside Docker Compose
-and beside docker-py alone with 8 threads, (3) `understudy diff` (bench_diff.py), and (4) how
-long a report of 10,000 tests takes to open (bench_report.py). It writes docs/benchmarks.md.
+and beside docker-py alone with 8 threads, (3) `understudy diff` (bench_diff.py), (4) how
+long a report of 10,000 tests takes to open (bench_report.py), and (5) how fast a failure stops the tests and what
+running suites side by side saves (bench_tests.py). It writes docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from pathlib import Path
 
 import bench_diff
 import bench_report
+import bench_tests
 import docker
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -281,6 +283,7 @@ def page(
     counts: dict[int, tuple[Series, Series, Series]],
     *,
     opened: bench_report.Opening,
+    tests: bench_tests.Measured,
 ) -> str:
     server = docker.from_env().version()
     lines = [
@@ -296,7 +299,13 @@ def page(
             help=shown(helped[0]),
             nothing=shown(helped[1]),
             more=shown([a - b for a, b in zip(*helped, strict=True)]),
-            diff=f"{bench_diff.section(*diffed, shown, ratio)}\n{bench_report.section(opened)}",
+            diff="\n".join(
+                [
+                    bench_diff.section(*diffed, shown, ratio),
+                    bench_report.section(opened),
+                    bench_tests.section(tests, shown),
+                ]
+            ),
             image=IMAGE,
             threads=FLOOR_THREADS,
         )
@@ -309,7 +318,9 @@ def page(
             )
             cells = f"{shown(series.ready)} | {shown(series.gone)} | {shown(series.both)}"
             lines.append(f"| {count} | {series.name} | {cells} | {against} |")
-    return "\n".join([*lines, "", "## Goals", "", *verdicts(empty, helped, diffed, counts, opened=opened), ""])
+    return "\n".join(
+        [*lines, "", "## Goals", "", *verdicts(empty, helped, diffed, counts, opened=opened, tests=tests), ""]
+    )
 
 
 def verdicts(
@@ -319,6 +330,7 @@ def verdicts(
     counts: dict[int, tuple[Series, Series, Series]],
     *,
     opened: bench_report.Opening,
+    tests: bench_tests.Measured,
 ) -> list[str]:
     """Each goal with met or missed, by medians."""
     middle = statistics.median
@@ -327,6 +339,7 @@ def verdicts(
         ("`--help`, less than 0.15 s beyond the interpreter", middle(helped[0]) - middle(helped[1]) < MOST_HELP),
         *bench_diff.verdicts(*diffed),
         *bench_report.verdicts(opened),
+        *bench_tests.verdicts(tests),
     ]
     for count, (ours, compose, _) in counts.items():
         many = count >= MANY
@@ -358,13 +371,16 @@ def main() -> None:
     for name, pair in (("diff", diffed[0][0]), ("diff --engine", diffed[1])):
         print(f"{name}: {shown(pair[0])} s, peer {shown(pair[1])} s", flush=True)
     opened = bench_report.measure(chosen.rounds)
+    tests = bench_tests.measure(chosen.rounds)
     print(f"report: opened {shown(list(opened.opened))} s", flush=True)
     counts = {}
     for count in chosen.counts:
         counts[count] = ready_and_gone(count, chosen.rounds, chosen.compose)
         for series in counts[count]:
             print(f"{count:3} {series.name:11} ready {shown(series.ready)} gone {shown(series.gone)}", flush=True)
-    chosen.out.write_text(page(chosen.rounds, empty, helped, diffed, counts, opened=opened), encoding="utf-8")
+    chosen.out.write_text(
+        page(chosen.rounds, empty, helped, diffed, counts, opened=opened, tests=tests), encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":
