@@ -171,16 +171,9 @@ class DiffRecord:
         Raises:
             RecordError: the text is no such record, or one of another version.
         """
-        from understudy.report.codec import RecordError, decode
+        from understudy.report.codec import read_version
 
-        try:
-            data = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise RecordError(f"$: JSON expected: {error}") from error
-        version = data.get("schema") if isinstance(data, dict) else None
-        if version != SCHEMA:
-            raise RecordError(f"$.schema: version {SCHEMA} expected, not {version!r}")
-        return decode(cls, data)
+        return read_version(cls, text, SCHEMA)
 
     @classmethod
     def json_schema(cls) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import json
 import types
 from collections.abc import Mapping
 from enum import Enum
@@ -12,7 +13,7 @@ from typing import Any, Literal, NewType, TypeVar, Union, cast, get_args, get_or
 
 from understudy.report.moments import MOMENT_PATTERN, Moment
 
-__all__ = ["RecordError", "decode", "encode", "schema_of"]
+__all__ = ["RecordError", "decode", "encode", "read_version", "schema_of"]
 
 T = TypeVar("T")
 
@@ -36,6 +37,22 @@ def encode(value: object) -> Any:  # noqa: ANN401 - JSON-ready data has no narro
     if isinstance(value, str) and not value.isascii():
         return value.encode("utf-8", "backslashreplace").decode()  # a lone surrogate is no text elsewhere
     return value
+
+
+def read_version(kind: type[T], text: str, version: int) -> T:
+    """An object from JSON text whose `schema` says that version.
+
+    Raises:
+        RecordError: the text is no such record, or one of another version.
+    """
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise RecordError(f"$: JSON expected: {error}") from error
+    found = data.get("schema") if isinstance(data, dict) else None
+    if found != version:
+        raise RecordError(f"$.schema: version {version} is what this Understudy reads, not {found!r}")
+    return decode(kind, data)
 
 
 def decode(kind: type[T], data: object) -> T:

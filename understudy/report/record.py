@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
 
-from understudy.report.codec import RecordError, decode, encode, schema_of
+from understudy.report.codec import encode, read_version, schema_of
 from understudy.report.deaths import DeathRecord
 from understudy.report.graph import GraphRecord
 from understudy.report.measured import ResourceRecord, UsageRecord
@@ -161,14 +161,7 @@ class RunRecord:
         Raises:
             RecordError: the text is no run record, or one of another version.
         """
-        try:
-            data = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise RecordError(f"$: JSON expected: {error}") from error
-        version = data.get("schema") if isinstance(data, dict) else None
-        if version != SCHEMA:
-            raise RecordError(f"$.schema: version {SCHEMA} is what this Understudy reads, not {version!r}")
-        return decode(cls, data)
+        return read_version(cls, text, SCHEMA)
 
     @classmethod
     def json_schema(cls) -> dict[str, object]:
