@@ -465,3 +465,11 @@ def test_without_xdist_there_is_one_worker_and_a_notice(stage: Stage, tmp_path: 
     assert result.status is SuiteStatus.PASSED
     assert result.workers == 1
     assert "no pytest-xdist" in result.notices[0]
+
+
+def test_how_far_a_suite_is_is_said_only_where_it_has_changed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("understudy.suites.stage._SAY_EVERY", 0.0)
+    stage.run(stage.suite("api", "import time\ndef test_one(): time.sleep(0.3)\ndef test_two(): time.sleep(0.3)"))
+    said = [event.detail for event in stage.events if event.state is State.INFO and event.detail.endswith(" tests")]
+    assert "1 of 2 tests" in said
+    assert len(said) == len(set(said))

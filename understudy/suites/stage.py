@@ -65,6 +65,7 @@ class Stage:
     unheard: str = ""
     _launcher: Launcher | None = None
     _said: float = 0.0
+    _counts: dict[str, str] = field(default_factory=dict)
 
     def say(self, state: State, subject: str, detail: str = "", seconds: float | None = None) -> None:
         """Tell the listener; one that raises is no reason to lose a result, and `unheard` names what it raised."""
@@ -103,10 +104,16 @@ class Stage:
             self._stop_all(Cause.ENVIRONMENT, broken, time.monotonic())
         if time.monotonic() - self._said >= _SAY_EVERY:
             self._said = time.monotonic()
-            for suite in self.suites:
-                if not suite.over and suite.collector.total:
-                    self.say(State.INFO, suite.name, f"{suite.collector.done} of {suite.collector.total} tests")
+            self._count()
             self.milestone()
+
+    def _count(self) -> None:
+        """Say how far each suite is, where that has changed."""
+        for suite in self.suites:
+            count = f"{suite.collector.done} of {suite.collector.total} tests"
+            if not suite.over and suite.collector.total and self._counts.get(suite.name) != count:
+                self._counts[suite.name] = count
+                self.say(State.INFO, suite.name, count)
 
     def _start_some(self) -> None:
         waiting = [suite for suite in self.suites if not suite.begun and not suite.over]
