@@ -102,7 +102,7 @@ def test_each_kind_of_bad_test_is_told_apart() -> None:
     for words in (
         "1 test failed",
         "broken",
-        "1 test had its environment die",
+        "1 test ran while the environment failed",
         "db died",
         "1 test passed only",
         "first time",

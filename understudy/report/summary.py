@@ -68,7 +68,7 @@ def summary(record: RunRecord, *, limit: int = COMMENT_LIMIT) -> str:
     head = [summary_marker(record), f"### Understudy: {verdict(record)}", *_reason(record), _facts(record)]
     blocks = (
         *_bad_tests(record, BAD, "failed"),
-        *_bad_tests(record, frozenset({Outcome.ENVIRONMENT}), "had its environment die"),
+        *_bad_tests(record, frozenset({Outcome.ENVIRONMENT}), "ran while the environment failed"),
         *_bad_tests(record, frozenset({Outcome.FLAKY}), "passed only when tried again"),
         *_suites(record),
         *_addresses(record),
@@ -187,7 +187,7 @@ def _sinks(record: RunRecord) -> Iterator[str]:
 
 def _commands(record: RunRecord) -> Iterator[str]:
     """How to run it again, and how to remove what is or may be still there."""
-    again = ["understudy", "run", "--commit", record.commit]
+    again = ["understudy", "run", *(["--dirty"] if record.dirty else ["--commit", record.commit])]
     again += ["--file", posixpath.basename(record.topology)] if record.topology else []
     again += ["--profile", record.profile] if record.profile not in {"", "default"} else []
     folder = posixpath.dirname(record.topology)
