@@ -36,6 +36,7 @@ from understudy.history.access import remember
 from understudy.history.arrange import with_before
 from understudy.history.past import NOTHING, Past
 from understudy.history.place import history_place
+from understudy.last_lines import last_lines
 from understudy.lease import Lease
 from understudy.preparation import CLONE
 from understudy.progress import Phase, Progress, ProgressListener, State, safely
@@ -320,7 +321,7 @@ class Recorder:
             )
 
     def close(self, say: Callable[[str], None], send: Callable[[], bool] = lambda: True) -> None:
-        """Write the record and say where all of it lies.
+        """Write the record and say what the run came to and where all of it lies.
 
         `send` is called when the folder is complete; where it returns False the record has changed by it.
         """
@@ -343,12 +344,8 @@ class Recorder:
         if clean is not None:
             with self.watch():
                 publish(clean, self.folder.path, os.environ, sys.stderr)
-        receipt = self.record.receipt
-        if self.record.stop_seconds is not None:
-            say(f"stopped: {self.record.stopped_by}; no test process was left {self.record.stop_seconds:.2f} s later")
-        say(f"report:  {self.folder.path.resolve()}")
-        if receipt:
-            say(f"receipt: {receipt.outcome} ({self.folder.path.resolve() / 'receipt.json'})")
+        for line in last_lines(self.record, self.folder.path.resolve()):
+            say(self.folder.redactor.text(line))
 
     def _write(self) -> RunRecord | None:
         """Write the record, the summary and the page; returns it without the secrets, None where that failed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,20 +38,21 @@ class Session:
     store: LeaseStore
 
     @contextmanager
-    def phase(self, phase: Phase) -> Iterator[None]:
-        """Tell the listener when a phase begins and ends, and how long it took."""
+    def phase(self, phase: Phase) -> Iterator[Callable[[], None]]:
+        """Tell the listener when a phase begins and ends, and how long it took; call what is yielded if it failed."""
         clock = time.monotonic()
         self.listener(Progress(phase, State.STARTED))
-        passed = False
+        failed = threading.Event()
         try:
-            yield
-            passed = True
-        except UnderstudyError as error:
-            error.phase = error.phase or phase
+            yield failed.set
+        except BaseException as error:
+            failed.set()
+            if isinstance(error, UnderstudyError):
+                error.phase = error.phase or phase
             raise
         finally:
             taken = time.monotonic() - clock
-            self.listener(Progress(phase, State.DONE if passed else State.FAILED, seconds=taken))
+            self.listener(Progress(phase, State.FAILED if failed.is_set() else State.DONE, seconds=taken))
 
 
 def read_settings(listener: ProgressListener) -> EngineSettings:

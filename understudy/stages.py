@@ -107,8 +107,8 @@ def _test(
         recorder.reached(found, mocks_of(session, blueprint, lease))
         return found
 
-    with session.phase(Phase.TEST), session.target.watch(lease.id) as watch:
-        return run_suites(
+    with session.phase(Phase.TEST) as fail, session.target.watch(lease.id) as watch:
+        result = run_suites(
             blueprint.clone.topology.suites,
             project=tree / blueprint.folder,
             contract=Contract(
@@ -133,6 +133,9 @@ def _test(
             arrangement=arrangement,
             so_far=recorder.testing,
         )
+        if not result.passed:
+            fail()
+    return result
 
 
 def secrets_of(session: Session, blueprint: Blueprint, lease: Lease) -> Mapping[str, str]:

@@ -26,7 +26,7 @@ LAYERS = (
     ("aftermath", "expiry"),
     ("stages",),
     ("recorder",),
-    ("recording",),
+    ("recording", "last_lines"),
     ("report_html",),
     ("timing",),
     ("arranging",),
