@@ -225,6 +225,33 @@ def test_a_suite_that_stops_its_supervisor_is_ended_all_the_same(box: Box) -> No
     assert box.everybody() == []
 
 
+@pytest.mark.parametrize("forged", ["", "code x", "left 1"])
+def test_a_suite_that_speaks_for_its_supervisor_is_ended_all_the_same(box: Box, forged: str) -> None:
+    suite = box.start(
+        f"""
+        import os
+        pathlib.Path("said.new").write_text(str(os.getpid()))
+        os.rename("said.new", "said")
+        for number in os.listdir(f"/proc/{{os.getppid()}}/fd"):
+            path = f"/proc/{{os.getppid()}}/fd/{{number}}"
+            if int(number) > 2 and os.readlink(path).startswith("pipe:"):
+                try:
+                    out = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+                except OSError:
+                    continue
+                os.write(out, {forged!r}.encode("latin-1") + b"\\n")
+        time.sleep(60)
+        """
+    )
+    box.pid("said")
+    suite.stop()
+    wait_for(suite.gone, what="the end of the suite")
+
+    assert box.everybody() == []
+    assert suite.survivors() == ()
+    assert suite.exit_code == -signal.SIGTERM
+
+
 def test_when_understudy_is_killed_its_suites_end(box: Box) -> None:
     owner = f"""
         import pathlib, sys, time

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from understudy.redact import Redactor
-from understudy.suites.reading import Collector, Tail
+from understudy.suites.reading import Collector
 from understudy.suites.results import Outcome, SuiteStatus
+from understudy.suites.tail import Tail
 from understudy.suites.verdict import SUITE_CASE, Cause, Ending, judge, stand_in
 
 
@@ -241,3 +242,48 @@ def test_a_clock_that_is_not_ours_is_not_believed() -> None:
 
     assert ours.failures[0].clock == here - 7.0
     assert foreign.failures[0].clock == pytest.approx(here, abs=1.0)
+
+
+def test_who_writes_faster_than_is_read_holds_nobody_up(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    path.write_bytes(b"a\n" * 10)
+    tail = Tail(path, at_once=8)
+    seen = 0
+    for each in tail.lines():
+        with path.open("ab") as more:
+            more.write(each + b"\n")
+        seen += 1
+
+    assert seen == 4
+    assert len(list(tail.all())) == 10
+
+
+def test_a_file_with_holes_is_not_read_for_ever(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    path.write_bytes(b"one\ntwo\n")
+    os.truncate(path, 1 << 40)
+    tail = Tail(path, most=1 << 20)
+
+    assert list(tail.all())[:2] == [b"one", b"two"]
+    assert tail.cut
+
+
+def test_texts_without_end_leave_the_outcomes() -> None:
+    collector = Collector(_room=500_000)
+    for number in range(10):
+        lines = one(f"t{number}", call="failed")
+        lines[2] = line("report", id=f"t{number}", when="call", outcome="failed", seconds=0.5, detail="x" * 1_000_000)
+        collect(*lines, collector=collector)
+    cases = collector.cases(unfinished=Outcome.INTERRUPTED, running="r", waiting="w")
+
+    assert [case.outcome for case in cases] == [Outcome.FAILED] * 10
+    assert sum(len(case.detail) for case in cases) <= 500_000
+    assert len(collector.failures) == 10
+
+
+def test_names_without_end_have_an_end() -> None:
+    collector = collect(line("collected", ids=["x" * 1_000_000]), collector=Collector(_room=100_000))
+    collect(line("collected", ids=["y" * 1_000_000]), collector=collector)
+
+    assert collector.total == 1
+    assert collector.unreadable == 1

@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from understudy.files import open_regular
 from understudy.redact import Redactor
 from understudy.suites.results import BAD, Attempt, Case, Outcome
 
-__all__ = ["Collector", "Failure", "Tail"]
+__all__ = ["Collector", "Failure"]
 
-_READ = 4 << 20
-_LONGEST_LINE = 4 << 20
 _MOST_CASES = 1_000_000
+_ROOM = 256 << 20
+"""Characters of names and texts that are kept of one suite; after them outcomes count, and what is said is left out."""
+
+_ID, _MESSAGE, _DETAIL, _SECTION, _SECTIONS = 64 << 10, 8 << 10, 128 << 10, 32 << 10, 16
+"""Characters that are kept of each text, and sections of a test: the plugin writes less, a hostile test does not."""
+
 _MOST_ATTEMPTS = 1_000
 _SAME_CLOCK = 1.0
 """Seconds by which two clocks may seem apart because a line is read later than it was written."""
@@ -30,31 +31,6 @@ class Failure:
     id: str
     clock: float
     message: str
-
-
-class Tail:
-    """The new whole lines of a growing file at each call; a file that is not there yet has none."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._offset = 0
-        self._rest = b""
-
-    def lines(self) -> Iterator[bytes]:
-        """Every line that was finished since the last call; one longer than 4 MiB is cut there."""
-        try:
-            source = open_regular(self._path)
-        except OSError:
-            return
-        with source:
-            source.seek(self._offset)
-            while chunk := source.read(_READ):
-                self._offset += len(chunk)
-                *whole, self._rest = (self._rest + chunk).split(b"\n")
-                yield from whole
-                if len(self._rest) > _LONGEST_LINE:
-                    yield self._rest
-                    self._rest = b""
 
 
 @dataclass(slots=True)
@@ -95,6 +71,7 @@ class Collector:
     elsewhere: set[str] = field(default_factory=set)
     _tests: dict[str, _Open] = field(default_factory=dict)
     _here: bool = False
+    _room: int = _ROOM
 
     @property
     def total(self) -> int:
@@ -139,21 +116,38 @@ class Collector:
         for identity in _list(event["ids"]):
             if len(self.elsewhere) >= _MOST_CASES:
                 raise ValueError(f"more than {_MOST_CASES} tests")
-            self.elsewhere.add(self.redactor.text(_text(identity)))
+            name = self._name(identity)
+            if name not in self.elsewhere and not self._holds(name):
+                raise ValueError("names longer than there is room for")
+            self.elsewhere.add(name)
 
     def _test(self, identity: object) -> _Open:
-        name = self.redactor.text(_text(identity))
-        if len(self._tests) >= _MOST_CASES and name not in self._tests:
-            raise ValueError(f"more than {_MOST_CASES} tests")
-        return self._tests.setdefault(name, _Open())
+        name = self._name(identity)
+        if name not in self._tests:
+            if len(self._tests) >= _MOST_CASES or not self._holds(name):
+                raise ValueError(f"more than {_MOST_CASES} tests, or names longer than there is room for")
+            self._tests[name] = _Open()
+        return self._tests[name]
+
+    def _name(self, identity: object) -> str:
+        return self.redactor.text(_text(identity))[:_ID]
+
+    def _holds(self, *texts: str) -> bool:
+        """Whether there is room for texts, which they take then."""
+        size = sum(map(len, texts))
+        if size > self._room:
+            return False
+        self._room -= size
+        return True
 
     def _start(self, event: dict[str, object]) -> None:
         test = self._test(event["id"])
         if test.started is None:
             test.started, test.clock = _number(event["at"]), self._clock(event)
         test.finished = False
-        test.worker = _text(event.get("worker", ""))
-        test.file = _text(event.get("file") or "")
+        test.worker, test.file = _text(event.get("worker", ""))[:_MESSAGE], _text(event.get("file") or "")[:_MESSAGE]
+        if not self._holds(test.worker, test.file):
+            test.worker = test.file = ""
         line = event.get("line")
         test.line = int(_number(line)) + 1 if line is not None else None
 
@@ -172,7 +166,7 @@ class Collector:
         if test.outcome not in BAD:
             self._explain(test, event)
             if outcome in BAD:
-                self.failures.append(Failure(self.redactor.text(_text(event["id"])), clock, test.message))
+                self.failures.append(Failure(self._name(event["id"]), clock, test.message))
         test.outcome = outcome
 
     def _attempt(self, event: dict[str, object]) -> None:
@@ -196,10 +190,14 @@ class Collector:
 
     def _explain(self, test: _Open, event: dict[str, object]) -> None:
         say = self.redactor.text
-        test.message = say(_text(event.get("message") or event.get("xfail") or ""))
-        test.detail = say(_text(event.get("detail", "")))
-        pairs = [_list(pair) for pair in _list(event.get("sections", []))]
-        test.sections = tuple((say(_text(title)), say(_text(text))) for title, text in pairs)
+        message = say(_text(event.get("message") or event.get("xfail") or ""))[:_MESSAGE]
+        detail = say(_text(event.get("detail", "")))[:_DETAIL]
+        pairs = [_list(pair) for pair in _list(event.get("sections", []))[:_SECTIONS]]
+        sections = tuple((say(_text(title))[:_MESSAGE], say(_text(text))[:_SECTION]) for title, text in pairs)
+        if self._holds(message, detail, *(part for pair in sections for part in pair)):
+            test.message, test.detail, test.sections = message, detail, sections
+        else:
+            test.message, test.detail, test.sections = "", "", ()
 
     def cases(self, *, unfinished: Outcome, running: str, waiting: str) -> tuple[Case, ...]:
         """Every known test as a case, in the order in which it became known.

@@ -17,9 +17,10 @@ from understudy.suites.junit import JUnitError, read_junit, render_junit
 from understudy.suites.launch import Launcher
 from understudy.suites.leavings import gather
 from understudy.suites.process import SuiteProcess
-from understudy.suites.reading import Collector, Failure, Tail
+from understudy.suites.reading import Collector, Failure
 from understudy.suites.results import BAD, Case, Outcome, SuiteResult, SuiteStatus
 from understudy.suites.retries import Past, merge
+from understudy.suites.tail import Tail
 from understudy.suites.verdict import CUT_SHORT, SUITE_CASE, Cause, Ending, judge, stand_in
 
 __all__ = ["RunningSuite", "Terms", "file_name"]
@@ -170,8 +171,10 @@ class RunningSuite:
             self._end()
 
     def _end(self, problem: str = "") -> None:
-        for line in self._tail.lines():
+        for line in self._tail.all():
             self.collector.feed(line)
+        if self._tail.cut:
+            self.notices.append("its results are longer than is read; the rest is not known")
         if self.collector.unreadable:
             self.notices.append(f"{self.collector.unreadable} lines of results could not be read")
         judged = self._judge(problem)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import select
 import signal
 import subprocess
@@ -22,6 +23,12 @@ START = 30.0
 
 LATE = 1.0
 """Seconds past its own patience after which a supervisor counts as hanging."""
+
+_PIPE = 65_536
+"""Bytes that a pipe holds (pipe(7))."""
+
+_LAST_READS = 32
+"""Reads of what is there when the supervisor has ended: it may be more than a pipe holds by default."""
 
 
 class SupervisedProcess:
@@ -122,7 +129,9 @@ class SupervisedProcess:
     def gone(self) -> bool:
         """Whether no process of the suite runs any more."""
         ended = self._popen.poll()
-        self._listen()
+        for _ in range(_LAST_READS if ended is not None else 1):
+            if not self._listen():
+                break
         if ended is None:
             if self._stop_at is not None:
                 self._popen.send_signal(signal.SIGCONT)  # a suite may have stopped it
@@ -130,7 +139,10 @@ class SupervisedProcess:
                     self._popen.kill()
             return False
         self._close()
-        if ended == 0 or not (alive := self._kin.alive()):
+        if ended == 0:  # nothing is left: nobody but the supervisor's own end says that
+            self._left = ()
+            return True
+        if not (alive := self._kin.alive()):
             return not self._left
         if not self._left:
             self._kin.signal(signal.SIGKILL, leader=False)
@@ -140,24 +152,25 @@ class SupervisedProcess:
 
     def survivors(self) -> tuple[int, ...]:
         """The processes that SIGKILL did not end within `PATIENCE`; empty before that."""
-        return self._left
+        return self._left if self._popen.poll() is not None else ()
 
-    def _listen(self) -> None:
-        """Take in what the supervisor has said since."""
-        if self._status < 0:
-            return
+    def _listen(self) -> bool:
+        """Take in what the supervisor has said since; whether there was anything.
+
+        A suite has the same user, and can write there too (proc(5), `/proc/PID/fd`): no line is trusted to be one of
+        the supervisor's, and no more is read at once than a pipe holds.
+        """
         try:
-            while chunk := os.read(self._status, 4096):
-                self._heard += chunk
+            heard = os.read(self._status, _PIPE) if self._status >= 0 else b""
         except BlockingIOError:
-            pass
-        *lines, self._heard = self._heard.split(b"\n")
+            return False
+        *lines, self._heard = (self._heard + heard)[-2 * _PIPE :].split(b"\n")
         for line in lines:
-            word, *numbers = line.split()
-            if word == b"code":
-                self._code = int(numbers[0])
-            elif word == b"left":
-                self._left = tuple(map(int, numbers))
+            if code := re.fullmatch(rb"code (-?\d{1,3})", line):
+                self._code = int(code[1])
+            elif left := re.fullmatch(rb"left((?: \d{1,9})+)", line):
+                self._left = tuple(map(int, left[1].split()))
+        return bool(heard)
 
     def _close(self) -> None:
         for end in (self._status, self._lifeline):
