@@ -16,7 +16,7 @@ from understudy.redact import Redactor
 from understudy.suites.results import SuiteStatus
 from understudy.suites.runner import run_suites
 
-from .test_suites_running import CONTRACT, VALUE, Stage
+from .suite_stages import CONTRACT, VALUE, Stage
 
 MEGABYTES = 50
 LINE = f"""

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from understudy.suites import junit
 from understudy.suites.junit import JUnitError, read_junit, render_junit
 from understudy.suites.results import BAD, Attempt, Case, Outcome, SuiteResult, SuiteStatus
 
@@ -196,3 +197,11 @@ def test_odd_files_of_other_tools_are_read(tmp_path: Path) -> None:
 
     assert (one.id, one.seconds) == ("a", 1234.5)
     assert (two.id, two.seconds, two.line, two.message) == ("(case 2)", 0.0, None, "first")
+
+
+def test_a_file_of_nothing_but_elements_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(junit, "_MOST", 100)
+    (tmp_path / "r.xml").write_text("<testsuite>" + '<testcase name="a"/>' * 100 + "</testsuite>")
+
+    with pytest.raises(JUnitError, match="more than 100 elements"):
+        read_junit(tmp_path / "r.xml")

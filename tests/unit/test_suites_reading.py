@@ -287,3 +287,12 @@ def test_names_without_end_have_an_end() -> None:
 
     assert collector.total == 1
     assert collector.unreadable == 1
+
+
+@pytest.mark.parametrize("at", [1e12, 1e300, -1e12])
+def test_moments_that_no_calendar_has_are_not_taken(at: float) -> None:
+    event = {"event": "start", "id": "b", "file": "t.py", "line": 3, "at": at}
+    collector = collect(*one("a"), json.dumps(event).encode())
+
+    assert collector.unreadable == 1
+    assert outcomes(collector)["a"] == "passed"

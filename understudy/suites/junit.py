@@ -19,6 +19,9 @@ LARGEST = 64 << 20
 """Bytes of a JUnit file above which it is refused."""
 
 _DEEPEST = 64
+_MOST = 500_000
+"""Elements above which a file is refused: each takes some hundred bytes of memory, and of a file only four."""
+
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What is no Char of XML 1.0, section 2.2."""
 
@@ -146,7 +149,8 @@ def read_junit(path: Path) -> tuple[Case, ...]:
     """The cases of a JUnit file that a suite wrote.
 
     Raises:
-        JUnitError: no regular file, too large, a document type (entities could expand without end), no XML,
+        JUnitError: no regular file, too large, too many elements, a document type
+            (entities could expand without end), no XML,
             or no `testsuite`.
     """
     try:
@@ -168,6 +172,7 @@ class _SafeParser:
     def __init__(self, name: str) -> None:
         self._name = name
         self._depth = 0
+        self._count = 0
         self._builder = ET.TreeBuilder()
         self._parser = expat.ParserCreate()
         self._parser.buffer_text = True
@@ -192,6 +197,9 @@ class _SafeParser:
         self._depth += 1
         if self._depth > _DEEPEST:
             raise JUnitError(f"{self._name} is nested deeper than {_DEEPEST} elements")
+        self._count += 1
+        if self._count > _MOST:
+            raise JUnitError(f"{self._name} has more than {_MOST} elements")
         self._builder.start(tag, attributes)
 
     def _end(self, tag: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from dataclasses import dataclass, field
 
@@ -18,6 +17,9 @@ _ROOM = 256 << 20
 
 _ID, _MESSAGE, _DETAIL, _SECTION, _SECTIONS = 64 << 10, 8 << 10, 128 << 10, 32 << 10, 16
 """Characters that are kept of each text, and sections of a test: the plugin writes less, a hostile test does not."""
+
+_LATEST = 5e10
+"""Seconds: in the year 3554. Later ones are no moments in a record, and sums of them none either."""
 
 _MOST_ATTEMPTS = 1_000
 _SAME_CLOCK = 1.0
@@ -264,8 +266,8 @@ def _text(value: object) -> str:
 def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError("a number expected")
-    if not math.isfinite(value):
-        raise ValueError("a finite number expected")
+    if not -1 <= value <= _LATEST:
+        raise ValueError("a number of this age expected")
     return float(value)
 
 
