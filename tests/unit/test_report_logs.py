@@ -129,3 +129,14 @@ def test_a_service_that_was_not_well_shows_its_last_lines(tmp_path: Path) -> Non
     (tail,) = logs_of(run, folder_of(run, tmp_path, {"db": log((1.0, "bye")).decode()})).tails
 
     assert (tail.service, tail.why, tail.lines[0].text) == ("db", "was exited at the end", "bye")
+
+
+def test_logs_behind_a_link_are_none_of_the_run(tmp_path: Path) -> None:
+    run = shop()
+    ill = tuple(replace(node, health="exited") if node.name == "db" else node for node in run.graph.nodes)
+    run = replace(run, graph=replace(run.graph, nodes=ill))
+    folder = folder_of(run, tmp_path, {"db": log((1.0, "of another")).decode()})
+    (folder / "logs").rename(tmp_path / "elsewhere")
+    (folder / "logs").symlink_to(tmp_path / "elsewhere")
+
+    assert logs_of(run, folder).tails == ()

@@ -223,3 +223,12 @@ def test_a_tuple_of_several_types_comes_back() -> None:
     data["topology"]["endpoints"] = [["web"]]
     with pytest.raises(RecordError, match="expected"):
         decode(Clone, data)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e308", "1" + "0" * 400])
+def test_a_number_that_cannot_be_reckoned_with_is_refused(number: str) -> None:
+    data = {**json.loads(full().to_json()), "seconds": "@"}
+    text = json.dumps(data).replace('"@"', number)
+
+    with pytest.raises(RecordError, match="finite"):
+        RunRecord.from_json(text)

@@ -19,6 +19,9 @@ T = TypeVar("T")
 
 _PLAIN: dict[object, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
+_LARGEST = 1e100
+"""Seconds, bytes or whatever a record counts: no sum of such numbers in one file is infinite."""
+
 
 class RecordError(ValueError):
     """Data that is no such record; the message names the place and what was expected there."""
@@ -109,7 +112,7 @@ def _decode_fields(kind: type[object], data: dict[str, object], place: str) -> o
 
 def _decode_plain(kind: Any, data: object, place: str) -> object:  # noqa: ANN401 - a type form
     if kind is float and isinstance(data, (int, float)) and not isinstance(data, bool):
-        return float(data)
+        return _finite(data, place)
     if kind in _PLAIN and type(data) is kind:
         return data
     if isinstance(kind, type) and issubclass(kind, Enum):
@@ -118,6 +121,13 @@ def _decode_plain(kind: Any, data: object, place: str) -> object:  # noqa: ANN40
         except ValueError as error:
             raise RecordError(f"{place}: one of {[each.value for each in kind]} expected, not {data!r}") from error
     raise RecordError(f"{place}: {getattr(kind, '__name__', kind)} expected, not {type(data).__name__}")
+
+
+def _finite(data: float, place: str) -> float:
+    """A number that can be reckoned with and written again: JSON has no others (RFC 8259, section 6)."""
+    if not -_LARGEST < data < _LARGEST:
+        raise RecordError(f"{place}: a finite number expected")
+    return float(data)
 
 
 def schema_of(kind: type[object], *, identity: str, title: str) -> dict[str, object]:

@@ -78,6 +78,8 @@ def logs_of(record: RunRecord, folder: Path | None) -> Logs:
 
 def _files(record: RunRecord, folder: Path) -> dict[str, tuple[str, ...]]:
     """Service -> the paths of its logs in the folder, for those that have one."""
+    if (folder / "logs").is_symlink():  # of a stranger's run: it would put files of this machine into the page
+        return {}
     there = sorted(path.relative_to(folder).as_posix() for path in folder.glob("logs/*.log"))
     names = dict.fromkeys([node.name for node in record.graph.nodes] + [each.service for each in record.containers])
     found = {name: logs_named(name, there) for name in names}
