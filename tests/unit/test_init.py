@@ -220,3 +220,27 @@ def test_suites_are_found_by_their_folders_and_scripts() -> None:
     }
     assert [suite.folder for suite in suites_in(("tests/unit/test_a.py",), lambda _: "")] == ["tests"]
     assert suites_in(("package.json",), lambda _: "no JSON") == ()
+
+
+def test_no_link_leads_out_of_the_repository(repository: Path, tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "compose.yaml").write_text(COMPOSE)
+    (repository / ".github").symlink_to(tmp_path / "outside")
+    (repository / "linked.yaml").symlink_to(tmp_path / "outside" / "compose.yaml")
+    before = written(tmp_path)
+
+    for path, had in ((".github/workflows/understudy.yml", None), ("linked.yaml", COMPOSE)):
+        with pytest.raises(UsageError, match="out of the repository"):
+            write_all(repository, [NewFile("new.txt", "x"), NewFile(path, "x", before=had)])
+    assert written(tmp_path) == before
+
+
+def test_a_name_in_a_comment_ends_no_line(repository: Path) -> None:
+    (repository / "compose.yaml").write_text(
+        "services:\n  web:\n    image: nginx:1.22\n    environment:\n"
+        '      "A_URL\\n  injected: true #": https://api.payments.example/v1\n'
+    )
+    found = look(repository, (), {})
+    texts = [file.text for file in propose(found, pulumi=False, ci=None).files]
+
+    assert texts == [] or not any(line.strip().startswith("injected") for line in texts[0].splitlines())

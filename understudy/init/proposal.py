@@ -127,9 +127,9 @@ def _externals(topology: Topology) -> Iterator[str]:
         name = _scalar(re.sub(r"[^A-Za-z0-9_-]+", "-", host).strip("-"))
         entry = f"{name}: {{host: {_scalar(host)}, port: {port}}}"
         yield (
-            f"    {entry} # {place}"
+            f"    {entry} # {_comment(place)}"
             if port
-            else f"    # {place} calls {_comment(host)}, on a port that it does not say"
+            else f"    # {_comment(place)} calls {_comment(host)}, on a port that it does not say"
         )
 
 

@@ -17,10 +17,16 @@ def write_all(root: Path, files: Sequence[NewFile]) -> None:
     """Write files below a repository's root. When one fails, those before it are as they were.
 
     Raises:
-        UsageError: a new file is there by now, one that was to get longer has changed, or the disk says no.
+        UsageError: a link leads out of the repository, a new file is there by now,
+            one that was to get longer has changed, or the disk says no.
     """
     with ExitStack() as undo:
         for file in files:
+            if not (root / file.path).resolve().is_relative_to(root.resolve()):
+                raise UsageError(
+                    f"Wrote {file.path}, and a link leads from there out of the repository; no file was changed.",
+                    hint="Take the link away, or write what was shown by hand.",
+                )
             try:
                 _append(root / file.path, file, undo) if file.appended else _create(root / file.path, file, undo)
             except OSError as error:
@@ -44,7 +50,7 @@ def _remove_folder(folder: Path) -> None:
 
 
 def _append(path: Path, file: NewFile, undo: ExitStack) -> None:
-    """The file keeps its mode and, where it is a link, what it names."""
+    """The file keeps its mode and, where it is a link within the repository, what it names."""
     before = (file.before or "").encode("utf-8", "surrogateescape")
     with path.open("r+b") as out:
         if out.read() != before:
