@@ -166,3 +166,14 @@ def test_expressions_name_what_is_declared() -> None:
 
 def test_the_package_brings_them() -> None:
     assert (ROOT / "understudy" / "ci_files" / "github" / "understudy.yml").read_bytes() == WORKFLOWS[-1].read_bytes()
+
+
+def test_no_module_is_taken_from_the_folder_of_a_commit() -> None:
+    found = re.findall(r"\S+ (?=-m (?:venv|pip)\b)", ACTION.read_text("utf-8") + GITLAB.read_text("utf-8"))
+    assert len(found) == 4
+    assert set(found) == {"-P "}, "`python -m venv` runs a venv.py that lies in the current folder (`-P`, Python 3.11)"
+
+
+def test_no_job_with_a_token_of_gitlab_sees_what_an_earlier_job_left() -> None:
+    for name in ("understudy-note", "understudy-down"):
+        assert load(GITLAB)[name]["variables"]["GIT_STRATEGY"] == "empty"
