@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -284,3 +286,19 @@ def test_a_mock_is_bound_in_time_size_and_path(mock_port: int, monkeypatch: pyte
     monkeypatch.setattr(Journal, "answers", {})
     with pytest.raises(ExportError, match="404"):
         fetch_mock_log(MockAddress("127.0.0.1", mock_port))
+
+
+def test_folders_nested_deeper_than_a_path_may_be_end_no_run(tmp_path: Path) -> None:
+    (tmp_path / "plain").write_text("x")
+    handle = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(25):
+        os.mkdir("a" * 200, dir_fd=handle)
+        below = os.open("a" * 200, os.O_RDONLY, dir_fd=handle)
+        os.close(handle)
+        handle = below
+    os.close(os.open("deep", os.O_CREAT, dir_fd=handle))
+    os.close(handle)
+    try:
+        assert RunFolder(tmp_path).files() == ("plain",)
+    finally:
+        shutil.rmtree(tmp_path / ("a" * 200))

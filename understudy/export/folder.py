@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import importlib.resources
 import json
+import os
+import stat
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -221,9 +223,14 @@ class RunFolder:
         return counts
 
     def files(self) -> tuple[str, ...]:
-        """Every file of the folder, as paths relative to it, sorted."""
-        found = (path for path in self.path.rglob("*") if path.is_file() and not path.is_symlink())
-        return tuple(sorted(path.relative_to(self.path).as_posix() for path in found))
+        """Every file of the folder, as paths relative to it, sorted; none whose path no system call takes."""
+        found = []
+        for parent, _, names in os.walk(self.path):
+            for path in (Path(parent, name) for name in names):
+                with contextlib.suppress(OSError):  # a suite may nest folders deeper than PATH_MAX
+                    if stat.S_ISREG(path.lstat().st_mode):
+                        found.append(path.relative_to(self.path).as_posix())
+        return tuple(sorted(found))
 
     def finish(self, since: int = 0) -> None:
         """Hold that all required parts are there, the first `since` failures aside.
