@@ -8,6 +8,7 @@ from report_records import folder_of, shop
 
 from understudy.errors import ExportError, NotFoundError, UsageError
 from understudy.export.folder import RUNS
+from understudy.export.runs import kept_runs
 from understudy.options import Options
 from understudy.reporting import run
 
@@ -56,3 +57,11 @@ def test_what_cannot_be_had_is_an_error_that_says_so(folder: Path) -> None:
     (folder / "run.json").write_text('{"schema": 1}', encoding="utf-8")
     with pytest.raises(UsageError, match="version"):
         run(Options(), here, "latest", form="html", output="")
+
+
+def test_a_record_behind_a_link_is_no_kept_run(folder: Path) -> None:
+    other = folder.with_name("20990101T000000Z-planted")
+    other.mkdir()
+    (other / "run.json").symlink_to(folder / "run.json")
+
+    assert [path for path, _ in kept_runs(folder.parent.parent)] == [folder]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from understudy.errors import NotFoundError
 from understudy.export.folder import RUNS
+from understudy.files import open_regular
 from understudy.report import RunRecord
 
 __all__ = ["find_run", "kept_runs", "run_folder"]
@@ -31,9 +32,11 @@ def kept_runs(base: Path) -> Iterator[tuple[Path, RunRecord]]:
         return
     for name in names[:_MOST_RUNS]:
         try:
-            yield base / RUNS / name, RunRecord.from_json((base / RUNS / name / "run.json").read_text("utf-8"))
+            with open_regular(base / RUNS / name / "run.json") as source:  # a commit may bring a link to a device
+                record = RunRecord.from_json(source.read().decode("utf-8"))
         except (OSError, ValueError, RecursionError):
             continue
+        yield base / RUNS / name, record
 
 
 def find_run(base: Path, name: str) -> Path:

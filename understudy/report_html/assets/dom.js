@@ -30,5 +30,5 @@ function clock(offset) {
 function outcome(row) { return data.outcomes[row[OUTCOME]]; }
 
 function href(path) {
-  return data.base === null ? null : `${encodeURI(data.base)}/${path.split("/").map(encodeURIComponent).join("/")}`;
+  return data.base === null ? null : `${data.base}/${path}`.split("/").map(encodeURIComponent).join("/");  // no scheme
 }
