@@ -59,6 +59,8 @@ def _kept(session: Session, lease: Lease, recorder: Recorder | None) -> Lease | 
     options = session.options
     if recorder is None or not options.keep_on_failure or session.stop.is_set() or recorder.exit_code not in _FAILED:
         return None
+    if session.halt.said:  # what there is to look at is in the part that failed
+        return None
     try:
         if not session.target.inventory(lease.id):
             return None

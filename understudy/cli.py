@@ -80,10 +80,14 @@ def cli() -> None:
 
 @cli.command()
 @_form("text", "json")
-@_options(*_WHERE, *_HOW, *_LIFE, *_TESTS, *_SINKS, "keep_on_failure")
+@_options(*_WHERE, *_HOW, *_LIFE, *_TESTS, *_SINKS, "shards", "keep_on_failure")
 def run(form: str, **flags: object) -> None:
     """Clone, provision, test, export and destroy one commit."""
     options = _resolve(flags)
+    if options.shards > 1:
+        from understudy.sharding import run as split
+
+        sys.exit(split(options, Path.cwd(), flags, form=form))
     from understudy.lifecycle import run as work
 
     sys.exit(work(options, Path.cwd(), form=form))

@@ -8,6 +8,7 @@ UnderstudyError                      exit
 |   `-- EngineError                  3    see understudy.engine.errors for its own tree; 130 when interrupted
 |-- EnvironmentFailedError           3    a service died while tests ran
 |-- TestsFailedError                 1    a test failed
+|   `-- HaltedError                  1    one failed in another part of the run
 |-- LeftoversError                   4    something remained, or nobody could look
 |-- ExportError                      6    evidence could not be written
 `-- InterruptedRunError              130  a signal ended it
@@ -18,6 +19,7 @@ from __future__ import annotations
 __all__ = [
     "EnvironmentFailedError",
     "ExportError",
+    "HaltedError",
     "InterruptedRunError",
     "LeftoversError",
     "NotFoundError",
@@ -80,6 +82,10 @@ class TestsFailedError(UnderstudyError):
 
     exit_code = 1
     __test__ = False  # not a pytest class
+
+
+class HaltedError(TestsFailedError):
+    """Another part of the run failed, which ended the tests of this one."""
 
 
 class LeftoversError(UnderstudyError):

@@ -18,13 +18,13 @@ from understudy.files import open_regular, write_file
 from understudy.history.access import remember
 from understudy.history.place import history_place
 from understudy.options import Options
-from understudy.report import CaseRecord, Moment, SuiteRecord
+from understudy.report import CaseRecord, CauseRecord, Moment, RunRecord, SuiteRecord
 from understudy.report.joining import Part, join
 from understudy.report_html import read_record, write_report
 from understudy.suites.junit import render_junit
 from understudy.suites.results import Attempt, Case, SuiteResult
 
-__all__ = ["merge"]
+__all__ = ["merge", "parts_of", "rewrite", "write_joined"]
 
 
 def merge(options: Options, folder: Path, names: Sequence[str]) -> int:
@@ -46,26 +46,64 @@ def merge(options: Options, folder: Path, names: Sequence[str]) -> int:
         raise UsageError("Joined parts, and no run folder was named.", hint="Name the run folder of every part.")
     found = [find_run(folder / options.runs, name) for name in dict.fromkeys(names)]
     records = [read_record(path) for path in found]
-    parts = [Part(record, f"parts/{record.shard.replace('/', '-of-')}") for record in records]
+    parts = parts_of(records)
     join(parts, "")  # refuses what does not belong together, before anything is made
     made = RunFolder.create(folder / options.runs, "joined", datetime.now(UTC))
-    record = join(parts, made.name)
     try:
         for part, path in zip(parts, found, strict=True):
             _copy(path, made.path / part.folder)
-        write_file(made.path / "junit.xml", render_junit([_result(suite) for suite in record.suites]))
     except OSError as error:
         raise ExportError(f"Copied the parts to {made.path}, and it failed: {error}.") from error
-    record = remember(history_place(options.history), record, beside=[part.record.run for part in parts])
-    files = {*made.files(), "run.json", "summary.md", "report.html"}
-    record = replace(record, files=tuple(sorted(files)))
-    made.write_run(record)
-    made.write_summary(record)
-    write_report(made.path)
+    record = write_joined(made, parts, options)
     click.echo(f"report:  {made.path.resolve()}")
     for cause in record.causes:
         click.echo(cause.message, err=True)
     return record.exit_code
+
+
+def parts_of(records: Sequence[RunRecord]) -> list[Part]:
+    """The records as parts, each of whose folder lies below `parts/` of the joined run's."""
+    return [Part(record, f"parts/{record.shard.replace('/', '-of-')}") for record in records]
+
+
+def write_joined(
+    made: RunFolder, parts: Sequence[Part], options: Options, causes: Sequence[CauseRecord] = ()
+) -> RunRecord:
+    """Write what joins parts whose folders are there: record, JUnit, summary and page; returns the record.
+
+    Args:
+        made: the folder of the joined run.
+        parts: the parts.
+        options: `history` remembers the whole, if none of its parts is there.
+        causes: what else went wrong, before all that the parts say.
+
+    Raises:
+        UsageError: they are not parts of one commit and one split.
+        ExportError: the folder cannot be written.
+    """
+    whole = join(parts, made.name)
+    record = replace(whole, causes=())
+    for cause in (*causes, *whole.causes):
+        record = record.with_cause(cause)
+    try:
+        write_file(made.path / "junit.xml", render_junit([_result(suite) for suite in record.suites]))
+    except OSError as error:
+        raise ExportError(f"Joined the parts in {made.path}, and it failed: {error}.") from error
+    record = remember(history_place(options.history), record, beside=[part.record.run for part in parts])
+    files = {*made.files(), "run.json", "summary.md", "report.html"}
+    return rewrite(made, replace(record, files=tuple(sorted(files))))
+
+
+def rewrite(made: RunFolder, record: RunRecord) -> RunRecord:
+    """Write a joined run's record, its summary and its page; returns the record as it is then.
+
+    Raises:
+        ExportError: the folder cannot be written.
+    """
+    made.write_run(record)
+    made.write_summary(record)
+    write_report(made.path)
+    return record
 
 
 def _copy(source: Path, target: Path) -> None:

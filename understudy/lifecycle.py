@@ -28,6 +28,7 @@ from understudy.errors import (
 from understudy.expiry import remove_expired
 from understudy.export.sinks import Outbox, Stage, open_outbox
 from understudy.files import is_git_data, write_file
+from understudy.halts import Halt
 from understudy.interrupts import Interrupts
 from understudy.lease import Lease, LeaseState, LeaseStore
 from understudy.options import Options
@@ -46,7 +47,7 @@ from understudy.targets.docker_client import client
 from understudy.targets.interface import Outcome
 from understudy.teardown import settle
 
-__all__ = ["down", "run", "test", "up"]
+__all__ = ["command_of", "down", "hold_runs", "run", "test", "up"]
 
 
 def run(options: Options, folder: Path, *, form: str) -> int:
@@ -59,13 +60,15 @@ def run(options: Options, folder: Path, *, form: str) -> int:
         UsageError: the input is not usable; nothing was created.
         ToolError: Docker, git or Pulumi is missing; nothing was created.
     """
-    with _command(options, form) as (console, interrupts):
+    with command_of(options, form) as (console, interrupts):
         hold_options(options)
         blueprint = draw(options, folder)
         _hold_suites(blueprint)
-        _hold_runs(folder / options.runs)
+        hold_runs(folder / options.runs)
         outbox = _checked_outbox(options, folder, console)
+        halt = Halt.of(os.environ, interrupts.stop.set)
         with open_session(options, folder, console, interrupts.stop) as session:
+            session.halt = halt
             settle(session.engine, session.target, session.store, console)
             remove_expired(session)
             blueprint = with_images(blueprint, client())
@@ -99,7 +102,7 @@ def up(options: Options, folder: Path, *, form: str) -> int:
         ProvisionError: it could not be made.
         BusyError: another process is at work on it.
     """
-    with _command(options, form) as (console, interrupts):
+    with command_of(options, form) as (console, interrupts):
         blueprint = draw(options, folder)
         with open_session(options, folder, console, interrupts.stop) as session:
             settle(session.engine, session.target, session.store, console)
@@ -150,7 +153,7 @@ def test(options: Options, folder: Path, name: str | None, *, form: str) -> int:
         UsageError: it has no suites, or one cannot start.
     """
     with (
-        _command(options, form) as (console, interrupts),
+        command_of(options, form) as (console, interrupts),
         open_session(options, folder, console, interrupts.stop) as session,
     ):
         hold_options(options)
@@ -161,7 +164,7 @@ def test(options: Options, folder: Path, name: str | None, *, form: str) -> int:
             raise NotFoundError(f"Environment {lease.id} is on {lease.target}, and this is {here}.")
         blueprint = redraw(lease, kept_changes(lease))
         _hold_suites(blueprint)
-        _hold_runs(folder / options.runs)
+        hold_runs(folder / options.runs)
         hold_images(blueprint.clone, session.stop)
         outbox = _checked_outbox(options, folder, console)
         lease = session.store.update(lease, check=Lease.hold_idle, state=LeaseState.TESTING, owner=this_process())
@@ -186,7 +189,7 @@ def down(options: Options, folder: Path, name: str | None, *, form: str) -> int:
         BusyError: another process is at work on it.
     """
     with (
-        _command(options, form) as (console, interrupts),
+        command_of(options, form) as (console, interrupts),
         open_session(options, folder, console, interrupts.stop) as session,
     ):
         lease = _find(session, folder, name)
@@ -200,7 +203,7 @@ def down(options: Options, folder: Path, name: str | None, *, form: str) -> int:
 
 
 @contextmanager
-def _command(options: Options, form: str) -> Iterator[tuple[Console, Interrupts]]:
+def command_of(options: Options, form: str) -> Iterator[tuple[Console, Interrupts]]:
     """The console and the signals of one command; whatever fails after a signal was interrupted by it.
 
     Where the result is JSON, standard output is for it alone, and progress goes to standard error.
@@ -292,7 +295,7 @@ def _hold_suites(blueprint: Blueprint) -> None:
         )
 
 
-def _hold_runs(folder: Path) -> None:
+def hold_runs(folder: Path) -> None:
     """Run folders go into a user's folder, never into the data of a repository, as a bare one is all over."""
     whole = folder.resolve()
     for each in (whole, *whole.parents):

@@ -123,6 +123,12 @@ def _one_of(*allowed: str) -> Callable[[object], str]:
     return parse
 
 
+def _parts(value: object) -> int:
+    if (number := _positive(value)) > _MOST_PARTS:
+        raise ValueError(f"a whole number from 1 to {_MOST_PARTS}")
+    return number
+
+
 def _part(value: object) -> str:
     text = _text(value)
     found = re.fullmatch(r"(\d{1,4})/(\d{1,4})", text, re.ASCII)
@@ -189,7 +195,8 @@ class Options:
         "history", _one_of("history", "given"), "Tests that failed last time and long ones first, or as they come."
     )
     shard: str = _option("", _part, "Run one part of the tests: i/n, or `auto` for what the CI says of this job.")
-    durations: str = _option("", _text, "The file of usual durations that --shard splits by.")
+    shards: int = _option(1, _parts, "Split the tests over this many clones of the commit, side by side on one target.")
+    durations: str = _option("", _text, "The file of usual durations that --shard and --shards split by.")
     history: str = _option("", _text, "Where runs are remembered: a file, a postgresql:// URL, or `off`.")
     runs: str = _option(".", _text, "The folder in which understudy-runs/ collects each run's evidence.")
     export: tuple[str, ...] = _option(

@@ -21,6 +21,7 @@ from understudy.ci.github import publish
 from understudy.errors import (
     EnvironmentFailedError,
     ExportError,
+    HaltedError,
     InterruptedRunError,
     LeftoversError,
     TestsFailedError,
@@ -246,8 +247,10 @@ class Recorder:
             names = [f"{suite}: {case.id}" for suite, case in result.bad]
             shown = "".join(f"\n  {name}" for name in names[:20]) + ("\n  ..." if len(names) > 20 else "")  # noqa: PLR2004 - a screen
             self.failed(TestsFailedError(f"Tests failed: {result.summary()}.{shown}"), Phase.TEST)
+        elif result.halted:
+            self.failed(HaltedError(f"Stopped: {result.stopped_by}. Here: {result.summary()}."), Phase.TEST)
         # What kept the environment from being made is a cause by itself.
-        unexplained = not (result.passed or result.failed or awaited.broken())
+        unexplained = not (result.passed or result.failed or result.halted or awaited.broken())
         if not result.interrupted and (unexplained or result.deaths):
             self.failed(_environment_failed(result), Phase.TEST)
 

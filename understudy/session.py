@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from understudy.engine.factory import make_engine
@@ -14,6 +14,7 @@ from understudy.engine.interface import Engine
 from understudy.engine.pulumi_cli import ensure
 from understudy.engine.settings import EngineSettings
 from understudy.errors import NotFoundError, UnderstudyError
+from understudy.halts import Halt
 from understudy.lease import Lease, LeaseStore
 from understudy.options import Options
 from understudy.progress import Phase, Progress, ProgressListener, State
@@ -36,6 +37,7 @@ class Session:
     engine: Engine
     target: Target
     store: LeaseStore
+    halt: Halt = field(default_factory=Halt)
 
     @contextmanager
     def phase(self, phase: Phase) -> Iterator[Callable[[], None]]:

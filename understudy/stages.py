@@ -62,7 +62,7 @@ def run_stages(session: Session, blueprint: Blueprint, lease: Lease, recorder: R
         arrangement, past = arrange(session, blueprint, lease)
         recorder.arranged(arrangement, past)
         here = arrangement.suites(suites)
-        making.until(lambda: any(map(awaited.is_open, here)))
+        making.until(lambda: session.halt.said is not None or any(map(awaited.is_open, here)))
         session.store.update(lease, state=LeaseState.TESTING)
         result = _test(session, blueprint, lease, recorder, awaited, arrangement=arrangement)
         if session.options.stop_after is not None and not result.passed and making.cancel():
@@ -132,6 +132,7 @@ def _test(
             ),
             arrangement=arrangement,
             so_far=recorder.testing,
+            halt=session.halt,
         )
         if not result.passed:
             fail()

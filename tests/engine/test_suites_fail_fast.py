@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from understudy.halts import Halt, Halted
 from understudy.stacks.topology import Suite
 from understudy.suites.results import SuiteStatus
 from understudy.suites.runner import run_nothing
@@ -47,6 +48,34 @@ def test_one_failure_among_200_tests_in_4_suites_stops_all_and_every_test_is_acc
         assert names == [f"test_n[{number}]" for number in range(50)], "in the order in which they were collected"
     told = {skipped.get("message") for skipped in root.iter("skipped")}
     assert told == {f"{how}: {result.stopped_by}" for how in ("not run", "stopped while it ran")}
+    assert result.stop_seconds is not None
+
+
+class Told(Halt):
+    """Another part fails once a test has been reached."""
+
+    def __init__(self, reached: Path) -> None:
+        super().__init__()
+        self.reached = reached
+
+    @property
+    def said(self) -> Halted | None:
+        return Halted("part 2/2: test t failed in suite s", time.monotonic()) if self.reached.exists() else None
+
+    @said.setter
+    def said(self, _: Halted | None) -> None:
+        """As a part begins: nothing is said."""
+
+
+def test_a_failure_in_another_part_stops_what_runs_and_what_waits(stage: Stage) -> None:
+    hangs, waits = stage.suite("a", HANGS), stage.suite("b", HANGS)
+    result = stage.run(hangs, waits, workers=1, halt=Told(stage.project / "a" / "reached"))
+    assert [suite.status for suite in result.suites] == [SuiteStatus.STOPPED, SuiteStatus.STOPPED]
+    assert (result.halted, result.failed, result.interrupted) == (True, False, False)
+    assert result.stopped_by == "part 2/2: test t failed in suite s"
+    assert {each.get("message") for each in junit(stage.folder / "junit.xml").iter("skipped")} == {
+        f"{how}: {result.stopped_by}" for how in ("not run", "stopped while it ran")
+    }
     assert result.stop_seconds is not None
 
 

@@ -10,7 +10,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # From the top to the bottom; a module may import what stands in its own row or below.
 LAYERS = (
     ("cli",),
-    ("commenting",),
+    ("commenting", "sharding"),
+    ("shard_process", "shard_tally"),
     (
         "lifecycle",
         "listing",
@@ -49,7 +50,7 @@ LAYERS = (
     ("engine", "provider", "lease", "targets", "build", "doctor"),
     ("components",),
     ("stacks",),
-    ("errors", "progress", "options", "console", "interrupts", "stops", "redact", "files", "owner", "ci_job"),
+    ("errors", "progress", "options", "console", "interrupts", "stops", "halts", "redact", "files", "owner", "ci_job"),
 )
 RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 LOW = len(LAYERS) - 1

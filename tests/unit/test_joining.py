@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from history_data import a_run, case, suite
 
 from understudy.cli import cli
-from understudy.errors import TestsFailedError, UsageError
+from understudy.errors import HaltedError, TestsFailedError, UsageError
 from understudy.export.folder import RunFolder
 from understudy.history.place import history_place
 from understudy.history.store import History
@@ -75,6 +75,18 @@ def test_what_is_lost_doubled_or_missing_fails_by_name(records: list[RunRecord],
     whole = joined(*records)
     assert whole.exit_code == 1
     assert message in told(whole)
+
+
+def test_tests_that_a_stopped_part_did_not_come_to_are_listed_with_the_cause() -> None:
+    cut = replace(suite("api", {"(suite)": ("not-run", 0.0)}, status="stopped"), reason="part 1/2: t2 failed")
+    halted = part(2, suites=(cut,), stop_seconds=0.5).with_cause(CauseRecord.of(HaltedError("Stopped"), "test"))
+    failed = part(1, "t2", outcomes={"t2": "failed"}).with_cause(CauseRecord.of(TestsFailedError("bad"), "test"))
+    whole = joined(halted, failed)
+    (api,) = whole.suites
+    assert {test.id: test.outcome.value for test in api.tests} == {"t1": "not-run", "t2": "failed", "t3": "not-run"}
+    assert {test.message for test in api.tests if test.id != "t2"} == {"not run: part 1/2: t2 failed"}
+    assert [cause.message for cause in whole.causes] == ["part 1/2: bad", "part 2/2: Stopped"]
+    assert whole.stop_seconds == 0.5
 
 
 def test_a_suite_that_runs_whole_is_in_one_part() -> None:

@@ -188,6 +188,7 @@ def test_verdicts() -> None:
         (Ending(1), good, SuiteStatus.ERROR, "exit code 1: tests failed, and no test failed"),
         (Ending(-11), good, SuiteStatus.ERROR, "SIGSEGV: unknown, and no test failed"),
         (Ending(-15, Cause.FAILURE, "other failed"), good, SuiteStatus.STOPPED, "other failed"),
+        (Ending(-15, Cause.ELSEWHERE, "part 1/2"), good, SuiteStatus.STOPPED, "part 1/2"),
         (Ending(-15, Cause.FAILURE, "own"), bad, SuiteStatus.FAILED, "1 of 1 tests failed"),
         (Ending(-15, Cause.INTERRUPT, "asked"), bad, SuiteStatus.INTERRUPTED, "asked"),
         (Ending(-9, Cause.TIMEOUT, "too long"), good, SuiteStatus.TIMEOUT, "too long"),

@@ -28,7 +28,7 @@ from understudy.stacks.clone import Change
 from understudy.suites.running import file_name
 from understudy.targets.interface import ContainerFacts, Followed, Follower, Receipt, Target
 
-__all__ = ["RUNS", "FailedPart", "RunFolder"]
+__all__ = ["RUNS", "FailedPart", "RunFolder", "runs_of"]
 
 RUNS = "understudy-runs"
 """The folder that holds a project's run folders, each `<UTC stamp>-<environment id>`, and `latest`."""
@@ -46,6 +46,24 @@ class FailedPart:
 
     def __str__(self) -> str:
         return f"{self.part}: {self.message}"
+
+
+def runs_of(base: Path) -> Path:
+    """`base`/understudy-runs, made if it is not there, and out of git's sight.
+
+    Raises:
+        ExportError: it cannot be made.
+    """
+    runs = base / RUNS
+    try:
+        runs.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not (runs / ".gitignore").exists():
+            write_file(runs / ".gitignore", b"*\n")
+    except OSError as error:
+        raise ExportError(
+            f"Made the folder of run folders {runs}, and it failed: {error}.", hint="Name a folder that can be written."
+        ) from error
+    return runs
 
 
 class RunFolder:
@@ -69,11 +87,8 @@ class RunFolder:
             ExportError: it cannot be made.
         """
         stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
-        runs = base / RUNS
+        runs = runs_of(base)
         try:
-            runs.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if not (runs / ".gitignore").exists():
-                write_file(runs / ".gitignore", b"*\n")
             folder = cls(_new_folder(runs, f"{stamp}-{environment}"), redactor)
         except OSError as error:
             raise ExportError(

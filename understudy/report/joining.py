@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from understudy.errors import TestsFailedError, UsageError
+from understudy.errors import HaltedError, TestsFailedError, UsageError
 from understudy.report.moments import Moment, utc
 from understudy.report.record import RunRecord
 from understudy.report.records import CauseRecord, PartRecord
 from understudy.report.suite_records import CaseRecord, SuiteRecord
-from understudy.suites.results import BAD, Outcome, SuiteStatus
+from understudy.suites.results import BAD, Case, Outcome, SuiteStatus
 from understudy.suites.verdict import SUITE_CASE
 
 __all__ = ["Part", "join"]
@@ -22,6 +22,8 @@ _WORST = (
     *(SuiteStatus.INTERRUPTED, SuiteStatus.STOPPED, SuiteStatus.PASSED),
 )
 """Of several ends of one suite, the first of these is that of the whole."""
+
+_CUT = frozenset({SuiteStatus.STOPPED, SuiteStatus.INTERRUPTED})
 
 _SHOWN = 20
 
@@ -73,12 +75,9 @@ def join(parts: Sequence[Part], run: str) -> RunRecord:
         seconds=max(ends, default=began) - began,
         suites=tuple(_suites(parts)),
         stopped_by=next((part.record.stopped_by for part in parts if part.record.stopped_by), ""),
+        stop_seconds=max((s for part in parts if (s := part.record.stop_seconds) is not None), default=None),
         warnings=tuple(dict.fromkeys(warning for part in parts for warning in part.record.warnings)),
-        parts=tuple(
-            PartRecord(r.shard, r.run, r.environment, part.folder, r.started, r.seconds, r.exit_code)
-            for part in parts
-            for r in [part.record]
-        ),
+        parts=tuple(_part(part) for part in parts),
     )
     for cause in (*_causes(parts), *(_problem(text) for text in _problems(parts))):
         whole = whole.with_cause(cause)
@@ -114,10 +113,17 @@ def _hold_together(parts: Sequence[Part]) -> None:
         )
 
 
+def _part(part: Part) -> PartRecord:
+    r = part.record
+    receipt = str(r.receipt.outcome) if r.receipt else ""
+    return PartRecord(r.shard, r.run, r.environment, part.folder, r.started, r.seconds, r.exit_code, receipt)
+
+
 def _causes(parts: Sequence[Part]) -> Iterator[CauseRecord]:
-    for part in parts:
-        for cause in part.record.causes:
-            yield replace(cause, message=f"part {part.record.shard}: {cause.message}")
+    """Those of all parts; that one was ended because of another comes last, as it follows from the others."""
+    found = [(part.record.shard, cause) for part in parts for cause in part.record.causes]
+    for shard, cause in sorted(found, key=lambda each: each[1].kind == HaltedError.__name__):
+        yield replace(cause, message=f"part {shard}: {cause.message}")
 
 
 def _problem(text: str) -> CauseRecord:
@@ -152,12 +158,18 @@ def _test_problems(name: str, parts: Sequence[Part]) -> Iterator[str]:
         for test in suite.tests:
             if test.id != SUITE_CASE and not _of_collection(test):
                 ran.setdefault(test.id, []).append(shard)
-    lost = sorted(collected - ran.keys())
+    lost = [] if _unseen([suite for _, suite in suites]) else sorted(collected - ran.keys())
     doubled = sorted(test for test, shards in ran.items() if len(shards) > 1)
     if lost:
         yield f"{len(lost)} tests of suite {name} ran in no part:{_listed(lost)}"
     if doubled:
         yield f"{len(doubled)} tests of suite {name} ran in several parts:{_listed(doubled)}"
+
+
+def _unseen(ends: Sequence[SuiteRecord]) -> str:
+    """Why a part was ended before it had collected the suite's tests, so that only the others know them; else empty."""
+    cut = (each for each in ends if each.status in _CUT and all(test.id == SUITE_CASE for test in each.tests))
+    return next((each.reason for each in cut), "")
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -182,6 +194,10 @@ def _suite(ends: Sequence[tuple[Part, SuiteRecord]]) -> SuiteRecord:
         for test in suite.tests:
             once = _of_collection(test)
             tests.setdefault((test.id, "" if once else part.record.shard), test)
+    if why := _unseen([suite for _, suite in ends]):
+        known = {test for test, _ in tests}
+        for lost in sorted({each for _, suite in ends for each in suite.elsewhere} - known):
+            tests[lost, ""] = CaseRecord.of(Case(lost, Outcome.NOT_RUN, message=f"not run: {why}"))
     real = [test for test in tests.values() if test.id != SUITE_CASE or test.outcome in BAD] or list(tests.values())[:1]
     counts = Counter(test.outcome for test in real)
     part, worst = min(ends, key=lambda end: _WORST.index(end[1].status))

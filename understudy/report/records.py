@@ -136,6 +136,7 @@ class PartRecord:
     started: Moment
     seconds: float
     exit_code: int
+    receipt: str = ""
 
 
 @dataclass(frozen=True, slots=True)

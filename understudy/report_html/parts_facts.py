@@ -37,8 +37,11 @@ def facts_part(record: RunRecord, base: str | None) -> Markup:
         ),
         _table(
             "Parts that this report was joined from",
-            ("shard", "run", "environment", "exit code", "took"),
-            [(p.shard, p.run, p.environment, str(p.exit_code), duration(p.seconds)) for p in record.parts],
+            ("shard", "run", "environment", "exit code", "took", "receipt"),
+            [
+                (p.shard, p.run, p.environment, str(p.exit_code), duration(p.seconds), p.receipt or "none")
+                for p in record.parts
+            ],
         ),
         _table("Endpoints", ("endpoint", "where"), [(f"{e.service}:{e.port}", e.url) for e in record.endpoints]),
         _table(

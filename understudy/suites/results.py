@@ -33,7 +33,8 @@ BAD = frozenset({Outcome.FAILED, Outcome.ERROR})
 class SuiteStatus(StrEnum):
     """How one suite ended.
 
-    `error`: it failed without a failed test; `stopped`: another suite's failure ended it, or kept it from starting;
+    `error`: it failed without a failed test; `stopped`: the failure of another suite, or of another part of the run,
+    ended it or kept it from starting;
     `environment-failed`: a service died under it.
     """
 
@@ -133,6 +134,9 @@ class SuitesResult:
     files: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
     """Evidence that could not be written; the verdict stands without it."""
+
+    halted: bool = False
+    """Whether another part of the run was what ended it."""
 
     deaths: tuple[Death, ...] = ()
 

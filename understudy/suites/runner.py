@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from understudy.files import write_file
+from understudy.halts import Halt
 from understudy.progress import ProgressListener, State
 from understudy.redact import Redactor
 from understudy.stacks.topology import Suite
@@ -57,6 +58,7 @@ def run_suites(
     watch: Watch | None = None,
     arrangement: Arrangement = WHOLE,
     so_far: Callable[[SuitesResult], None] | None = None,
+    halt: Halt | None = None,
 ) -> SuitesResult:
     """Run suites and return what they came to; a failed test is a result, never an exception.
 
@@ -79,6 +81,7 @@ def run_suites(
         endpoints: asked for them when the first suite starts; default: those of the contract.
         arrangement: which suites run here, the order of suites and tests, and which part of the tests this is.
         so_far: told once a second what suites have come to by then, as if the run ended there; it raises nothing.
+        halt: says whether another part of the run has failed; default: there is none.
 
     Raises:
         UsageError: a suite could not start, as `check_suites` says, or names of the contract clash.
@@ -116,6 +119,7 @@ def run_suites(
             stop_after,
             _CleanWatch(watch or StillWatch(), cleaner),
             lambda: so_far(_so_far(stage, running)) if so_far else None,
+            halt or Halt(),
         )
         try:
             stage.run()
@@ -191,6 +195,7 @@ def _result(stage: Stage, running: Sequence[RunningSuite], folder: Path) -> Suit
         files=files,
         failures=(*notices, *unwritten, *([stage.unheard] if stage.unheard else [])),
         deaths=tuple(deaths) if mattered else (),
+        halted=stage.stopped is not None and stage.stopped.cause is Cause.ELSEWHERE,
     )
 
 
@@ -198,7 +203,7 @@ def _deaths(stage: Stage, results: Sequence[SuiteResult]) -> Sequence[Death]:
     """What had died; where suites did not pass, with a last look a moment after, for a death not noticed yet."""
     if all(result.status is SuiteStatus.PASSED for result in results):
         return ()
-    if stage.stopped and stage.stopped.cause is Cause.INTERRUPT:
+    if stage.stopped and stage.stopped.cause in (Cause.INTERRUPT, Cause.ELSEWHERE):
         return stage.watch.deaths()
     if not stage.watch.deaths():
         time.sleep(UNNOTICED)

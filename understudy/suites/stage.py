@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from understudy.halts import Halt
 from understudy.progress import Phase, Progress, ProgressListener, State
 from understudy.suites.gate import Gate
 from understudy.suites.launch import Launcher
@@ -47,6 +48,7 @@ class Stage:
         stop_after: failed tests after which everything is stopped; None: never.
         watch: says what of the environment has died.
         milestone: called once a second while suites are at work.
+        halt: says whether another part of the run has failed.
     """
 
     suites: Sequence[RunningSuite]
@@ -58,6 +60,7 @@ class Stage:
     stop_after: int | None
     watch: Watch
     milestone: Callable[[], None]
+    halt: Halt
     stopped: Stopped | None = None
     started: float = field(default_factory=time.time)
     seconds: float = 0.0
@@ -98,6 +101,8 @@ class Stage:
         self._weigh_failures()
         if self.stop.is_set():
             self._stop_all(Cause.INTERRUPT, "the run was interrupted", time.monotonic())
+        elif said := self.halt.said:
+            self._stop_all(Cause.ELSEWHERE, said.why, said.since)
         elif deaths := self.watch.deaths():
             self._stop_all(Cause.ENVIRONMENT, str(deaths[0]), deaths[0].clock)
         elif broken := self.gate.broken():
@@ -117,7 +122,7 @@ class Stage:
 
     def _start_some(self) -> None:
         waiting = [suite for suite in self.suites if not suite.begun and not suite.over]
-        if not waiting or self.stopped or self.stop.is_set():
+        if not waiting or self.stopped or self.stop.is_set() or self.halt.said:
             return
         cap = cap_of([wish_of(suite.prepared) for suite in self.suites], self.workers, processors())
         free = cap - sum(suite.workers for suite in self.suites if suite.begun and not suite.over)

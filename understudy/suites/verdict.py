@@ -35,6 +35,8 @@ class Cause(StrEnum):
     TIMEOUT = "timeout"
     ENVIRONMENT = "environment"
     INTERRUPT = "interrupt"
+    ELSEWHERE = "elsewhere"
+    """Another part of the run has failed."""
 
 
 CUT_SHORT = {
@@ -42,6 +44,7 @@ CUT_SHORT = {
     Cause.INTERRUPT: SuiteStatus.INTERRUPTED,
     Cause.FAILURE: SuiteStatus.STOPPED,
     Cause.ENVIRONMENT: SuiteStatus.STOPPED,
+    Cause.ELSEWHERE: SuiteStatus.STOPPED,
 }
 """The status of a suite by what ended it, unless a test of its own failed before."""
 
@@ -98,7 +101,7 @@ def _judge_zero(
 
 
 def _cases(ending: Ending, collector: Collector) -> tuple[Case, ...]:
-    if ending.cause in (Cause.FAILURE, Cause.ENVIRONMENT, Cause.INTERRUPT):
+    if ending.cause in (Cause.FAILURE, Cause.ENVIRONMENT, Cause.INTERRUPT, Cause.ELSEWHERE):
         return collector.cases(
             unfinished=Outcome.INTERRUPTED,
             running=f"stopped while it ran: {ending.why}",
