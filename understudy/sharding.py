@@ -215,8 +215,10 @@ def _ended(part: ShardProcess, code: int) -> UnderstudyError:
     words = f": {said}" if (said := part.last_words()) and code > 0 else "."
     hint = ""
     if code < 0:
-        where = part.environment or "its environment"
-        hint = f"The next `understudy run` destroys {where}, or now: understudy down {part.environment or 'ID'}"
+        hint = (
+            f"What it has made is removed by: understudy down {part.environment or '(see `understudy list`)'}; or, "
+            "when its lease has ended, by whatever command comes next."
+        )
     return known.get(code, ProvisionError)(message + words, hint=hint)
 
 
@@ -268,9 +270,10 @@ def _tell(record: RunRecord, made: RunFolder, say: Callable[[str], None]) -> Non
     for cause in record.causes:
         say(cause.message)
     for part in record.parts:
-        say(f"part {part.shard}: exit code {part.exit_code}, environment {part.environment}")
-        say(f"receipt: {part.receipt or 'none'} {part.environment}")
-        tell_kept(read_record(made.path / part.folder), say)
+        own = read_record(made.path / part.folder)
+        end = f"exit code {own.exit_code}" if own.ended else "it did not end"
+        say(f"part {part.shard}: {end}, environment {part.environment}, receipt: {part.receipt or 'none'}")
+        tell_kept(own, say)
     if record.stop_seconds is not None:
         say(f"stopped: {record.stopped_by}; no test process was left {record.stop_seconds:.2f} s later")
     say(f"report:  {made.path.resolve()}")
