@@ -31,6 +31,7 @@ from understudy.export.folder import runs_of
 from understudy.export.sinks import Stage, open_outbox
 from understudy.interrupts import Interrupts
 from understudy.joining import parts_of, rewrite, write_joined
+from understudy.last_lines import last_lines
 from understudy.lifecycle import command_of, hold_runs
 from understudy.options import Options
 from understudy.progress import Progress
@@ -266,14 +267,11 @@ def _sent(made: RunFolder, record: RunRecord, errors: Sequence[ExportError]) -> 
 
 
 def _tell(record: RunRecord, made: RunFolder, say: Callable[[str], None]) -> None:
-    """Say how each part ended and where all of it lies."""
-    for cause in record.causes:
-        say(cause.message)
+    """Say how each part ended, what the whole came to, and where all of it lies."""
     for part in record.parts:
         own = read_record(made.path / part.folder)
         end = f"exit code {own.exit_code}" if own.ended else "it did not end"
         say(f"part {part.shard}: {end}, environment {part.environment}, receipt: {part.receipt or 'none'}")
         tell_kept(own, say)
-    if record.stop_seconds is not None:
-        say(f"stopped: {record.stopped_by}; no test process was left {record.stop_seconds:.2f} s later")
-    say(f"report:  {made.path.resolve()}")
+    for line in last_lines(record, made.path.resolve()):
+        say(line)

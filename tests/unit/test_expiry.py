@@ -14,6 +14,7 @@ from understudy.engine.fake import FakeEngine
 from understudy.errors import NotFoundError, UnderstudyError, UsageError
 from understudy.expiry import remove_expired
 from understudy.extending import extend
+from understudy.halts import Halt, Halted
 from understudy.lease import BusyError, Lease, LeaseState, LeaseStore
 from understudy.options import Options
 from understudy.owner import Owner, this_process
@@ -85,6 +86,7 @@ class World:
             store=self.store,
             listener=self.heard.append,
             stop=threading.Event(),
+            halt=Halt(),
             options=Options(**options),  # type: ignore[arg-type]  # options by name
         )
 
@@ -185,8 +187,12 @@ class FakeRecorder:
         self.commands = kept.commands
 
 
-def end(tmp_path: Path, code: int, *, stop: bool = False, silent: bool = False, **options: object) -> tuple[World, Any]:
+def end(
+    tmp_path: Path, code: int, *, stop: bool = False, silent: bool = False, halted: bool = False, **options: object
+) -> tuple[World, Any]:
     world = World(tmp_path / "leases", **options)
+    if halted:
+        world.session.halt.said = Halted("part 1/2 failed", 0.0)
     world.target.silent = silent
     if stop:
         world.session.stop.set()
@@ -222,6 +228,7 @@ def test_it_is_kept_no_longer_than_its_labels_say(tmp_path: Path) -> None:
         (130, {"keep_on_failure": True}),
         (1, {"keep_on_failure": True, "stop": True}),
         (1, {"keep_on_failure": True, "silent": True}),
+        (1, {"keep_on_failure": True, "halted": True}),
         (1, {}),
     ],
 )

@@ -61,7 +61,7 @@ def runs_of(base: Path) -> Path:
             write_file(runs / ".gitignore", b"*\n")
     except OSError as error:
         raise ExportError(
-            f"Made the folder of run folders {runs}, and it failed: {error}.", hint="Name a folder that can be written."
+            f"Made a run folder in {runs}, and it failed: {error}.", hint="Name a folder that can be written."
         ) from error
     return runs
 
