@@ -124,8 +124,8 @@ class ShardProcess:
 
     @staticmethod
     def command(arguments: Sequence[str]) -> list[str]:
-        """The argument vector of our own `run` with these arguments."""
-        return [sys.executable, "-m", "understudy.cli", "run", *arguments]
+        """The argument vector of our own `run` with these arguments; no module is taken from the current folder."""
+        return [sys.executable, "-P", "-m", "understudy.cli", "run", *arguments]
 
     def _read(self) -> None:
         if (out := self._process.stdout) is None:

@@ -352,3 +352,10 @@ def appears(*paths: Path) -> None:
     while not all(path.exists() for path in paths):
         assert time.monotonic() < until, paths
         time.sleep(0.01)
+
+
+def test_a_part_takes_no_module_from_the_folder_that_it_runs_in(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("raise SystemExit('taken')\n")
+    command = ShardProcess.command(["--help"])
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, "--shards" in done.stdout) == (0, True), done.stderr
