@@ -8,7 +8,8 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -46,7 +47,7 @@ class Redactor:
         self._text = re.compile(_any_of(forms)) if forms else None
         encoded = {form.encode("utf-8", "surrogateescape").decode("latin-1") for form in forms}
         self._bytes = re.compile(_any_of(encoded).encode("latin-1")) if encoded else None
-        self._longest = max(map(len, encoded), default=0)
+        self._words = sorted(form.encode("latin-1") for form in encoded)
 
     def text(self, text: str) -> str:
         """The text without secrets."""
@@ -84,7 +85,7 @@ class Redactor:
 
     def stream(self) -> Stream:
         """What takes the secrets out of bytes that come piece by piece."""
-        return Stream(self._bytes, self._longest)
+        return Stream(self._bytes, self._words)
 
 
 class Stream:
@@ -93,9 +94,10 @@ class Stream:
     `found` says whether there was one. The last `longest - 1` bytes wait for the next piece, or for the end.
     """
 
-    def __init__(self, pattern: re.Pattern[bytes] | None, longest: int) -> None:
+    def __init__(self, pattern: re.Pattern[bytes] | None, words: Sequence[bytes]) -> None:
         self._pattern = pattern
-        self._longest = longest
+        self._words = words
+        self._longest = max(map(len, words), default=0)
         self._pending = b""
         self.found = False
 
@@ -105,6 +107,16 @@ class Stream:
             return data
         self._pending += data
         return b"".join(self._released(len(self._pending) - self._longest + 1))
+
+    def settle(self) -> bytes:
+        """All of the rest but what may be the beginning of a secret, for whoever will not wait for the next piece."""
+        size = len(self._pending)
+        begins = (at for at in range(max(0, size - self._longest), size) if self._is_beginning(self._pending[at:]))
+        return b"".join(self._released(next(begins, size)))
+
+    def _is_beginning(self, part: bytes) -> bool:
+        at = bisect_left(self._words, part)
+        return at < len(self._words) and self._words[at].startswith(part)
 
     def end(self) -> bytes:
         """The rest; the next piece begins anew."""

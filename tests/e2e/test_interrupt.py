@@ -91,14 +91,16 @@ services:
 x-understudy:
   secrets: [PASSWORD]
   tests:
-    long: {command: [pytest]}
+    long: {command: [pytest, -s, -n, "0"]}
 """
 
 ONE_OF_TWO = """\
-import time
+import base64, os, pathlib, time
 
 def test_quick():
-    pass
+    secret = os.environ["UNDERSTUDY_SECRET_PASSWORD"]
+    pathlib.Path(PLACE).write_text(secret)
+    print("password", secret, "in base64", base64.b64encode(secret.encode()).decode(), end=";", flush=True)
 
 def test_endless():
     time.sleep(600)
@@ -107,8 +109,11 @@ def test_endless():
 
 def test_a_killed_run_leaves_its_evidence_and_is_removed_by_down(small: Callable[[str], Project]) -> None:
     project = small(KILLED)
-    (project.folder / "test_two.py").write_text(ONE_OF_TWO)
+    told, temporary = project.root / "told", project.root / "temporary"
+    temporary.mkdir()
+    (project.folder / "test_two.py").write_text(ONE_OF_TWO.replace("PLACE", repr(str(told))))
     project.commit("Test without end")
+    project.env["TMPDIR"] = str(temporary)
     process = project.start("run", "--progress", "plain")
 
     def record() -> RunRecord | None:
@@ -123,9 +128,15 @@ def test_a_killed_run_leaves_its_evidence_and_is_removed_by_down(small: Callable
         return "passed" in done and log.exists() and b"my password" in log.read_bytes()
 
     wait_for(at_work, what="the suite, in the record")
+    assert list(temporary.rglob("contract.json")) != []
     process.kill()
     process.communicate(timeout=60)
     folder, left = project.latest(), record()
+    wait_for(lambda: not list(temporary.rglob("contract.json")), what="the end of what the suite was told")
+    secret = told.read_bytes()
+    for path in (path for place in (folder, temporary) for path in place.rglob("*") if path.is_file()):
+        assert secret not in path.read_bytes(), path
+    assert b"password [secret] in base64 [secret]" in (folder / "suites" / "long" / "output.log").read_bytes()
     assert left is not None
     Draft202012Validator(RunRecord.json_schema()).validate(json.loads((folder / "run.json").read_text()))
     assert (left.ended, left.running) == (None, ("test",))

@@ -11,6 +11,7 @@ import pytest
 
 from understudy.halts import Halt, Halted
 from understudy.stacks.topology import Suite
+from understudy.suites.arrangement import Arrangement, SuiteOrder
 from understudy.suites.results import SuiteStatus
 from understudy.suites.runner import run_nothing
 from understudy.targets.watching import Death, How, StillWatch
@@ -115,7 +116,9 @@ TIMED = """
 def test_one_cap_holds_suites_and_workers_together(stage: Stage) -> None:
     suites = [stage.suite(name, TIMED) for name in "abc"]
 
-    result = stage.run(*suites, workers=1, order=["c", "a"])
+    first = {"c": SuiteOrder(failed=True, seconds=2.0), "a": SuiteOrder(failed=True, seconds=1.0)}
+
+    result = stage.run(*suites, workers=1, arrangement=Arrangement(first))
 
     assert result.passed
     spans = times(stage, "cab")
@@ -154,7 +157,7 @@ def test_a_suite_that_waits_for_its_needs_holds_no_place(stage: Stage) -> None:
     late, ready = stage.suite("late", TIMED), stage.suite("ready", TIMED)
     gate = Barrier("late", stage.project / "ready" / "ended")
 
-    result = stage.run(late, ready, workers=1, gate=gate, order=["late"])
+    result = stage.run(late, ready, workers=1, gate=gate, arrangement=Arrangement({"late": SuiteOrder(failed=True)}))
 
     assert result.passed
     (ready_span, late_span) = [times(stage, [name])[0] for name in ("ready", "late")]  # type: ignore[arg-type]  # - names

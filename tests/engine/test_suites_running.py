@@ -321,17 +321,17 @@ def test_a_listener_that_fails_loses_nothing(stage: Stage) -> None:
 
 
 def test_secrets_are_taken_out_of_files_in_folders_and_one_bad_file_ends_nothing(stage: Stage) -> None:
+    short = "sesame"
     code = f"""
         import os, pathlib
         base = pathlib.Path(os.environ["UNDERSTUDY_JUNIT"]).parent
         (base / "a" / "b").mkdir(parents=True)
         (base / "a" / "b" / "dump.txt").write_text("it is {VALUE}")
         (base / "z.txt").write_text("it is {VALUE}")
-        (base / "broken.txt").write_text("it is {VALUE}")
+        (base / ("{short}" + 249 * "x")).write_text("it is {VALUE}")  # its name without the secret is too long
     """
-    cleaner = Breaking([VALUE])
 
-    result = stage.run(stage.command("dumps", code), redactor=cleaner)
+    result = stage.run(stage.command("dumps", code), redactor=Redactor([VALUE, short]))
 
     (suite,) = result.suites
     assert suite.files == tuple(f"suites/dumps/{name}" for name in ("a/b/dump.txt", "junit.xml", "output.log", "z.txt"))
@@ -339,15 +339,6 @@ def test_secrets_are_taken_out_of_files_in_folders_and_one_bad_file_ends_nothing
         assert (stage.folder / "suites" / "dumps" / name).read_text() == "it is [secret]"
     (failure,) = result.failures
     assert "suite dumps could not be written" in failure
-
-
-class Breaking(Redactor):
-    """A redactor that cannot read one file, as it is with a file of another user's."""
-
-    def file(self, path: Path) -> None:
-        if path.name == "broken.txt":
-            raise PermissionError(13, "Permission denied", str(path))
-        super().file(path)
 
 
 @pytest.mark.parametrize("workers", [1, 2])

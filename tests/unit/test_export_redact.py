@@ -167,14 +167,18 @@ def test_no_form_of_a_secret_comes_out_of_a_stream_whatever_its_pieces(
     secrets: list[str], picks: list[tuple[int, int]], pieces: list[int]
 ) -> None:
     forms = [ENCODERS[how](secrets[which % len(secrets)]).encode() for which, how in picks]
-    data, stream, out = b"\n".join((b"", *forms, b"")), Redactor(secrets).stream(), b""
+    data, redactor = b"\n".join((b"", *forms, b"")), Redactor(secrets)
+    patient, hasty, out, at_once = redactor.stream(), redactor.stream(), b"", b""
     for size in itertools.cycle(pieces):
         if not data:
             break
-        out += stream.feed(data[:size])
+        out += patient.feed(data[:size])
+        at_once += hasty.feed(data[:size]) + hasty.settle()
+        assert at_once.startswith(out), "who does not wait has as much at least"
         data = data[size:]
-    out += stream.end()
+    out += patient.end()
     assert out.replace(MARK.encode(), b"").split() == []
+    assert at_once + hasty.end() == out
 
 
 @given(

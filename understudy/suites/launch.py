@@ -30,7 +30,7 @@ class Launcher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Private:
-    """What lies outside the run folder while suites run: the plugin, and the contract with its secrets."""
+    """What suites are told, outside the run folder: the plugins, and the contract with its secrets."""
 
     folder: Path
     variables: Mapping[str, str]
@@ -64,9 +64,10 @@ class Private:
 
 @dataclass(frozen=True, slots=True)
 class HostLauncher:
-    """Suites as processes of this machine."""
+    """Suites as processes of this machine, which have `held` open for as long as anything of them runs."""
 
     private: Private
+    held: int | None = None
 
     def start(self, prepared: PreparedSuite, command: Sequence[str], folder: Path) -> SuiteProcess:
         """Start a suite, with the contract's variables beside its own.
@@ -82,4 +83,5 @@ class HostLauncher:
         if prepared.interpreter:
             paths = (str(self.private.folder), environment.get("PYTHONPATH", ""))
             environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
-        return host_process(command, folder=prepared.folder, environment=environment, log=folder / "output.log")
+        log = folder / "output.log"
+        return host_process(command, folder=prepared.folder, environment=environment, log=log, held=self.held)

@@ -11,6 +11,7 @@ from understudy.suites.contract import Contract
 from understudy.suites.interpreter import PreparedSuite
 from understudy.suites.launch import HostLauncher, Private
 from understudy.suites.network import Network, NetworkLauncher
+from understudy.suites.private_folder import PrivateFolder
 from understudy.suites.process import SuiteProcess
 
 __all__ = ["Places", "open_places"]
@@ -40,7 +41,7 @@ class Places:
 def open_places(
     prepared: Sequence[PreparedSuite],
     *,
-    folder: Path,
+    private: PrivateFolder,
     contract: Contract,
     network: Network | None,
     tree: Path,
@@ -50,7 +51,7 @@ def open_places(
 
     Args:
         prepared: the suites.
-        folder: a private folder for what they are told, which is the caller's to remove.
+        private: a folder for what they are told, which is the caller's to remove.
         contract: as it holds on the host.
         network: the environment whose networks suites may run on; None: there is none.
         tree: the commit's tree on this machine.
@@ -60,9 +61,9 @@ def open_places(
         UsageError: names of the contract clash.
     """
     wanted = network if any(each.suite.runs_on == "network" for each in prepared) else None
-    inner = NetworkLauncher.create(wanted, folder / "network", contract, tree, order) if wanted else None
+    inner = NetworkLauncher.create(wanted, private.path / "network", contract, tree, order) if wanted else None
     try:
-        yield Places(HostLauncher(Private.create(folder, contract, order=order)), inner)
+        yield Places(HostLauncher(Private.create(private.path, contract, order=order), private.held), inner)
     finally:
         if inner is not None:
             inner.close()

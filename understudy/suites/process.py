@@ -54,16 +54,21 @@ class SuiteProcess(Protocol):
         """The processes that SIGKILL did not end within `PATIENCE`; empty before that."""
 
 
-def host_process(command: Sequence[str], *, folder: Path, environment: Mapping[str, str], log: Path) -> SuiteProcess:
+def host_process(
+    command: Sequence[str], *, folder: Path, environment: Mapping[str, str], log: Path, held: int | None = None
+) -> SuiteProcess:
     """Start a suite's command on the host: under a supervisor on Linux, elsewhere as a session of its own.
+
+    `held` is a descriptor that stays open as long as the supervisor lives, and so as the suite does.
 
     Raises:
         OSError: the log cannot be created, or the command not be started.
     """
     from understudy.suites.supervised import SupervisedProcess
 
-    way = SupervisedProcess if sys.platform == "linux" and sys.executable else PlainProcess
-    return way(command, folder=folder, environment=environment, log=log)
+    if sys.platform == "linux" and sys.executable:
+        return SupervisedProcess(command, folder=folder, environment=environment, log=log, held=held)
+    return PlainProcess(command, folder=folder, environment=environment, log=log)
 
 
 def open_log(log: Path) -> int:

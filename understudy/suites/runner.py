@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +23,7 @@ from understudy.suites.junit import render_junit
 from understudy.suites.launch import Launcher
 from understudy.suites.network import Network
 from understudy.suites.places import open_places
+from understudy.suites.private_folder import private_folder
 from understudy.suites.results import BAD, Case, Outcome, SuiteResult, SuitesResult, SuiteStatus
 from understudy.suites.running import RunningSuite
 from understudy.suites.stage import Stage
@@ -89,19 +89,16 @@ def run_suites(
     first = {suite.name: number for number, suite in enumerate(arrangement.suites(suites))}
     prepared = check_suites([suite for suite in suites if suite.name in first], project, origin, tree)
     cleaner = redactor or Redactor(contract.secrets.values())
-    running = [RunningSuite(each, folder, cleaner) for each in prepared]
-    queue = sorted(running, key=lambda suite: first[suite.name])
-    with (
-        tempfile.TemporaryDirectory(prefix="understudy-", ignore_cleanup_errors=True) as private,
-        ExitStack() as held,
-    ):
+    with private_folder() as private, ExitStack() as opened:
+        running = [RunningSuite(each, folder, private.path / "raw", cleaner) for each in prepared]
+        queue = sorted(running, key=lambda suite: first[suite.name])
 
         def place() -> Launcher:
             told = contract if endpoints is None else replace(contract, endpoints=endpoints())
-            return held.enter_context(
+            return opened.enter_context(
                 open_places(
                     prepared,
-                    folder=Path(private),
+                    private=private,
                     contract=told,
                     network=network,
                     tree=tree or project,

@@ -10,8 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from understudy.files import open_regular, write_file
+from understudy.files import write_file
 from understudy.redact import Redactor
+from understudy.suites.copying import Copies
 from understudy.suites.interpreter import PreparedSuite
 from understudy.suites.junit import JUnitError, read_junit, render_junit
 from understudy.suites.launch import Launcher
@@ -58,10 +59,11 @@ class Terms:
 
 @dataclass(slots=True)
 class RunningSuite:
-    """A suite from its start to its result. `base` is the run folder."""
+    """A suite from its start to its result. `base` is the run folder, `outside` the private one for what it writes."""
 
     prepared: PreparedSuite
     base: Path
+    outside: Path
     redactor: Redactor
     collector: Collector = field(init=False)
     cause: Cause = Cause.NONE
@@ -79,11 +81,11 @@ class RunningSuite:
     _seconds: float = 0.0
     _command: tuple[str, ...] = ()
     _past: list[Past] = field(default_factory=list)
+    _copies: list[Copies] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Derive the places and the collector."""
+        """Make the collector."""
         self.collector = Collector(self.redactor)
-        self._tail = Tail(self.folder / "results.jsonl")
         self.notices += self.prepared.notices
 
     @property
@@ -93,8 +95,13 @@ class RunningSuite:
 
     @property
     def folder(self) -> Path:
-        """Where the suite's files go."""
+        """Where the suite's files go, without secrets."""
         return self.base / "suites" / file_name(self.name)
+
+    @property
+    def raw(self) -> Path:
+        """Where the suite itself writes them."""
+        return self.outside / file_name(self.name)
 
     @property
     def begun(self) -> bool:
@@ -117,7 +124,8 @@ class RunningSuite:
         self._command = self.prepared.command(terms.workers, stop_after=terms.stop_after, capped=terms.capped)
         self.started, self.clock = time.time(), time.monotonic()
         try:
-            self.folder.mkdir(parents=True, mode=0o700)
+            for folder in (self.folder, self.raw):
+                folder.mkdir(parents=True, mode=0o700)
             self._launch(terms)
         except OSError as error:
             self._time()
@@ -127,7 +135,10 @@ class RunningSuite:
         given = {"UNDERSTUDY_WORKERS": str(terms.workers), "UNDERSTUDY_RETRIES": str(self.prepared.suite.retries)}
         prepared = replace(self.prepared, environment={**(self.prepared.environment or {}), **given})
         self._begun_at = time.time()
-        self._process = terms.launcher.start(prepared, self._command, self.folder)
+        self._process = terms.launcher.start(prepared, self._command, self.raw)
+        copies = Copies(self.raw, self.folder, self.redactor)
+        self._copies.append(copies)
+        self._tail = Tail(self.raw / "results.jsonl", copies.results.take)
 
     def _not_started(self, why: str) -> _Judgement:
         return SuiteStatus.ERROR, f"{self._command[0]} could not be started: {why}", ()
@@ -153,7 +164,9 @@ class RunningSuite:
         self._process.stop()
 
     def step(self) -> None:
-        """Read what is new; notice the end, the time limit, and that nothing of it is left."""
+        """Read and copy what is new; notice the end, the time limit, and that nothing of it is left."""
+        for copies in self._copies:
+            copies.step()
         if self.over or self._process is None:
             return
         code = self._process.exit_code
@@ -194,18 +207,19 @@ class RunningSuite:
         number = len(self._past) + 1
         past = Past(self.redactor.text(reason), cases, self._begun_at, max(seconds, 0.0), self._log_tail())
         try:
-            shelf = self.folder / f"attempt-{number}"
+            shelf = self.raw / f"attempt-{number}"
             shelf.mkdir(mode=0o700)
             for name in _OF_AN_ATTEMPT:
-                if os.path.lexists(self.folder / name):
-                    (self.folder / name).rename(shelf / name)
+                if os.path.lexists(self.raw / name):
+                    (self.raw / name).rename(shelf / name)
+            self._copies[-1].move(shelf.name)
             if self._terms:
                 self._launch(self._terms)
         except OSError as error:
             self.notices.append(f"it could not be run again: {error}")
             return False
         self._past.append(past)
-        self.collector, self._tail = Collector(self.redactor), Tail(self.folder / "results.jsonl")
+        self.collector = Collector(self.redactor)
         self.notices.append(f"attempt {number} failed, and it was run again: {past.reason}")
         return True
 
@@ -243,7 +257,7 @@ class RunningSuite:
 
     def _reported(self) -> tuple[Case, ...]:
         """What another command than pytest wrote as JUnit XML, if it did; its exit code counts all the same."""
-        path = self.folder / "reported.xml"
+        path = self.raw / "reported.xml"
         if not os.path.lexists(path):
             return ()
         try:
@@ -290,31 +304,30 @@ class RunningSuite:
         )
 
     def write(self, result: SuiteResult) -> tuple[SuiteResult, list[str]]:
-        """Take the secrets out of the suite's files, in folders too, write its JUnit XML, and name them all.
+        """Take over the rest of the suite's files without secrets, write its JUnit XML, and name them all.
 
         The second value is what could not be done; it takes nothing of the verdict away. A file from which the
         secrets could not be taken is not named among the suite's.
         """
         with suppress(OSError):  # a suite that did not start has no folder; one that cannot be made is told below
             self.folder.mkdir(parents=True, mode=0o700, exist_ok=True)
-        left = gather(self.folder, self.redactor)
-        problems = [f"evidence of suite {self.name} could not be written: {problem}" for problem in left.problems]
+        failed = [problem for copies in self._copies for problem in copies.finish()]
+        taken = {name for copies in self._copies for name in copies.names()}
+        left = gather(self.raw, self.folder, self.redactor, taken)
+        said = map(self.redactor.text, (*failed, *left.problems))
+        problems = [f"evidence of suite {self.name} could not be written: {why}" for why in said]
         names = [path.relative_to(self.base).as_posix() for path in left.files]
         junit = self.folder / "junit.xml"
         try:
-            if not self.folder.is_symlink():
-                write_file(junit, render_junit([result]))
-                names.append(junit.relative_to(self.base).as_posix())
+            write_file(junit, render_junit([result]))
+            names.append(junit.relative_to(self.base).as_posix())
         except OSError as error:
             problems.append(f"evidence of suite {self.name} could not be written: {error}")
-        notices = (*result.notices, *map(self.redactor.text, left.notices))
+        cut = [copies.log.notice for copies in self._copies if copies.log.notice]
+        notices = (*result.notices, *map(self.redactor.text, (*cut, *left.notices)))
         return replace(result, files=tuple(sorted(set(names))), notices=notices), problems
 
     def _log_tail(self) -> str:
         """The end of the log. More is read than kept, so that no secret is cut in two before it is known."""
-        try:
-            with open_regular(self.folder / "output.log") as log:
-                log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL - _MARGIN))
-                return self.redactor.text(log.read().decode("utf-8", "replace"))[-_TAIL:]
-        except OSError:
-            return ""
+        data = self._copies[-1].log.last(_TAIL + _MARGIN) if self._copies else b""
+        return self.redactor.text(data.decode("utf-8", "replace"))[-_TAIL:]

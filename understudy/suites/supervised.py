@@ -40,8 +40,16 @@ class SupervisedProcess:
     problem = ""
     notices: tuple[str, ...] = ()
 
-    def __init__(self, command: Sequence[str], *, folder: Path, environment: Mapping[str, str], log: Path) -> None:
-        """Start it.
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        folder: Path,
+        environment: Mapping[str, str],
+        log: Path,
+        held: int | None = None,
+    ) -> None:
+        """Start it; `held` is a descriptor that the supervisor has until its end.
 
         Raises:
             OSError: the log cannot be created, or the command not be started.
@@ -52,18 +60,19 @@ class SupervisedProcess:
         grace, patience = process.GRACE, process.PATIENCE
         self._deadline = grace + patience + LATE
         own = ("-I", "-S", supervisor.__file__, str(told), str(status), str(grace), str(patience))
+        kept = () if held is None else (held,)
         try:
             try:
                 with os.fdopen(process.open_log(log), "wb") as out:
                     self._popen = subprocess.Popen(
-                        (sys.executable, *own),
+                        (sys.executable, *own, *map(str, kept)),
                         cwd=folder,
                         env={name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},
                         stdin=subprocess.DEVNULL,
                         stdout=out,
                         stderr=subprocess.STDOUT,
                         start_new_session=True,
-                        pass_fds=(told, status),
+                        pass_fds=(told, status, *kept),
                     )
             finally:
                 os.close(told)

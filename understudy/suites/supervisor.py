@@ -213,9 +213,9 @@ def adopt() -> bool:
 
 
 def main(arguments: list[str]) -> int:
-    """Run with `LIFELINE STATUS GRACE PATIENCE`."""
+    """Run with `LIFELINE STATUS GRACE PATIENCE [HELD]`; HELD is open until the end here, and not in the suite."""
     lifeline, status = int(arguments[0]), int(arguments[1])
-    for end in (lifeline, status):
+    for end in (lifeline, status, *map(int, arguments[4:])):
         os.set_inheritable(end, False)
     adopted = adopt()
     code = Supervisor(lifeline, status, float(arguments[2]), float(arguments[3])).run()

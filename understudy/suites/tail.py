@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from understudy.files import open_regular
@@ -23,12 +23,15 @@ _LONGEST_LINE = 4 << 20
 class Tail:
     """The new whole lines of a growing file at each call; a file that is not there yet has none.
 
-    `cut` says whether the file is longer than `most`; what comes after is not read.
+    `copy` is handed all bytes that are read, as they lie there. `cut` says whether the file is longer than `most`; what
+    comes after is not read.
     """
 
-    def __init__(self, path: Path, *, at_once: int = AT_ONCE, most: int = MOST) -> None:
+    def __init__(
+        self, path: Path, copy: Callable[[bytes], None] = lambda _: None, *, at_once: int = AT_ONCE, most: int = MOST
+    ) -> None:
         self.cut = False
-        self._path = path
+        self._path, self._copy = path, copy
         self._at_once, self._most = at_once, most
         self._offset = 0
         self._rest = b""
@@ -44,6 +47,7 @@ class Tail:
             end = min(self._offset + self._at_once, self._most)
             while chunk := source.read(min(_READ, end - self._offset)):
                 self._offset += len(chunk)
+                self._copy(chunk)
                 *whole, self._rest = (self._rest + chunk).split(b"\n")
                 yield from whole
                 if len(self._rest) > _LONGEST_LINE:
