@@ -34,6 +34,7 @@ class Suite:
     `python` is the interpreter of a pytest command: on the host, or in the container. With `image` the suite runs in a
     container of it, on the environment's network; `runs_on` says so too. It starts when all of `needs` are ready; with
     none, when everything is. `retries` is how often a failed test is run again, `workers` how many processes it has.
+    `inputs` is what its tests read of the commit beside its folder; None: it may be anything in it.
     """
 
     name: str
@@ -47,4 +48,5 @@ class Suite:
     runs_on: Literal["host", "network"] = "host"
     needs: tuple[Need, ...] = ()
     retries: int = 0
+    inputs: tuple[str, ...] | None = None
     where: Where = field(default_factory=Where, compare=False)

@@ -7,14 +7,18 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from history_data import REPOSITORY, TOPOLOGY, a_run, one, suite
+from history_data import REPOSITORY, START, TOPOLOGY, a_run, one, suite
 from sqlalchemy import func, select
 
 from understudy.history import tables
-from understudy.history.past import Past, failed_last
+from understudy.history.passes import passes_of
+from understudy.history.past import Pass, Past, failed_last
 from understudy.history.place import Place
 from understudy.history.questions import ends_of, past, recent, tests_of
 from understudy.history.store import History, Keep
+from understudy.report import utc
+from understudy.report.suite_records import ReuseRecord
+from understudy.suites.results import SuiteStatus
 
 
 def asked(history: History, branch: str = "main", base: str = "") -> Past:
@@ -25,6 +29,13 @@ def asked(history: History, branch: str = "main", base: str = "") -> Past:
 def count(history: History, table: str) -> int:
     with history.transaction() as connection:
         return int(connection.execute(select(func.count()).select_from(getattr(tables, table))).scalar_one())
+
+
+def kept(history: History, key: str = "k1", name: str = "api", since: float = 0, topology: str = TOPOLOGY) -> str:
+    """The run whose result would be reused."""
+    with history.transaction() as connection:
+        found = passes_of(connection, REPOSITORY, topology, {name: key}, utc(since))
+    return found[name].run if found else ""
 
 
 class HistoryContract:
@@ -51,6 +62,37 @@ class HistoryContract:
         assert not asked(history).tests
         history.add(a_run(2, stand_in))
         assert list(asked(history).tests) == [("api", "(suite)")]
+
+    def test_a_suite_that_passed_is_found_by_its_key(self, history: History) -> None:
+        tests = {"t": ("passed", 1.0), "s": ("skipped", 0.0)}
+        api, ui = (replace(suite(name, tests), reuse=ReuseRecord("k1", "new", "", "", None)) for name in ("api", "ui"))
+        history.add(a_run(1, api))
+        history.add(a_run(2, api, ui, exit_code=1))
+        with history.transaction() as connection:
+            found = passes_of(connection, REPOSITORY, TOPOLOGY, {"api": "k1", "ui": "k2"}, utc(0))
+        second = a_run(2)
+        assert found == {"api": Pass("run-002", second.started, second.commit, {"t": "passed", "s": "skipped"})}
+        assert kept(history, name="ui") == "run-002"
+        assert kept(history, "other") == ""
+        assert kept(history, topology="else/compose.yaml") == ""
+        assert kept(history, since=(START + timedelta(minutes=3)).timestamp()) == ""
+        reused = replace(api, reuse=ReuseRecord("k1", "", "run-002", "c", utc(0)))
+        history.add(a_run(3, reused))
+        assert kept(history) == "run-002", "a reused result gets no younger"
+        assert [end.outcome for end in asked(history).suites["api"]] == ["passed"] * 2, "it did not run"
+        assert len(asked(history).tests["api", "t"]) == 2
+
+    def test_a_pass_is_kept_only_of_a_run_that_others_may_be_like(self, history: History) -> None:
+        api = replace(suite("api", {"t": ("passed", 1.0)}), reuse=ReuseRecord("k1", "new", "", "", None))
+        failed = replace(api, status=SuiteStatus.FAILED)
+        no_key = replace(api, reuse=ReuseRecord("", "new", "", "", None))
+        history.add(a_run(1, api, dirty=True))
+        history.add(a_run(2, api, shard="1/2"))
+        history.add(a_run(3, api, exit_code=3))
+        history.add(a_run(4, failed, exit_code=1))
+        history.add(a_run(5, no_key))
+        history.add(a_run(6, suite("api", {"t": ("passed", 1.0)})))
+        assert count(history, "passes") == 0
 
     def test_a_run_is_written_once(self, history: History) -> None:
         assert history.add(one(1, "passed"))

@@ -37,9 +37,11 @@ def hold_options(options: Options) -> None:
     """Hold that the options of this module can be used, before anything is made.
 
     Raises:
-        UsageError: the history's URL is none, or the file of durations is not there.
+        UsageError: the history's URL is none, there is none to reuse results of, or the file of durations is not there.
     """
-    history_place(options.history)
+    place = history_place(options.history)
+    if options.reuse and place is None:
+        raise UsageError("Results are to be reused, and there is no history to take them from.", hint="Drop --history.")
     if options.durations:
         _read_durations(Path(options.durations))
 

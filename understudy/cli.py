@@ -80,7 +80,7 @@ def cli() -> None:
 
 @cli.command()
 @_form("text", "json")
-@_options(*_WHERE, *_HOW, *_LIFE, *_TESTS, *_SINKS, "shards", "keep_on_failure")
+@_options(*_WHERE, *_HOW, *_LIFE, *_TESTS, *_SINKS, "shards", "keep_on_failure", "reuse")
 def run(form: str, **flags: object) -> None:
     """Clone, provision, test, export and destroy one commit."""
     options = _resolve(flags)

@@ -198,6 +198,9 @@ class Options:
     shards: int = _option(1, _parts, "Split the tests over this many clones of the commit, side by side on one target.")
     durations: str = _option("", _text, "The file of usual durations that --shard and --shards split by.")
     history: str = _option("", _text, "Where runs are remembered: a file, a postgresql:// URL, or `off`.")
+    reuse: bool = _option(
+        False, _switch, "Take over what suites came to that passed with nothing changed since; they do not run."
+    )
     runs: str = _option(".", _text, "The folder in which understudy-runs/ collects each run's evidence.")
     export: tuple[str, ...] = _option(
         (), _sinks, "Where a run's folder is sent: s3://BUCKET/PREFIX, or a command; several count."

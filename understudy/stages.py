@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,14 +23,15 @@ from understudy.progress import Phase, Progress, State
 from understudy.provider.settings import ProviderSettings
 from understudy.provision import Provisioned, addresses, clone, provision
 from understudy.recorder import Recorder
+from understudy.reuse.lookup import look_up
 from understudy.seed import secret_values, seed_for
 from understudy.session import Session
 from understudy.suites.arrangement import Arrangement
 from understudy.suites.contract import Contract, EndpointAddress
 from understudy.suites.interpreter import check_suites
 from understudy.suites.network import Network, hold_images
-from understudy.suites.results import SuitesResult
-from understudy.suites.runner import run_suites
+from understudy.suites.results import SuiteResult, SuitesResult
+from understudy.suites.runner import only_reused, run_suites
 
 __all__ = ["authority_of", "known_of", "mocks_of", "run_stages", "run_tests", "secrets_of"]
 
@@ -38,7 +39,8 @@ __all__ = ["authority_of", "known_of", "mocks_of", "run_stages", "run_tests", "s
 def run_stages(session: Session, blueprint: Blueprint, lease: Lease, recorder: Recorder) -> None:
     """Clone, build, provision and test; what comes of it is in the record.
 
-    A provisioning failure ends the tests, and a failure of the tests the provisioning.
+    Where every suite's result is reused, nothing is provisioned. Else a provisioning failure ends the tests, and a
+    failure of the tests the provisioning.
 
     Raises:
         UsageError: a suite could not start; nothing was provisioned.
@@ -47,10 +49,15 @@ def run_stages(session: Session, blueprint: Blueprint, lease: Lease, recorder: R
     """
     lease, tree = clone(session, blueprint, lease)
     suites = blueprint.clone.topology.suites
-    check_suites(suites, tree.root / blueprint.folder, _origin(blueprint, tree.root), tree.root)
+    prepared = check_suites(suites, tree.root / blueprint.folder, _origin(blueprint, tree.root), tree.root)
     hold_images(blueprint.clone, session.stop)
     # The published provider waits for Docker's health checks alone, so there only the wait at the end counts.
     awaited = Awaited(blueprint.clone, lease.id, early=session.options.docker_provider == "embedded")
+    reuse = look_up(session, blueprint, tree, prepared)
+    if reuse.results and not reuse.rest(suites):
+        with session.phase(Phase.TEST):
+            recorder.tested(only_reused(reuse.results, recorder.folder.path), awaited)
+        return
 
     def make(stop: threading.Event) -> Provisioned:
         logs = recorder.folder.path / "builds"
@@ -61,16 +68,16 @@ def run_stages(session: Session, blueprint: Blueprint, lease: Lease, recorder: R
     with Making(make, session.stop, awaited.fail) as making:
         arrangement, past = arrange(session, blueprint, lease)
         recorder.arranged(arrangement, past)
-        here = arrangement.suites(suites)
+        here = arrangement.suites(reuse.rest(suites))
         making.until(lambda: session.halt.said is not None or any(map(awaited.is_open, here)))
         session.store.update(lease, state=LeaseState.TESTING)
-        result = _test(session, blueprint, lease, recorder, awaited, arrangement=arrangement)
+        result = _test(session, blueprint, lease, recorder, awaited, arrangement=arrangement, reused=reuse.results)
         if session.options.stop_after is not None and not result.passed and making.cancel():
             session.listener(Progress(Phase.PROVISION, State.INFO, detail="the tests failed: it goes no further"))
         try:
             making.end()
         finally:
-            recorder.tested(result, awaited)
+            recorder.tested(reuse.noted(result), awaited)
 
 
 def run_tests(session: Session, blueprint: Blueprint, lease: Lease, recorder: Recorder) -> None:
@@ -99,8 +106,10 @@ def _test(
     awaited: Awaited,
     *,
     arrangement: Arrangement,
+    reused: Sequence[SuiteResult] = (),
 ) -> SuitesResult:
     tree = Path(lease.tree)
+    known = {result.name for result in reused}
 
     def endpoints() -> tuple[EndpointAddress, ...]:
         found = addresses(session, blueprint, lease.id)
@@ -109,7 +118,7 @@ def _test(
 
     with session.phase(Phase.TEST) as fail, session.target.watch(lease.id) as watch:
         result = run_suites(
-            blueprint.clone.topology.suites,
+            [suite for suite in blueprint.clone.topology.suites if suite.name not in known],
             project=tree / blueprint.folder,
             contract=Contract(
                 lease.id,
@@ -133,6 +142,7 @@ def _test(
             arrangement=arrangement,
             so_far=recorder.testing,
             halt=session.halt,
+            reused=reused,
         )
         if not result.passed:
             fail()

@@ -51,6 +51,7 @@ def read_suite(name: str, node: Node, reading: Reading) -> Suite:
         runs_on=_place(node, fields, image),
         needs=tuple(dict.fromkeys(_need(item) for item in fields.read("needs", items, ()))),
         retries=fields.read("retries", integer, 0),
+        inputs=fields.read("inputs", lambda given: _inputs(given, reading), None),
         where=node.key_where,
     )
     limit = fields.take("timeout")
@@ -83,6 +84,10 @@ def _need(node: Node) -> Need:
     if match is None or (port is not None and not 1 <= port <= _HIGHEST_PORT):
         raise TopologyError(f"{given[:60]!r} is nothing to need; allowed is NAME or NAME:PORT", node.where)
     return Need(match["name"], port, node.where)
+
+
+def _inputs(node: Node, reading: Reading) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(reading.path(item, "what the suite reads") for item in items(node)))
 
 
 def _environment(node: Node) -> dict[str, str]:

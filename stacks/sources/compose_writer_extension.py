@@ -92,6 +92,7 @@ def _suite(suite: Suite) -> Document:
             "image": suite.image,
             "needs": [str(need) for need in suite.needs] or None,
             "retries": suite.retries or None,
+            "inputs": None if suite.inputs is None else list(suite.inputs),
             "workers": suite.workers,
             "environment": dict(suite.environment) or None,
         }

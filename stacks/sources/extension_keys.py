@@ -212,6 +212,12 @@ _SUITE = Group(
         Key("retries", "how often a failed test is run again", "0", whole(0, None, r"^[0-9]{1,18}$")),
         Key("workers", "the most test processes at once", "what is left of `--workers`", whole(1)),
         Key("environment", "further variables, as list or mapping", "none", _VARIABLES),
+        Key(
+            "inputs",
+            "what of the commit its tests read beside its `folder`, for [`--reuse`](history.md#reuse)",
+            "everything in the commit",
+            list_of(PATH),
+        ),
     ),
     {
         "allOf": [

@@ -30,7 +30,7 @@ LAYERS = (
     ("recording", "last_lines"),
     ("report_html",),
     ("timing",),
-    ("arranging",),
+    ("arranging", "reuse"),
     ("provision", "making", "teardown", "session"),
     ("ci",),
     ("program", "suites", "export", "report", "history"),

@@ -173,6 +173,7 @@ def tests() -> None:
     assert contract == Suite("contract", ("make", "check"), timeout=90, environment={"STRICT": "1"})
     assert schema == Suite("schema", ("pytest", "schema"), needs=(Need("db", 5432), Need("payments")))
     assert (inside.image, inside.runs_on, inside.needs) == ("example/tests:1", "network", (Need("web"),))
+    assert (inside.inputs, schema.inputs) == (("openapi.yaml",), None)
     clone = cloned(examples("Tests")[0])
     assert [(e.service, e.port) for e in clone.endpoints] == [("web", 80), ("db", 5432), ("payments", 80)]
     (published,) = (change for change in clone.changes if change.path == "services.db.ports.5432/tcp")

@@ -229,7 +229,13 @@ def topologies(draw: st.DrawFn) -> Topology:
         suites=(
             Suite("all", ("pytest", draw(TEXTS)), "tests", timeout=60.0, environment={"A": draw(TEXTS)}),
             Suite(
-                "in", ("x",), image="t:1", runs_on="network", needs=draw(needs(names)), retries=draw(st.integers(0, 3))
+                "in",
+                ("x",),
+                image="t:1",
+                runs_on="network",
+                needs=draw(needs(names)),
+                retries=draw(st.integers(0, 3)),
+                inputs=draw(st.sampled_from([None, (), ("a", "b/c")])),
             ),
         ),
         profiles=draw(st.dictionaries(NAMES, PROFILES, max_size=2)),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from history_contract import HistoryContract, asked
-from history_data import ROOT, a_run, one, suite
+from history_data import REPOSITORY, ROOT, TOPOLOGY, a_run, one, suite
 from sqlalchemy import Connection, inspect, text
 
 from understudy.errors import UsageError
@@ -67,11 +67,21 @@ def test_an_older_database_is_brought_forward_in_order_and_a_newer_one_refused(p
 
     with History(place).transaction():
         pass
-    with History(place, steps=(*tables.STEPS, step(2), step(3))).transaction() as connection:
-        assert connection.execute(text("SELECT max(version) FROM understudy_versions")).scalar() == 3
-    assert done == [2, 3]
-    with pytest.raises(HistoryVersionError, match=r"version 3.*up to 1"), History(place).transaction():
+    with History(place, steps=(*tables.STEPS, step(3), step(4))).transaction() as connection:
+        assert connection.execute(text("SELECT max(version) FROM understudy_versions")).scalar() == 4
+    assert done == [3, 4]
+    with pytest.raises(HistoryVersionError, match=r"version 4.*up to 2"), History(place).transaction():
         pass
+
+
+def test_a_history_of_before_reuse_keeps_its_runs_and_gets_the_table(place: Place) -> None:
+    with History(place, steps=tables.STEPS[:1]).transaction() as connection:
+        assert not inspect(connection).has_table("understudy_passes")
+        connection.execute(tables.projects.insert().values(id=1, repository=REPOSITORY, topology=TOPOLOGY))
+    History(place).add(one(1, "passed"))
+    with History(place).transaction() as connection:
+        assert inspect(connection).has_table("understudy_passes")
+        assert connection.execute(text("SELECT project FROM understudy_runs")).scalar() == 1
 
 
 def test_a_step_that_fails_changes_nothing(place: Place) -> None:

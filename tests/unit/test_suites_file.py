@@ -49,6 +49,7 @@ environment = {A = "${B:-c}", COST = "$$5"}
 [tests]
 inside.command = "make"
 inside.image = "t:1"
+inside.inputs = ["tests/common"]
 """
     )
     assert found.suites == (
@@ -61,7 +62,7 @@ inside.image = "t:1"
             needs=(Need("db", 5432), Need("web")),
             environment={"A": "c", "COST": "$5"},
         ),
-        Suite("inside", ("make",), image="t:1", runs_on="network"),
+        Suite("inside", ("make",), image="t:1", runs_on="network", inputs=("tests/common",)),
     )
     assert found.suites[0].where.place == "app/understudy.toml:3:1"
     assert found.suites[0].needs[1].where.place == "app/understudy.toml:8:1"

@@ -9,11 +9,11 @@ from typing import TypeVar
 
 from understudy.build.git import Repository
 from understudy.errors import UnderstudyError
-from understudy.history.past import NOTHING, Past
+from understudy.history.past import NOTHING, Pass, Past
 from understudy.history.place import Place
 from understudy.report import RunRecord
 
-__all__ = ["base_branch", "in_time", "recall", "remember"]
+__all__ = ["base_branch", "in_time", "passes", "recall", "remember"]
 
 T = TypeVar("T")
 
@@ -80,6 +80,27 @@ def recall(place: Place | None, *, repository: str, topology: str, branch: str, 
         return Past(problem=f"the history was not read: {_one_line(error)}")
     beside = f" and of its base {base[0]} ({base[1]})" if base[0] and base[0] != branch else ""
     return replace(found, note=f"runs of branch {branch or '(none)'}{beside}" if found.tests or found.suites else "")
+
+
+def passes(
+    place: Place | None, *, repository: str, topology: str, keys: Mapping[str, str], since: str
+) -> tuple[Mapping[str, Pass], str]:
+    """Suite -> its newest pass under its key, no older than `since`; and the problem, where it cannot be read."""
+    if place is None or not keys:
+        return {}, ""
+    known = place
+
+    def read() -> Mapping[str, Pass]:
+        from understudy.history.passes import passes_of
+        from understudy.history.store import History
+
+        with History(known).transaction() as connection:
+            return passes_of(connection, repository, topology, keys, since)
+
+    try:
+        return in_time(read, READ), ""
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with a database, the suites run
+        return {}, f"the history was not read: {_one_line(error)}"
 
 
 def remember(place: Place | None, record: RunRecord, beside: Sequence[str] = ()) -> RunRecord:

@@ -8,7 +8,7 @@ from statistics import median
 
 from understudy.suites.results import Outcome, SuiteStatus
 
-__all__ = ["BAD", "NOTHING", "VERDICTS", "Ended", "Past", "clipped", "failed_last", "usual_seconds"]
+__all__ = ["BAD", "NOTHING", "VERDICTS", "Ended", "Pass", "Past", "clipped", "failed_last", "usual_seconds"]
 
 KEPT = 10
 """Earlier runs that are told of a test or a suite."""
@@ -42,6 +42,16 @@ class Past:
     suites: Mapping[str, Sequence[Ended]] = field(default_factory=dict)
     note: str = ""
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """A suite as it passed: in which run, when that started, of which commit; test -> how it ended."""
+
+    run: str
+    started: str
+    commit: str
+    tests: Mapping[str, str]
 
 
 NOTHING = Past()

@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from understudy.errors import UnderstudyError
 from understudy.history import tables
+from understudy.history.passes import write_passes
 from understudy.history.past import clipped
 from understudy.history.place import Place
 from understudy.report import CaseRecord, RunRecord, SuiteRecord, utc
@@ -98,12 +99,13 @@ class History:
                     "started": record.started,
                     "seconds": record.seconds,
                     "exit_code": record.exit_code,
-                    "tests": sum(len(_tests(suite)) for suite in record.suites),
+                    "tests": sum(len(_tests(suite)) for suite in record.suites if not suite.reused),
                 },
             )
             if run is None:
                 return False
             _write_results(connection, project, run, record)
+            write_passes(connection, run, record)
         if keep is not None:
             with self.transaction() as connection:
                 prune(connection, project, keep, datetime.now(UTC))
@@ -193,13 +195,14 @@ def _tests(suite: SuiteRecord) -> Sequence[CaseRecord]:
 
 
 def _write_results(connection: Connection, project: int, run: int, record: RunRecord) -> None:
-    ended = {(clipped(suite.name), clipped(test.id)): test for suite in record.suites for test in _tests(suite)}
-    if record.suites:
+    ran = [suite for suite in record.suites if not suite.reused]
+    ended = {(clipped(suite.name), clipped(test.id)): test for suite in ran for test in _tests(suite)}
+    if ran:
         connection.execute(
             tables.suites.insert(),
             [
                 {"run": run, "suite": clipped(s.name), "status": s.status.value, "seconds": s.seconds}
-                for s in {clipped(s.name): s for s in record.suites}.values()
+                for s in {clipped(s.name): s for s in ran}.values()
             ],
         )
     if not ended:
@@ -243,7 +246,8 @@ def prune(connection: Connection, project: int, keep: Keep, now: datetime) -> in
     t, x = tables.tests, tables.results
     names = connection.execute(select(x.c.test).where(x.c.run.in_(gone)).distinct()).scalars().all()
     connection.execute(delete(x).where(x.c.run.in_(gone)))
-    connection.execute(delete(tables.suites).where(tables.suites.c.run.in_(gone)))
+    for table in (tables.suites, tables.passes):
+        connection.execute(delete(table).where(table.c.run.in_(gone)))
     connection.execute(delete(tables.runs).where(r.id.in_(gone)))
     used = exists().where(and_(r.project == project, x.c.run == r.id, x.c.test == t.c.id))
     for first in range(0, len(names), _AT_ONCE * 10):

@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from understudy.errors import UsageError
 
-__all__ = ["STEPS", "HistoryVersionError", "migrate", "projects", "results", "runs", "suites", "tests"]
+__all__ = ["STEPS", "HistoryVersionError", "migrate", "passes", "projects", "results", "runs", "suites", "tests"]
 
 METADATA = MetaData()
 
@@ -95,14 +95,29 @@ results = Table(
     sqlite_with_rowid=False,
 )
 
+# Suites that passed, each under the key of all that their result depends on.
+passes = Table(
+    "understudy_passes",
+    METADATA,
+    Column("run", ForeignKey(runs.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("suite", String, primary_key=True),
+    Column("key", String, nullable=False),
+    Index("understudy_passes_key", "key"),
+    sqlite_with_rowid=False,
+)
+
 Step = Callable[[Connection], None]
 
 
 def _first(connection: Connection) -> None:
-    METADATA.create_all(connection)
+    METADATA.create_all(connection, tables=[versions, projects, runs, suites, tests, results])
 
 
-STEPS: tuple[Step, ...] = (_first,)
+def _passes(connection: Connection) -> None:
+    passes.create(connection)
+
+
+STEPS: tuple[Step, ...] = (_first, _passes)
 """Step k makes version k of version k - 1. A step that was published is never changed."""
 
 _LOCK = 0x756E6465727374  # "underst": any number that other users of the database do not lock

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from understudy.awaited import Wait
 from understudy.report.moments import Moment, utc
 from understudy.stacks.topology import Suite
-from understudy.suites.results import Attempt, Case, Outcome, SuiteResult, SuiteStatus
+from understudy.suites.results import Attempt, Case, Outcome, Reuse, SuiteResult, SuiteStatus
 
-__all__ = ["AttemptRecord", "BeforeRecord", "CaseRecord", "SectionRecord", "SuiteRecord", "WaitRecord"]
+__all__ = ["AttemptRecord", "BeforeRecord", "CaseRecord", "ReuseRecord", "SectionRecord", "SuiteRecord", "WaitRecord"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +116,31 @@ class WaitRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ReuseRecord:
+    """What `--reuse` made of a suite: its key (empty: none), and why it ran, or which run its result is of.
+
+    `run`, the `commit` that it was of and `at`, when it started, are of the run in which the suite did run; empty and
+    null for a suite that ran now.
+    """
+
+    key: str
+    why: str
+    run: str
+    commit: str
+    at: Moment | None
+
+    @classmethod
+    def of(cls, reuse: Reuse) -> ReuseRecord:
+        """The record of what was made of a suite."""
+        return cls(reuse.key, reuse.why, reuse.run, reuse.commit, Moment(reuse.at) if reuse.at else None)
+
+
+@dataclass(frozen=True, slots=True)
 class SuiteRecord:
-    """One suite: what ran, how it ended and why, its counts by outcome (all named; they add up) and its tests."""
+    """One suite: what ran, how it ended and why, its counts by outcome (all named; they add up) and its tests.
+
+    `reuse` null: results were not to be reused.
+    """
 
     name: str
     status: SuiteStatus
@@ -140,6 +163,12 @@ class SuiteRecord:
     image: str = ""
     needs: tuple[str, ...] = ()
     waited: tuple[WaitRecord, ...] = ()
+    reuse: ReuseRecord | None = None
+
+    @property
+    def reused(self) -> bool:
+        """Whether it did not run, and its result is an earlier run's."""
+        return self.reuse is not None and bool(self.reuse.run)
 
     def with_needs(self, suite: Suite, waits: Iterable[Wait], began: float) -> SuiteRecord:
         """This record with where the suite ran, what it needs, and what it waited for until it started.
@@ -151,7 +180,7 @@ class SuiteRecord:
             where=suite.runs_on,
             image=suite.image or "",
             needs=tuple(map(str, suite.needs)),
-            waited=tuple(WaitRecord(wait.name, wait.ready - began, wait.seconds) for wait in waits),
+            waited=tuple(WaitRecord(w.name, w.ready - began, w.seconds) for w in waits if not self.reused),
         )
 
     @classmethod
@@ -177,4 +206,5 @@ class SuiteRecord:
             offset=_offset(suite.clock, began),
             folder=folder,
             elsewhere=suite.elsewhere,
+            reuse=ReuseRecord.of(suite.reuse) if suite.reuse else None,
         )

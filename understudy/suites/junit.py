@@ -29,7 +29,7 @@ _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?)"
 """Colours and titles for a terminal (ECMA-48), which say nothing in a report."""
 
 _ERRORS = frozenset({Outcome.ERROR, Outcome.ENVIRONMENT})
-_SKIPPED = frozenset({Outcome.SKIPPED, Outcome.XFAILED, Outcome.INTERRUPTED, Outcome.NOT_RUN})
+_SKIPPED = frozenset({Outcome.SKIPPED, Outcome.XFAILED, Outcome.INTERRUPTED, Outcome.NOT_RUN, Outcome.REUSED})
 
 
 _RETRIED = {

@@ -8,11 +8,14 @@ from enum import StrEnum
 
 from understudy.targets.watching import Death
 
-__all__ = ["BAD", "Attempt", "Case", "Outcome", "SuiteResult", "SuiteStatus", "SuitesResult"]
+__all__ = ["BAD", "Attempt", "Case", "Outcome", "Reuse", "SuiteResult", "SuiteStatus", "SuitesResult"]
 
 
 class Outcome(StrEnum):
-    """How one test ended. `flaky`: it passed on a retry; `environment-failed`: what it ran against had died."""
+    """How one test ended. `flaky`: it passed on a retry; `environment-failed`: what it ran against had died.
+
+    `reused`: it did not run, because it had passed (or was skipped) before with nothing changed since.
+    """
 
     PASSED = "passed"
     FLAKY = "flaky"
@@ -21,6 +24,7 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
     XFAILED = "xfailed"
     XPASSED = "xpassed"
+    REUSED = "reused"
     ENVIRONMENT = "environment-failed"
     INTERRUPTED = "interrupted"
     NOT_RUN = "not-run"
@@ -85,7 +89,21 @@ class Case:
     @property
     def attempts(self) -> int:
         """How often it ran; 0: it did not begin."""
-        return len(self.earlier) + (self.outcome is not Outcome.NOT_RUN)
+        return len(self.earlier) + (self.outcome not in (Outcome.NOT_RUN, Outcome.REUSED))
+
+
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    """What `--reuse` made of a suite: its key (empty: it has none), and why it ran, or the run its result is of.
+
+    `at` is when that run started (RFC 3339, UTC), `commit` what it was of; all three are empty for a suite that ran.
+    """
+
+    key: str = ""
+    why: str = ""
+    run: str = ""
+    commit: str = ""
+    at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +130,9 @@ class SuiteResult:
     attempts: int = 1
     clock: float | None = None
     """When it was started by the monotonic clock; None: not known."""
+
+    reuse: Reuse | None = None
+    """None: results were not to be reused."""
 
     def counts(self) -> dict[str, int]:
         """Outcome -> number of cases, every outcome named."""

@@ -30,7 +30,7 @@ from understudy.suites.stage import Stage
 from understudy.suites.verdict import SUITE_CASE, Cause
 from understudy.targets.watching import Death, StillWatch, Watch
 
-__all__ = ["run_nothing", "run_suites"]
+__all__ = ["only_reused", "run_nothing", "run_suites"]
 
 UNNOTICED = 0.3
 """Seconds that Docker has to tell of a death, after the failure that it may explain."""
@@ -59,6 +59,7 @@ def run_suites(
     arrangement: Arrangement = WHOLE,
     so_far: Callable[[SuitesResult], None] | None = None,
     halt: Halt | None = None,
+    reused: Sequence[SuiteResult] = (),
 ) -> SuitesResult:
     """Run suites and return what they came to; a failed test is a result, never an exception.
 
@@ -82,6 +83,7 @@ def run_suites(
         arrangement: which suites run here, the order of suites and tests, and which part of the tests this is.
         so_far: told once a second what suites have come to by then, as if the run ended there; it raises nothing.
         halt: says whether another part of the run has failed; default: there is none.
+        reused: results of suites that do not run, which stand before the others.
 
     Raises:
         UsageError: a suite could not start, as `check_suites` says, or names of the contract clash.
@@ -115,13 +117,13 @@ def run_suites(
             workers,
             stop_after,
             _CleanWatch(watch or StillWatch(), cleaner),
-            lambda: so_far(_so_far(stage, running)) if so_far else None,
+            lambda: so_far(_so_far(stage, running, reused)) if so_far else None,
             halt or Halt(),
         )
         try:
             stage.run()
         finally:
-            result = _result(stage, running, folder)  # the evidence is written also when the stage is given up
+            result = _result(stage, running, folder, reused)  # the evidence is written also when the stage is given up
     return result
 
 
@@ -165,12 +167,18 @@ def run_nothing(suites: Sequence[Suite], folder: Path, why: str, status: SuiteSt
     return SuitesResult(tuple(results), time.time(), 0.0, stopped_by=why, files=files, failures=problems)
 
 
-def _so_far(stage: Stage, running: Sequence[RunningSuite]) -> SuitesResult:
+def only_reused(results: Sequence[SuiteResult], folder: Path) -> SuitesResult:
+    """The result of a stage in which every suite's is of an earlier run, in `junit.xml` too."""
+    files, problems = _write_junit(results, folder)
+    return SuitesResult(tuple(results), time.time(), 0.0, files=files, failures=problems)
+
+
+def _so_far(stage: Stage, running: Sequence[RunningSuite], reused: Sequence[SuiteResult]) -> SuitesResult:
     seconds = time.time() - stage.started
-    return SuitesResult(tuple(suite.so_far() for suite in running), stage.started, seconds)
+    return SuitesResult((*reused, *(suite.so_far() for suite in running)), stage.started, seconds)
 
 
-def _result(stage: Stage, running: Sequence[RunningSuite], folder: Path) -> SuitesResult:
+def _result(stage: Stage, running: Sequence[RunningSuite], folder: Path, reused: Sequence[SuiteResult]) -> SuitesResult:
     plain = [suite.result() for suite in running]
     deaths = _deaths(stage, plain)
     why = _death_that_stopped(stage, plain, deaths)
@@ -180,6 +188,7 @@ def _result(stage: Stage, running: Sequence[RunningSuite], folder: Path) -> Suit
         results.append(result)
         notices += problems
         _say(stage, result)
+    results = [*reused, *results]
     files, unwritten = _write_junit(results, folder)
     stopped_by = stage.stopped.why if stage.stopped else ""
     mattered = why or any(case.outcome is Outcome.ENVIRONMENT for result in results for case in result.cases)

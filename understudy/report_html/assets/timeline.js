@@ -8,7 +8,7 @@ function readColours() {
   const [good, bad_, warn, calm, none] = ["good", "bad", "warn", "calm", "none"].map(of);
   line.colours = { ink: of("ink"), dim: of("dim"), rule: of("line"), soft: of("soft"), paper: of("paper"), link: of("link"),
     phases: calm, resources: calm, waits: none, ready: none, suites: calm, bad: bad_, passed: good, flaky: warn, failed: bad_, error: bad_,
-    "environment-failed": bad_, interrupted: warn, skipped: none, xfailed: calm, xpassed: calm, "not-run": none };
+    "environment-failed": bad_, interrupted: warn, skipped: none, xfailed: calm, xpassed: calm, "not-run": none, reused: none };
 }
 
 function toX(seconds) { return LEFT + ((seconds - line.from) / (line.to - line.from)) * (line.width - LEFT - 8); }
