@@ -169,6 +169,10 @@ NEEDS = Values(
     )
     | SCALARS,
 )
+INPUTS = Values(
+    st.lists(several("a", "a/b", ".", 5, True, "c:"), max_size=2),
+    several(["/a"], ["~"], ["C:/x"], [""], [None], [[]], "a", {}) | SCALARS,
+)
 SUITE = mapping(
     ("command",),
     command=COMMANDS,
@@ -181,6 +185,7 @@ SUITE = mapping(
     retries=values([0, 1, "0", "03", 2.0], [-1, "-1", 0.5], NUMERIC),
     workers=WHOLE,
     environment=PAIRS,
+    inputs=INPUTS,
 )
 ENDPOINT = Values(
     several("frontend-1:1", "database-1:65535", "frontend-1:08", "frontend-1:00080"),
