@@ -464,3 +464,17 @@ def test_how_far_a_suite_is_is_said_only_where_it_has_changed(stage: Stage, monk
     said = [event.detail for event in stage.events if event.state is State.INFO and event.detail.endswith(" tests")]
     assert "1 of 2 tests" in said
     assert len(said) == len(set(said))
+
+
+def test_a_suite_that_passed_is_told_before_the_others_are_over(stage: Stage) -> None:
+    quick = stage.suite("quick", "def test_one(): pass")
+    later = stage.suite("later", WAIT + "    def test_two(): wait_for('told')\n")
+
+    def listener(event: Progress) -> None:
+        if event.subject == "quick" and event.state is State.DONE:
+            (stage.project / "later" / "told").touch()
+        stage.events.append(event)
+
+    assert stage.run(quick, later, listener=listener).passed
+    done = [event.subject for event in stage.events if event.state is State.DONE]
+    assert done == ["quick", "later"]

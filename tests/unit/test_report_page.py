@@ -115,6 +115,12 @@ def test_the_verdict_says_what_the_record_says(record: RunRecord, kind: str, sai
     assert verdict.reason in page
 
 
+def test_an_environment_that_died_under_the_tests_is_not_one_that_was_never_made() -> None:
+    died = shop().with_cause(CauseRecord(3, "EnvironmentFailedError", "test", "Service db died."))
+    unmade = shop().with_cause(CauseRecord(3, "ProvisionError", "ready", "db died."))
+    assert (verdict_of(died).word, verdict_of(unmade).word) == ("The environment failed", "Not provisioned")
+
+
 def test_causes_say_what_to_do_and_failing_tests_are_told_without_scripts() -> None:
     failed = shop(3, failing=1).with_cause(CauseRecord(6, "ExportError", "export", "Wrote it.\nMake some room."))
     page = render(failed, Logs())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from understudy.errors import EnvironmentFailedError
 from understudy.report import RunRecord
 from understudy.suites.results import BAD, Outcome
 
@@ -51,6 +52,8 @@ def verdict_of(record: RunRecord) -> Verdict:
     if record.exit_code in {0, 1}:
         return Verdict(kind, word, _tests(record) or "No tests were run.")
     cause = next((each for each in record.causes if each.code == record.exit_code), None)
+    if cause and cause.kind == EnvironmentFailedError.__name__:
+        word = "The environment failed"
     said = cause.message.partition("\n")[0] if cause else ""
     return Verdict(kind, word, said or _tests(record))
 

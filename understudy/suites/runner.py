@@ -11,7 +11,7 @@ from pathlib import Path
 
 from understudy.files import write_file
 from understudy.halts import Halt
-from understudy.progress import ProgressListener, State
+from understudy.progress import ProgressListener
 from understudy.redact import Redactor
 from understudy.stacks.topology import Suite
 from understudy.suites.arrangement import WHOLE, Arrangement
@@ -187,7 +187,7 @@ def _result(stage: Stage, running: Sequence[RunningSuite], folder: Path, reused:
         result, problems = suite.write(attribute(found, deaths, stopped=why))
         results.append(result)
         notices += problems
-        _say(stage, result)
+        stage.tell(result)
     results = [*reused, *results]
     files, unwritten = _write_junit(results, folder)
     stopped_by = stage.stopped.why if stage.stopped else ""
@@ -225,16 +225,6 @@ def _death_that_stopped(stage: Stage, results: Sequence[SuiteResult], deaths: Se
     after = time.time() - (time.monotonic() - stage.stopped.since)
     own = [case for found in results for case in attribute(found, deaths, stopped=None).cases if case.outcome in BAD]
     return None if own else blamed(deaths, after)
-
-
-def _say(stage: Stage, result: SuiteResult) -> None:
-    for case in result.cases:
-        if case.outcome is Outcome.FLAKY:
-            stage.say(State.WARNING, f"{result.name}: {case.id}", f"flaky: {case.message}")
-    done = result.status is SuiteStatus.PASSED
-    counts = ", ".join(f"{number} {name}" for name, number in result.counts().items() if number)
-    detail = counts if done else f"{result.reason} ({counts})"
-    stage.say(State.DONE if done else State.FAILED, result.name, detail, result.seconds)
 
 
 def _write_junit(results: Sequence[SuiteResult], folder: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -12,6 +12,7 @@ from understudy.progress import Phase, Progress, ProgressListener, State
 from understudy.suites.gate import Gate
 from understudy.suites.launch import Launcher
 from understudy.suites.reading import Failure
+from understudy.suites.results import Outcome, SuiteResult, SuiteStatus
 from understudy.suites.running import RunningSuite, Terms
 from understudy.suites.slots import allot, cap_of, processors, wish_of
 from understudy.suites.verdict import Cause
@@ -69,6 +70,7 @@ class Stage:
     _launcher: Launcher | None = None
     _said: float = 0.0
     _counts: dict[str, str] = field(default_factory=dict)
+    _ended: set[str] = field(default_factory=set)
 
     def say(self, state: State, subject: str, detail: str = "", seconds: float | None = None) -> None:
         """Tell the listener; one that raises is no reason to lose a result, and `unheard` names what it raised."""
@@ -76,6 +78,19 @@ class Stage:
             self.listener(Progress(Phase.TEST, state, subject, detail, seconds))
         except Exception as error:  # noqa: BLE001 - whatever a listener does, the stage goes on
             self.unheard = self.unheard or f"progress could not be shown: {type(error).__name__}: {error}"
+
+    def tell(self, result: SuiteResult) -> None:
+        """Tell the listener how a suite ended, once."""
+        if result.name in self._ended:
+            return
+        self._ended.add(result.name)
+        for case in result.cases:
+            if case.outcome is Outcome.FLAKY:
+                self.say(State.WARNING, f"{result.name}: {case.id}", f"flaky: {case.message}")
+        done = result.status is SuiteStatus.PASSED
+        counts = ", ".join(f"{number} {name}" for name, number in result.counts().items() if number)
+        detail = counts if done else f"{result.reason} ({counts})"
+        self.say(State.DONE if done else State.FAILED, result.name, detail, result.seconds)
 
     def run(self) -> None:
         """Return when every suite is over and no process of any is left."""
@@ -97,7 +112,10 @@ class Stage:
     def _look(self) -> None:
         self._start_some()
         for suite in self.suites:
+            was_over = suite.over
             suite.step()
+            if suite.over and not was_over:
+                self._tell_pass(suite.result())
         self._weigh_failures()
         if self.stop.is_set():
             self._stop_all(Cause.INTERRUPT, "the run was interrupted", time.monotonic())
@@ -119,6 +137,11 @@ class Stage:
             if not suite.over and suite.collector.total and self._counts.get(suite.name) != count:
                 self._counts[suite.name] = count
                 self.say(State.INFO, suite.name, count)
+
+    def _tell_pass(self, result: SuiteResult) -> None:
+        """Tell at once of a suite that passed; what failed is told when it is known whether the environment did."""
+        if result.status is SuiteStatus.PASSED:
+            self.tell(result)
 
     def _start_some(self) -> None:
         waiting = [suite for suite in self.suites if not suite.begun and not suite.over]
