@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,12 @@ def test_what_is_printed_fits_80_columns_and_cannot_steer_a_terminal() -> None:
         assert "flaky: of the runs" in text
     assert "20%" in render_runs([RUN], tests, width=80)
     assert "(1/2)" in render_runs([RUN], tests, width=80)
+
+
+def test_a_run_of_a_working_folder_is_told_from_one_of_its_commit() -> None:
+    rows = [RUN, replace(RUN, dirty=True)]
+    commits = [line.split()[2] for line in render_runs(rows, [], width=80).splitlines()[1:]]
+    assert commits == ["c" * 10, "c" * 10 + "+"]
 
 
 def test_cutting_keeps_the_end_and_escapes_are_whole() -> None:

@@ -18,18 +18,18 @@ DEFINITION = (
 Ends = Mapping[tuple[str, str, str], Sequence[tuple[RunRow, str, float]]]
 
 _MOST = 10
-_VERDICTS = {0: "passed", 1: "failed", 2: "bad input", 3: "not provisioned", 4: "leftovers", 6: "export failed"}
+_VERDICTS = {0: "passed", 1: "failed", 2: "bad input", 3: "environment", 4: "leftovers", 6: "export failed"}
 _INTERRUPTED = 130
 
 
 def render_runs(runs: Iterable[RunRow], tests: Sequence[TestRow], *, width: int) -> str:
     """Recent runs, newest first, then the slowest tests and the flakiest among `tests`, in lines of `width` columns."""
     rows = list(runs)
-    lines = [f"{'WHEN (UTC)':16}  {'COMMIT':10}  {'VERDICT':15}  {'TESTS':>6}  {'TIME':>7}  BRANCH"]
+    lines = [f"{'WHEN (UTC)':16}  {'COMMIT':11}  {'VERDICT':15}  {'TESTS':>6}  {'TIME':>7}  BRANCH"]
     for run in rows:
         shard = f" ({run.shard})" if run.shard else ""
         head = (
-            f"{_when(run.started)}  {shown(run.commit[:10]):10}  {verdict(run.exit_code):15}  "
+            f"{_when(run.started)}  {_commit(run):11}  {verdict(run.exit_code):15}  "
             f"{run.tests:6}  {_span(run.seconds):>7}  "
         )
         lines.append(head + cut(shown(run.branch) or "-", width - len(head) - len(shard)) + shard)
@@ -55,7 +55,7 @@ def render_tests(tests: Sequence[TestRow], ends: Ends, *, width: int) -> str:
             counts = f"{test.runs} runs with a verdict, {test.failed} failed"
             lines.append(f"  {counts}, flaky {test.rate:.0%} ({test.flaky}/{test.runs}), mean {_span(test.seconds)}")
         for run, outcome, seconds in each:
-            head = f"  {_when(run.started)}  {shown(run.commit[:10]):10}  {outcome:18}  {_span(seconds):>7}  "
+            head = f"  {_when(run.started)}  {_commit(run):11}  {outcome:18}  {_span(seconds):>7}  "
             lines.append(head + cut(shown(run.branch) or "-", width - len(head)))
         lines.append("")
     if len(ends) > _MOST:
@@ -100,6 +100,10 @@ def _line(head: str, test: TestRow, width: int) -> str:
 
 def _name(suite: str, test: str) -> str:
     return f"{shown(suite)}: {shown(test)}"
+
+
+def _commit(run: RunRow) -> str:
+    return shown(run.commit[:10]) + "+" * run.dirty
 
 
 def _when(started: str) -> str:
