@@ -6,6 +6,7 @@ import posixpath
 import shlex
 from collections.abc import Iterator, Sequence
 
+from understudy.errors import TestsFailedError
 from understudy.report.alike import grouped
 from understudy.report.markdown import COMMENT_LIMIT, code, escaped, folded, marker, preformatted, within
 from understudy.report.record import RunRecord
@@ -90,7 +91,9 @@ def _seconds(value: float) -> str:
 def _reason(record: RunRecord) -> Iterator[str]:
     """The first line of the cause that gave the exit code."""
     cause = _cause(record)
-    if cause is not None:
+    if cause is not None and cause.kind == TestsFailedError.__name__:
+        yield from filter(None, [escaped(record.stopped_by, 1000)])  # the facts below have the counts
+    elif cause is not None:
         yield escaped(cause.message.partition("\n")[0], 1000)
     elif record.ended is None:
         yield "The run was still under way when this was written, or was killed."
