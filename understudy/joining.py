@@ -11,12 +11,14 @@ from pathlib import Path
 
 import click
 
+from understudy.console import printable
 from understudy.errors import ExportError, UsageError
 from understudy.export import RunFolder
 from understudy.export.runs import find_run
 from understudy.files import open_regular, write_file
 from understudy.history.access import remember
 from understudy.history.place import history_place
+from understudy.last_lines import last_lines
 from understudy.options import Options
 from understudy.report import CaseRecord, CauseRecord, Moment, RunRecord, SuiteRecord
 from understudy.report.joining import Part, join
@@ -55,7 +57,8 @@ def merge(options: Options, folder: Path, names: Sequence[str]) -> int:
     except OSError as error:
         raise ExportError(f"Copied the parts to {made.path}, and it failed: {error}.") from error
     record = write_joined(made, parts, options)
-    click.echo(f"report:  {made.path.resolve()}")
+    for line in last_lines(record, made.path.resolve()):
+        click.echo(printable(line))
     for cause in record.causes:
         click.echo(cause.message, err=True)
     return record.exit_code
