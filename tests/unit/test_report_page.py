@@ -150,7 +150,10 @@ def test_flaky_tests_and_those_that_take_longer_are_told_with_their_history() ->
         before=tuple(replace(b, outcome=o) for b, o in zip(steady.before, ("failed", "passed"), strict=True)),
     )
     newly = case("t::newly", Outcome.FAILED)
-    part = history_part(replace(shop(), suites=(suite("one", (steady, slow, retried, turns, newly)),)))
+    cut_off = case("t::cut-off", Outcome.INTERRUPTED, seconds=9.0)
+    idle = replace(case("t::idle", seconds=9.0), before=(replace(steady.before[0], outcome="not-run", seconds=0.0),))
+    every = (steady, slow, retried, turns, newly, cut_off, idle)
+    part = history_part(replace(shop(), suites=(suite("one", every),)))
 
     assert part is not None
     flaky, _, moved = part.partition("Slower or faster")
@@ -158,7 +161,7 @@ def test_flaky_tests_and_those_that_take_longer_are_told_with_their_history() ->
     assert "1 of 3" in flaky
     assert "t::slow" in moved
     assert "+1.48 s" in moved
-    assert "t::steady" not in moved
+    assert not [name for name in ("t::steady", "t::cut-off", "t::idle") if name in moved]
     assert history_part(replace(shop(), suites=())) is None
 
 

@@ -16,6 +16,8 @@ __all__ = ["history_part", "suites_part", "timeline_table"]
 
 _SLOWER = 1.5
 _LEAST = 0.1
+_WHOLE = frozenset({Outcome.PASSED, Outcome.FLAKY, Outcome.FAILED, Outcome.XFAILED, Outcome.XPASSED})
+"""Outcomes of tests that came to their end, so that their durations can be compared."""
 """A test counts as slower or faster from half as much again, and from a tenth of a second: less is noise."""
 
 _MOST = 20
@@ -138,7 +140,10 @@ def _dots(case: CaseRecord) -> list[Child]:
 def _moved(known: Sequence[tuple[str, CaseRecord]]) -> Iterator[tuple[float, float, str, CaseRecord]]:
     """Difference, usual length, suite and test of those that took notably longer or shorter."""
     for suite, case in known:
-        usual = median(each.seconds for each in case.before)
+        lasted = [each.seconds for each in case.before if each.outcome in _WHOLE]
+        if case.outcome not in _WHOLE or not lasted:
+            continue
+        usual = median(lasted)
         by = case.seconds - usual
         apart = max(case.seconds, usual) > _SLOWER * min(case.seconds, usual)
         if case.started is not None and abs(by) >= _LEAST and apart:

@@ -7,7 +7,8 @@ function fold(title, content, open) { return h("details", { open: open || null }
 
 function testFacts(row) {
   const facts = [data.suites[row[SUITE]], row[WORKER] === undefined ? "" : data.workers[row[WORKER]]];
-  facts.push(row[START] === null ? "never started" : `at ${row[START].toFixed(2)} s (${clock(row[START])})`);
+  if (row[START] === null && outcome(row) === "not-run") facts.push("never started");
+  if (row[START] !== null) facts.push(`at ${row[START].toFixed(2)} s (${clock(row[START])})`);
   if (row[START] !== null) facts.push(`took ${duration(row[SECONDS])}`);
   if (row[ATTEMPTS] > 1) facts.push(`${row[ATTEMPTS]} attempts`);
   if (row[FILE]) facts.push(row[LINE] === null ? row[FILE] : `${row[FILE]}:${row[LINE]}`);
