@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from docker.errors import ImageNotFound
+from docker.errors import APIError, ImageNotFound
 
 from understudy.build.builder import Builder
 from understudy.build.cache import KEY_LABEL, ImageCache
@@ -76,10 +76,13 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     for image in client().api.images(filters={"reference": f"understudy/{made.name}-*"}):
         for tag in image["RepoTags"]:
             client().api.remove_image(tag, force=True)
-    while left := client().api.images(filters={"dangling": True, "label": f"{MARK}=1"}):
-        for image in left:  # what the classic builder keeps of a build that failed
-            with contextlib.suppress(ImageNotFound):
+    removed = True
+    while removed:  # what the classic builder keeps of a build that failed; a parent goes in the round after its child
+        removed = False
+        for image in client().api.images(filters={"dangling": True, "label": f"{MARK}=1"}):
+            with contextlib.suppress(ImageNotFound, APIError):  # another test's build may be at work on it
                 client().api.remove_image(image["Id"], force=True)
+                removed = True
 
 
 def run_in(image: BuiltImage, *command: str) -> str:

@@ -110,6 +110,18 @@ def test_what_comes_back_is_no_death(yard: Yard) -> None:
     assert "restarted 5 times" in found["crashing"].reason
 
 
+def test_a_watch_that_begins_while_a_service_is_restarted_calls_it_no_death(yard: Yard) -> None:
+    stopped = yard.start("stopped", "trap 'exit 0' TERM; while true; do sleep 0.1; done", restart_policy=ALWAYS)
+    stopped.stop(timeout=5)
+    with docker_watch(yard.docker, yard.environment.id) as watch:
+        end = time.monotonic() + 30
+        while watch._stream is None:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        stopped.start()
+        assert list(watch.settle(10)) == []
+
+
 def test_a_service_that_is_killed_for_memory_is_dead_though_it_is_started_again(yard: Yard) -> None:
     grow = "sleep 0.5; x=a; while true; do x=$x$x; done"
     with docker_watch(yard.docker, yard.environment.id) as watch:

@@ -29,6 +29,7 @@ SILENCE = 3.0
 
 _AGAIN = 0.2
 _OUTPUT = 2000
+_STOP = "15"
 _EVENTS = ("die", "health_status", "kill", "oom", "start")
 
 
@@ -119,13 +120,18 @@ class DockerWatch:
         wanted = {"type": "container", "event": list(_EVENTS), "label": f"{ENVIRONMENT}={self._environment}"}
         since = cast("int", self._since)  # Docker reads nanoseconds too, which the stubs do not know
         self._stream = self._client.api.events(since=since, filters=wanted, decode=True)
-        self._look()
+        self._look(unheard=_STOP)
 
-    def _look(self) -> None:
-        """See what is dead; what was stopped on purpose may be started again still."""
+    def _look(self, *, unheard: str = "") -> None:
+        """See what is dead; what was stopped on purpose may be started again still.
+
+        `unheard` is the signal that an exited container may have got before anybody listened.
+        """
         for item in list_all(self._client, self._environment, ("container",)):
             if not is_suite(item.labels):
-                self._check(item.id, service_of(item), item.name, patience=KILLED_GRACE)
+                name = service_of(item)
+                left = self._check(item.id, name, item.name, patience=KILLED_GRACE, unheard=unheard)
+                self._look_again(item.id, name, item.name, left)
 
     def _hear(self, event: Mapping[str, Any]) -> None:
         self._since = _after(event["timeNano"])
@@ -148,10 +154,14 @@ class DockerWatch:
             self._restarts[container] += container not in self._signals
             self._note_exit(container, int(attributes.get("exitCode", -1)))
             left = self._check(container, service, name, patience=0.0, at=at)
-            if left:
-                again = threading.Timer(left, self._after_grace, (container, service, name))
-                again.daemon = True
-                again.start()
+            self._look_again(container, service, name, left)
+
+    def _look_again(self, container: str, service: str, name: str, seconds: float) -> None:
+        """See once more, after some seconds (0: never), whether a container has been started again."""
+        if seconds:
+            again = threading.Timer(seconds, self._after_grace, (container, service, name))
+            again.daemon = True
+            again.start()
 
     def _sick(self, container: str, service: str, name: str, at: float) -> Death:
         health = self._client.api.inspect_container(container)["State"].get("Health") or {}
@@ -161,7 +171,16 @@ class DockerWatch:
         since = at if began is None else began - self._skew
         return Death(service, name, How.UNHEALTHY, since, f"turned unhealthy{said}", _clock(at), health=output)
 
-    def _check(self, container: str, service: str, name: str, *, patience: float, at: float | None = None) -> float:
+    def _check(
+        self,
+        container: str,
+        service: str,
+        name: str,
+        *,
+        patience: float,
+        at: float | None = None,
+        unheard: str = "",
+    ) -> float:
         """Take note of a container that is dead; how long one has whose grace is longer than `patience` seconds."""
         from docker.errors import NotFound
 
@@ -174,7 +193,7 @@ class DockerWatch:
         found = verdict(facts, self._restarts[container])
         if found is None:
             return 0.0
-        left = grace(facts, self._signals.get(container, ""))
+        left = grace(facts, self._signals.get(container, unheard))
         if left > patience:
             return left
         how, reason = found
