@@ -21,9 +21,7 @@ AT_ONCE = 4
 LABEL = "dev.understudy."
 SERVICES = {"gateway", "catalog", "orders", "worker", "db", "queue", "payments", "relay"}
 ANSWER = 'return {"version": 2, "products"'
-TEST = """\
-from shop import Shop
-
+TEST = """
 
 def test_this_commit_answers(shop: Shop) -> None:
     status, answer = shop.get("/catalog")
@@ -57,7 +55,8 @@ def commit_each(shop: Project, topology: str) -> list[Commit]:
         mark = f"{number}-{uuid.uuid4()}"
         shop.git("checkout", "-q", "-b", f"feature/{number}", "main")
         catalog.write_text(code.replace(ANSWER, f'return {{"mark": "{mark}", "version": 2, "products"'), "utf-8")
-        (shop.folder / "tests" / "test_mark.py").write_text(TEST.replace("MARK", mark), encoding="utf-8")
+        with (shop.folder / "tests" / "test_orders.py").open("a", encoding="utf-8") as tests:
+            tests.write(TEST.replace("MARK", mark))
         commits.append(Commit(f"n{number}", shop.commit(f"Mark the catalog {mark}")))
     shop.git("checkout", "-q", "main")
     return commits

@@ -69,3 +69,8 @@ def test_a_locked_folder_keeps_no_secret_and_no_file_runs_as_its_owner(tmp_path:
     assert tool.read_text() == MARK
     assert stat.S_IMODE(tool.stat().st_mode) == 0o600
     assert stat.S_IMODE(tool.parent.stat().st_mode) == 0o700
+
+
+def test_of_a_suite_that_never_started_there_is_nothing_to_take(tmp_path: Path) -> None:
+    found = gather(tmp_path / "none", tmp_path, Redactor())
+    assert (found.files, found.notices, found.problems) == ([], [], [])

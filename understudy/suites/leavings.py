@@ -48,7 +48,7 @@ def gather(source: Path, target: Path, redactor: Redactor, taken: Collection[str
     found = taking.found
     if source.is_symlink():
         found.problems.append(f"{source.name} was replaced by a link, which was not followed")
-    else:
+    elif source.exists():  # a suite that never started has none
         taking.all()
     found.files = sorted(path for path in target.rglob("*") if path.is_file() and not path.is_symlink())
     if len(found.files) > MOST:
