@@ -194,7 +194,8 @@ def test_a_running_engine_is_used(folders: Path, monkeypatch: pytest.MonkeyPatch
 def daemon(folders: Path, monkeypatch: pytest.MonkeyPatch) -> docker.Daemon:
     """A stand-in dockerd that refuses a pid file, and a docker CLI that asks whether it is there."""
     ready, pid_file = folders / "ready", folders / "run" / "docker.pid"
-    script(folders / "bin" / "docker", f"[ -e {ready} ] && echo 1.2.3")
+    runs = f'[ "$(cat /proc/$(cat {pid_file})/comm)" = dockerd ]'
+    script(folders / "bin" / "docker", f"[ -e {ready} ] && {runs} && echo 1.2.3")
     shutil.copy("/bin/sleep", folders / "bin" / "dockerd")  # the process's name is what is looked at
     start = (
         f"[ -e {pid_file} ] && echo 'pid file found' && exit 1; echo $$ > {pid_file}; touch {ready}; exec dockerd 60"
