@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import tempfile
 from pathlib import Path
 
-from machine import ROOT, Problem, cache_folder, run
+from go_tool import GoTool
+from machine import cache_folder
 
 __all__ = ["VERSION", "command_path", "ensure"]
 
 VERSION = "1.7.12"
 
-PACKAGE = "github.com/rhysd/actionlint/cmd/actionlint"
+TOOL = GoTool(
+    title=f"actionlint {VERSION}",
+    package="github.com/rhysd/actionlint/cmd/actionlint",
+    folder="actionlint",
+    flags="-s -w",
+    asked="-version",
+    least="1.25",
+    limit=900,
+)
 
 
 def command_path() -> Path:
@@ -28,20 +33,7 @@ def ensure() -> str:
     Raises:
         Problem: there is no Go, or the build fails.
     """
-    command = command_path()
-    if os.access(command, os.X_OK):
-        return str(command)
-    go = shutil.which("go")
-    if go is None:
-        raise Problem(f"actionlint {VERSION} is built with Go, and no `go` is on PATH; install Go 1.25 or newer")
-    command.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=command.parent, prefix=".making-") as scratch:
-        made = Path(scratch) / "actionlint"
-        build = (go, "build", "-mod=readonly", "-buildvcs=false", "-ldflags", "-s -w", "-o", str(made), PACKAGE)
-        run(build, limit=900, folder=ROOT / "tools" / "actionlint")
-        subprocess.run([made, "-version"], check=True, capture_output=True, timeout=60)
-        made.replace(command)
-    return f"{command} built"
+    return TOOL.ensure(command_path())
 
 
 if __name__ == "__main__":  # for the tests, which are told the path
