@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Mapping
 
 from understudy.errors import UnderstudyError
-from understudy.suites.interpreter import PROBE_TIMEOUT
+from understudy.suites.interpreter import ask
 
 __all__ = ["fingerprint"]
 
@@ -43,16 +42,7 @@ def fingerprint(interpreter: str, environment: Mapping[str, str]) -> dict[str, s
     if environment.get("PYTHONPATH"):
         raise UnderstudyError("PYTHONPATH names folders for its interpreter whose files may change")
     try:
-        done = subprocess.run(
-            [interpreter, "-c", _PROBE],
-            env=dict(environment),
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=PROBE_TIMEOUT,
-            check=True,
-        )
-        found = json.loads(done.stdout)
+        found = ask(interpreter, _PROBE, environment)
         loose = ", ".join(found.pop("loose"))
     except (OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
         raise UnderstudyError(f"{interpreter} was asked for its packages, and it failed: {error}") from error

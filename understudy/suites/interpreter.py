@@ -13,13 +13,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from understudy.errors import UsageError
 from understudy.stacks.topology import Suite
 from understudy.suites.contract import box_environment, host_environment
 from understudy.suites.pytest_boot import WORKERS
 
-__all__ = ["BASE", "BOOT", "PreparedSuite", "check_suites", "pytest_arguments"]
+__all__ = ["BASE", "BOOT", "PreparedSuite", "ask", "check_suites", "pytest_arguments"]
 
 PROBE_TIMEOUT = 30.0
 """Seconds within which an interpreter must say what it can import; a cold disk is slow, none takes this long."""
@@ -244,11 +245,16 @@ def _check_pytest(suite: Suite, interpreter: str, environment: Mapping[str, str]
     return has_xdist
 
 
-@functools.lru_cache(maxsize=32)
-def _probe(interpreter: str, environment: tuple[tuple[str, str], ...]) -> tuple[tuple[int, int], bool, bool]:
-    """Version, pytest, xdist. It runs in `/`, where no file of the commit can pose as a module."""
+def ask(interpreter: str, program: str, environment: Mapping[str, str]) -> Any:  # noqa: ANN401 - JSON-ready data
+    """What a program prints as JSON, run in `/`, where no file of the commit can pose as a module.
+
+    Raises:
+        OSError: the interpreter cannot be started.
+        subprocess.SubprocessError: it failed, or took longer than `PROBE_TIMEOUT`.
+        ValueError: what it printed is no JSON.
+    """
     done = subprocess.run(
-        [interpreter, "-c", _PROBE],
+        [interpreter, "-c", program],
         env=dict(environment),
         cwd="/",
         stdin=subprocess.DEVNULL,
@@ -256,6 +262,12 @@ def _probe(interpreter: str, environment: tuple[tuple[str, str], ...]) -> tuple[
         timeout=PROBE_TIMEOUT,
         check=True,
     )
-    data = json.loads(done.stdout)
+    return json.loads(done.stdout)
+
+
+@functools.lru_cache(maxsize=32)
+def _probe(interpreter: str, environment: tuple[tuple[str, str], ...]) -> tuple[tuple[int, int], bool, bool]:
+    """Version, pytest, xdist."""
+    data = ask(interpreter, _PROBE, dict(environment))
     major, minor = data["version"]
     return (int(major), int(minor)), data["pytest"] is True, data["xdist"] is True
