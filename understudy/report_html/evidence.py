@@ -60,7 +60,6 @@ def logs_of(record: RunRecord, folder: Path | None) -> Logs:
     patterns = mentions(record, files)
     left = _BUDGET
     for number, suite in enumerate(record.suites):
-        needs: tuple[str, ...] = getattr(suite, "needs", ())
         for place, case in enumerate(suite.tests):
             window = _window(case)
             if case.outcome not in _SHOWN or window is None:
@@ -68,7 +67,7 @@ def logs_of(record: RunRecord, folder: Path | None) -> Logs:
             if left <= 0:
                 found.whole = False
                 return found
-            why = touched(case, needs, record.graph, patterns)
+            why = touched(case, suite.needs, record.graph, patterns)
             excerpts = tuple(_excerpts(folder, files, why, window))
             left -= sum(len(each.text) + 20 for one in excerpts for each in one.lines)
             found.tests[number, place] = excerpts
