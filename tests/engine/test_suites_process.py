@@ -15,7 +15,8 @@ import pytest
 from support import wait_for
 
 from understudy.suites import process
-from understudy.suites.process import PlainProcess, SuiteProcess, host_process
+from understudy.suites.launch import host_process
+from understudy.suites.process import PlainProcess, SuiteProcess
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="subreapers are Linux's")
 
@@ -255,7 +256,7 @@ def test_a_suite_that_speaks_for_its_supervisor_is_ended_all_the_same(box: Box, 
 def test_when_understudy_is_killed_its_suites_end(box: Box) -> None:
     owner = f"""
         import pathlib, sys, time
-        from understudy.suites.process import host_process
+        from understudy.suites.launch import host_process
         folder = pathlib.Path({str(box.folder)!r})
         suite = host_process(
             [sys.executable, "suite.py"], folder=folder, environment={{"PATH": "/bin"}}, log=folder / "output.log"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,10 @@ from typing import Protocol
 from understudy.files import write_file
 from understudy.suites.contract import Contract
 from understudy.suites.interpreter import PreparedSuite
-from understudy.suites.process import SuiteProcess, host_process
+from understudy.suites.process import PlainProcess, SuiteProcess
+from understudy.suites.supervised import SupervisedProcess
 
-__all__ = ["HostLauncher", "Launcher", "Private"]
+__all__ = ["HostLauncher", "Launcher", "Private", "host_process"]
 
 
 class Launcher(Protocol):
@@ -85,3 +87,18 @@ class HostLauncher:
             environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
         log = folder / "output.log"
         return host_process(command, folder=prepared.folder, environment=environment, log=log, held=self.held)
+
+
+def host_process(
+    command: Sequence[str], *, folder: Path, environment: Mapping[str, str], log: Path, held: int | None = None
+) -> SuiteProcess:
+    """Start a suite's command on the host: under a supervisor on Linux, elsewhere as a session of its own.
+
+    `held` is a descriptor that stays open as long as the supervisor lives, and so as the suite does.
+
+    Raises:
+        OSError: the log cannot be created, or the command not be started.
+    """
+    if sys.platform == "linux" and sys.executable:
+        return SupervisedProcess(command, folder=folder, environment=environment, log=log, held=held)
+    return PlainProcess(command, folder=folder, environment=environment, log=log)

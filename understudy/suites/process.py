@@ -1,11 +1,10 @@
-"""What a suite's processes are to the test stage, wherever they run; and on the host, how they are started."""
+"""What a suite's processes are to the test stage, wherever they run; and those of a machine without subreapers."""
 
 from __future__ import annotations
 
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Protocol
 
 from understudy.suites.kin import Kin
 
-__all__ = ["GRACE", "MARK", "PATIENCE", "PlainProcess", "SuiteProcess", "host_process", "open_log"]
+__all__ = ["GRACE", "MARK", "PATIENCE", "PlainProcess", "SuiteProcess", "open_log"]
 
 GRACE = 1.0
 """Seconds between SIGTERM and SIGKILL: with it, all are gone 2 s after a failure at the latest."""
@@ -52,23 +51,6 @@ class SuiteProcess(Protocol):
 
     def survivors(self) -> tuple[int, ...]:
         """The processes that SIGKILL did not end within `PATIENCE`; empty before that."""
-
-
-def host_process(
-    command: Sequence[str], *, folder: Path, environment: Mapping[str, str], log: Path, held: int | None = None
-) -> SuiteProcess:
-    """Start a suite's command on the host: under a supervisor on Linux, elsewhere as a session of its own.
-
-    `held` is a descriptor that stays open as long as the supervisor lives, and so as the suite does.
-
-    Raises:
-        OSError: the log cannot be created, or the command not be started.
-    """
-    from understudy.suites.supervised import SupervisedProcess
-
-    if sys.platform == "linux" and sys.executable:
-        return SupervisedProcess(command, folder=folder, environment=environment, log=log, held=held)
-    return PlainProcess(command, folder=folder, environment=environment, log=log)
 
 
 def open_log(log: Path) -> int:
