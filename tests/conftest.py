@@ -56,6 +56,13 @@ def _images() -> str:
 
 
 @functools.cache
+def _private() -> str:
+    from private_daemon import missing
+
+    return missing()
+
+
+@functools.cache
 def _browser() -> str:
     from browser import missing
 
@@ -74,7 +81,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if item.get_closest_marker(marker) and (reason := examine()):
             # a green CI run says that Compose was compared with, and the page opened; a desk can do without
             (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-    for marker, examine in (("docker", _docker), ("pulumi", _pulumi), ("images", _images)):
+    for marker, examine in (("docker", _docker), ("pulumi", _pulumi), ("images", _images), ("private", _private)):
         if item.get_closest_marker(marker):
             reason = examine()
             if reason:
