@@ -7,7 +7,7 @@ import os
 import secrets
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -29,8 +29,9 @@ from understudy.expiry import remove_expired
 from understudy.export.sinks import Outbox, Stage, open_outbox
 from understudy.files import is_git_data, write_file
 from understudy.halts import Halt
+from understudy.holding import Held, making, taking
 from understudy.interrupts import Interrupts
-from understudy.lease import Lease, LeaseState, LeaseStore
+from understudy.lease import Lease, LeaseState
 from understudy.options import Options
 from understudy.owner import this_process
 from understudy.preparation import kept_changes, renew, with_images
@@ -73,21 +74,20 @@ def run(options: Options, folder: Path, *, form: str) -> int:
             remove_expired(session)
             blueprint = with_images(blueprint, client())
             lease = own_lease(session, blueprint, _run_key(options, blueprint))
-            session.store.create(lease)
-            interrupts.remains = lambda: _remains(session.store, lease.id)
             recorder: Recorder | None = None
-            try:
-                with ended_afterwards(session, lease) as ending:
-                    recorder = Recorder.open(session, blueprint, lease, known_of(session, blueprint, lease))
-                    ending.recorder = recorder
-                    evidence = partial(send, session, recorder, outbox, Stage.EVIDENCE)
-                    with _exported_afterwards(session, blueprint, lease, recorder, evidence), recorder.watch():
-                        run_stages(session, blueprint, lease, recorder)
-                prune_images(session)
-            finally:
-                if recorder is not None:
-                    recorder.close(console.say, partial(send, session, recorder, outbox, Stage.FINAL))
-                    tell_kept(recorder.record, console.say)
+            with making(session, blueprint, lease, interrupts):
+                try:
+                    with ended_afterwards(session, lease) as ending:
+                        recorder = Recorder.open(session, blueprint, lease, known_of(session, blueprint, lease))
+                        ending.recorder = recorder
+                        evidence = partial(send, session, recorder, outbox, Stage.EVIDENCE)
+                        with _exported_afterwards(session, blueprint, lease, recorder, evidence), recorder.watch():
+                            run_stages(session, blueprint, lease, recorder)
+                    prune_images(session)
+                finally:
+                    if recorder is not None:
+                        recorder.close(console.say, partial(send, session, recorder, outbox, Stage.FINAL))
+                        tell_kept(recorder.record, console.say)
         _print(form, recorder.shown)
         return recorder.exit_code
 
@@ -111,24 +111,21 @@ def up(options: Options, folder: Path, *, form: str) -> int:
             lease = own_lease(session, blueprint, identity.environment_key("up", name=options.name, branch=branch))
             remove_expired(session, spare=lease.id)
             known = session.store.find(lease.id)
-            if known is None:
-                session.store.create(lease)
-            else:
-                lease = renew(session.store, known, lease, LeaseState.PROVISIONING)
-            interrupts.remains = lambda: _remains(session.store, lease.id)
-            redactor = Redactor(known_of(session, blueprint, lease))
-            try:
-                lease, tree = clone(session, blueprint, lease)
-                made = provision(session, blueprint, lease, tree, Path(lease.tree).parent / "builds")
-                session.store.update(lease, state=LeaseState.KEPT)
-            except BaseException as error:
-                if known is None:
-                    destroy(session, lease)
-                else:
+            with _to_provision(session, blueprint, lease, known, interrupts) as held:
+                lease = held.lease
+                redactor = Redactor(known_of(session, blueprint, lease))
+                try:
+                    lease, tree = clone(session, blueprint, lease)
+                    made = provision(session, blueprint, lease, tree, Path(lease.tree).parent / "builds")
                     session.store.update(lease, state=LeaseState.KEPT)
-                if isinstance(error, UnderstudyError):
-                    redact_error(error, redactor)
-                raise
+                except BaseException as error:
+                    if known is None:
+                        destroy(session, lease)
+                    else:
+                        session.store.update(lease, state=LeaseState.KEPT)
+                    if isinstance(error, UnderstudyError):
+                        redact_error(error, redactor)
+                    raise
             prune_images(session)
             console.say(f"environment {lease.id} is up; it expires at {lease.expires}")
             for address in made.endpoints:
@@ -167,16 +164,20 @@ def test(options: Options, folder: Path, name: str | None, *, form: str) -> int:
         hold_runs(folder / options.runs)
         hold_images(blueprint.clone, session.stop)
         outbox = _checked_outbox(options, folder, console)
-        lease = session.store.update(lease, check=Lease.hold_idle, state=LeaseState.TESTING, owner=this_process())
+        take = partial(
+            session.store.update, lease, check=Lease.hold_idle, state=LeaseState.TESTING, owner=this_process()
+        )
         recorder: Recorder | None = None
-        try:
-            recorder = Recorder.open(session, blueprint, lease, known_of(session, blueprint, lease))
-            with _exported_afterwards(session, blueprint, lease, recorder), recorder.watch():
-                run_tests(session, blueprint, lease, recorder)
-        finally:
-            session.store.update(lease, state=LeaseState.HANDED_OVER if lease.plain else LeaseState.KEPT)
-            if recorder is not None:
-                recorder.close(console.say, partial(send, session, recorder, outbox, Stage.FINAL))
+        with taking(session, lease, take, interrupts, back=True) as held:
+            lease = held.lease
+            try:
+                recorder = Recorder.open(session, blueprint, lease, known_of(session, blueprint, lease))
+                with _exported_afterwards(session, blueprint, lease, recorder), recorder.watch():
+                    run_tests(session, blueprint, lease, recorder)
+            finally:
+                session.store.update(lease, state=LeaseState.HANDED_OVER if lease.plain else LeaseState.KEPT)
+                if recorder is not None:
+                    recorder.close(console.say, partial(send, session, recorder, outbox, Stage.FINAL))
     _print(form, recorder.shown)
     return recorder.exit_code
 
@@ -193,13 +194,22 @@ def down(options: Options, folder: Path, name: str | None, *, form: str) -> int:
         open_session(options, folder, console, interrupts.stop) as session,
     ):
         lease = _find(session, folder, name)
-        lease.hold_idle()
-        interrupts.remains = lambda: _remains(session.store, lease.id)
-        receipt = destroy(session, lease)
+        with taking(session, lease, lambda: lease, interrupts, back=False):
+            receipt = destroy(session, lease)
         console.say(f"receipt: {receipt.outcome} {lease.id}")
         remove_expired(session, spare=lease.id)
     _print(form, lambda: encode(ReceiptRecord.of(receipt)))
     return 0 if receipt.outcome is Outcome.CLEAN else LeftoversError.exit_code
+
+
+def _to_provision(
+    session: Session, blueprint: Blueprint, lease: Lease, known: Lease | None, interrupts: Interrupts
+) -> AbstractContextManager[Held]:
+    """Hold the environment that `up` makes, or updates."""
+    if known is None:
+        return making(session, blueprint, lease, interrupts)
+    write = partial(renew, session.store, known, lease, LeaseState.PROVISIONING)
+    return taking(session, known, write, interrupts, back=True)
 
 
 @contextmanager
@@ -304,9 +314,3 @@ def hold_runs(folder: Path) -> None:
                 f"Looked at {whole} for run folders, and it is in a repository's own data, which is not written to.",
                 hint="Name another folder: --runs FOLDER.",
             )
-
-
-def _remains(store: LeaseStore, environment: str) -> str:
-    if store.find(environment) is None:
-        return "Nothing remains."
-    return f"What remains of environment {environment} is removed by: understudy down {environment}"

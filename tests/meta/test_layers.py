@@ -24,7 +24,7 @@ LAYERS = (
         "extending",
         "exporting",
     ),
-    ("aftermath", "expiry"),
+    ("aftermath", "expiry", "holding", "ending"),
     ("stages",),
     ("recorder",),
     ("recording", "last_lines"),
@@ -50,7 +50,21 @@ LAYERS = (
     ("engine", "provider", "lease", "targets", "build", "doctor"),
     ("components",),
     ("stacks",),
-    ("errors", "progress", "options", "console", "interrupts", "stops", "halts", "redact", "files", "owner", "ci_job"),
+    ("watchdog",),
+    (
+        "errors",
+        "progress",
+        "options",
+        "console",
+        "interrupts",
+        "stops",
+        "halts",
+        "redact",
+        "files",
+        "owner",
+        "groups",
+        "ci_job",
+    ),
 )
 RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 LOW = len(LAYERS) - 1

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from understudy.errors import InterruptedRunError, ProvisionError, ToolError
+from understudy.groups import group
 from understudy.stacks.identity import RESERVED_LABELS
 from understudy.stacks.topology import Build
 
@@ -144,7 +145,8 @@ class Builder:
                 )
             except OSError as error:
                 raise ToolError(f"Started the docker CLI for service {service!r}, and it failed: {error}.") from error
-            code = _wait(process, stops, within)
+            with group(process.pid):
+                code = _wait(process, stops, within)
         if code is None:
             if any(stop.is_set() for stop in stops):
                 raise InterruptedRunError(f"The build of service {service!r} was ended before it was done.")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from understudy.errors import ToolError
+from understudy.groups import group
 
 __all__ = ["GRACE", "Finished", "run"]
 
@@ -80,23 +81,24 @@ def run(
     out, err = folder / "stdout", folder / "stderr"
     child = _Child(_start(argv, env, cwd, out, err), grace)
     until, overran = time.monotonic() + limit, 0.0
-    try:
-        while not child.ended(_TICK):
-            if watch():
-                child.tell()
-            elif stop is not None and stop.is_set():
-                child.stopped = child.stopped or not child.told
-                child.tell()
-            elif time.monotonic() >= until:
-                overran = overran if child.told else limit
-                child.tell()
-            child.kill_when_due()
-        watch()
-    finally:
-        child.end()
-        texts = [path.read_text(encoding="utf-8", errors="replace") for path in (out, err)]
-        out.unlink()
-        err.unlink()
+    with group(child.pid):
+        try:
+            while not child.ended(_TICK):
+                if watch():
+                    child.tell()
+                elif stop is not None and stop.is_set():
+                    child.stopped = child.stopped or not child.told
+                    child.tell()
+                elif time.monotonic() >= until:
+                    overran = overran if child.told else limit
+                    child.tell()
+                child.kill_when_due()
+            watch()
+        finally:
+            child.end()
+            texts = [path.read_text(encoding="utf-8", errors="replace") for path in (out, err)]
+            out.unlink()
+            err.unlink()
     return Finished(child.code, texts[0], texts[1], child.pid, child.stopped, child.killed, overran)
 
 

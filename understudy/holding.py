@@ -1,0 +1,121 @@
+"""Holding an environment: the watchdog first, then the lease, then its heartbeat; let go of when nothing is left to do.
+
+Every command that works on an environment does it in `making` (a new one) or `taking` (one that is there).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from understudy.blueprint import Blueprint
+from understudy.errors import UnderstudyError
+from understudy.interrupts import Interrupts
+from understudy.lease import Lease, LeaseState
+from understudy.progress import Phase, Progress, State
+from understudy.session import Session
+from understudy.watchdog import Guard, guarded
+
+__all__ = ["Held", "making", "taking"]
+
+_HANDED_OVER = frozenset({LeaseState.KEPT, LeaseState.HANDED_OVER})
+
+
+@dataclass
+class Held:
+    """An environment that this process works on, and its watchdog."""
+
+    lease: Lease
+    guard: Guard
+    session: Session
+
+    def over(self) -> bool:
+        """Whether nothing is left to do: the lease is closed, or all that the environment needs."""
+        now = self.session.store.find(self.lease.id)
+        return now is None or now.state in _HANDED_OVER
+
+
+@contextmanager
+def making(session: Session, blueprint: Blueprint, lease: Lease, interrupts: Interrupts) -> Iterator[Held]:  # noqa: ARG001
+    """Hold a new environment, whose lease is written here.
+
+    Raises:
+        LeaseExistsError: there is one of this id.
+    """
+
+    def write() -> Lease:
+        session.store.create(lease)
+        return lease
+
+    with _held(session, lease, write, interrupts) as held:
+        yield held
+
+
+@contextmanager
+def taking(
+    session: Session, lease: Lease, write: Callable[[], Lease], interrupts: Interrupts, *, back: bool
+) -> Iterator[Held]:
+    """Hold an environment that is there.
+
+    Args:
+        session: the command at work.
+        lease: as it was found.
+        write: takes the lease over, atomically, and returns it as it is then.
+        interrupts: of the command.
+        back: what the watchdog does should this process die: give the environment back, or else destroy it.
+
+    Raises:
+        BusyError: another process is at work on it.
+    """
+    lease.hold_idle()
+    with _held(session, lease, write, interrupts, back=back) as held:
+        yield held
+
+
+@contextmanager
+def _held(
+    session: Session, lease: Lease, write: Callable[[], Lease], interrupts: Interrupts, *, back: bool = False
+) -> Iterator[Held]:
+    with _guard(session, lease, back=back) as guard:
+        held = Held(write(), guard, session)
+        interrupts.remains = lambda: _remains(held)
+        try:
+            yield held
+        finally:
+            if held.over():
+                guard.release()
+
+
+def _guard(session: Session, lease: Lease, *, back: bool) -> Guard:
+    """The guard of one environment. What it runs finds our package, state and leases wherever it is started."""
+
+    def warn(text: str) -> None:
+        session.listener(Progress(Phase.CLONE, State.WARNING, "watchdog", text))
+
+    own = str(Path(__file__).resolve().parent.parent)
+    variables = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, [own, os.environ.get("PYTHONPATH", "")])),
+        "PULUMI_BACKEND_URL": session.settings.backend,
+        "UNDERSTUDY_DOCKER_PROVIDER": session.options.docker_provider,
+    }
+    if session.settings.passphrase_file is not None:
+        variables["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(session.settings.passphrase_file)
+    if session.options.lease_dir:
+        variables["UNDERSTUDY_LEASE_DIR"] = str(Path(session.options.lease_dir).expanduser().absolute())
+    command = [sys.executable, "-P", "-m", "understudy.ending", *(["--back"] if back else []), lease.id]
+    return guarded(command, variables, state=session.settings.state, warn=warn)
+
+
+def _remains(held: Held) -> str:
+    environment = held.lease.id
+    try:
+        if held.session.store.find(environment) is None:
+            return "Nothing remains."
+    except UnderstudyError:
+        pass
+    return f"What remains of environment {environment} is removed by: understudy down {environment}"
