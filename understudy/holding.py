@@ -40,7 +40,12 @@ class Held:
 
 
 @contextmanager
-def making(session: Session, blueprint: Blueprint, lease: Lease, interrupts: Interrupts) -> Iterator[Held]:  # noqa: ARG001
+def making(
+    session: Session,
+    blueprint: Blueprint,  # noqa: ARG001 - admission will look at it
+    lease: Lease,
+    interrupts: Interrupts,
+) -> Iterator[Held]:
     """Hold a new environment, whose lease is written here.
 
     Raises:
