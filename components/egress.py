@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_docker as docker
 
+from understudy.components.confinement import RELAY_MEMORY, SECURITY_OPTS, no_capabilities
 from understudy.components.container_args import label_args
 from understudy.components.egress_config import inner_config, outer_config, outer_port, ports
 from understudy.components.labels import container_labels
@@ -104,6 +105,9 @@ class Egress(pulumi.ComponentResource):
                 sysctls=_SYSCTLS,
                 labels=label_args(labels),
                 restart="unless-stopped",
+                capabilities=no_capabilities(),
+                security_opts=SECURITY_OPTS,
+                memory=RELAY_MEMORY,
                 remove_volumes=True,
                 wait=True,
                 wait_timeout=args.ready_timeout,

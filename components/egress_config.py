@@ -43,6 +43,11 @@ _RESOLVE = """\
     tcp-request content reject unless {{ var(txn.address) -m found }}"""
 
 
+_NEVER = "0.0.0.0/8 127.0.0.0/8 169.254.0.0/16 100.100.100.200 168.63.129.16 192.0.0.192"
+"""This container itself, and where clouds answer an instance's questions for its credentials, whatever name leads
+there: link-local (RFC 3927; AWS, Google, Azure, DigitalOcean), Alibaba Cloud, Azure's WireServer, Oracle Cloud."""
+
+
 def ports(allowed: Sequence[External]) -> tuple[int, ...]:
     """The ports that the inner half listens on, in order."""
     return tuple(sorted({external.port for external in allowed}))
@@ -86,6 +91,7 @@ def _exit(number: int, external: External) -> str:
             f"frontend exit_{number}",
             f"    bind :{outer_port(number)}",
             _RESOLVE.format(name=_name(external.host)),
+            f"    tcp-request content reject if {{ var(txn.address) -m ip {_NEVER} }}",
             f"    default_backend real_{number}",
             "",
             *_backend(f"real_{number}", external.port),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_docker as docker
 
+from understudy.components.confinement import SECURITY_OPTS, no_capabilities
 from understudy.components.container_args import label_args
 from understudy.components.labels import container_labels
 from understudy.components.mock_files import ROOT, mock_uploads
@@ -85,6 +86,8 @@ def _container(args: MockArgs) -> docker.ContainerArgs:
         healthcheck=docker.ContainerHealthcheckArgs(tests=["NONE"]),  # the image's asks port 8080, whatever is served
         labels=label_args(labels),
         restart="unless-stopped",
+        capabilities=no_capabilities("NET_BIND_SERVICE"),
+        security_opts=SECURITY_OPTS,
         memory=_MEMORY,
         remove_volumes=True,
         wait=True,

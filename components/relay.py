@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_docker as docker
 
+from understudy.components.confinement import RELAY_MEMORY, SECURITY_OPTS, no_capabilities
 from understudy.components.container_args import label_args
 from understudy.components.haproxy import Route, haproxy_config
 from understudy.components.labels import container_labels
@@ -125,6 +126,9 @@ def _container(args: RelayArgs) -> docker.ContainerArgs:
         ],
         labels=label_args(labels),
         restart="unless-stopped",
+        capabilities=no_capabilities(),
+        security_opts=SECURITY_OPTS,
+        memory=RELAY_MEMORY,
         remove_volumes=True,
         wait=True,
         wait_timeout=args.ready_timeout,

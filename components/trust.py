@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_docker as docker
 
+from understudy.components.confinement import SECURITY_OPTS, no_capabilities
 from understudy.components.container_args import label_args
 from understudy.components.labels import container_labels
 from understudy.components.volume import Volume, VolumeArgs
@@ -78,6 +79,8 @@ def _container(args: TrustArgs, volume: pulumi.Input[str]) -> docker.ContainerAr
         uploads=[_upload(name, content) for name, content in sorted(args.files.items())],
         labels=label_args(container_labels(args.environment, "trust", kind="job")),
         restart="no",
+        capabilities=no_capabilities(),
+        security_opts=SECURITY_OPTS,
         remove_volumes=True,
         must_run=False,
         attach=True,

@@ -13,6 +13,7 @@ from . import builds, means, scaling, steps
 from .clone import Clone
 from .commit_changes import commit_changes
 from .compare import hidden
+from .hardening import NOT_HARDENED, Hardening, harden
 from .profile import DEFAULT, Profile
 from .secret_values import refuse_literals
 from .stand_ins import stand_ins
@@ -45,7 +46,7 @@ def derive(
     profile: Profile,
     unchanged_builds: Mapping[str, str],
     why_built: Mapping[str, str] = MappingProxyType({}),
-    pids_limit: int | None = None,
+    hardening: Hardening = NOT_HARDENED,
     absent_binds: Collection[str] = (),
 ) -> Clone:
     """The clone of one commit.
@@ -59,7 +60,7 @@ def derive(
             in production.
         why_built: service -> what of its build is not the same as in production.
         absent_binds: sources of binds of which the commit has nothing.
-        pids_limit: processes of a container that production does not limit; None: the target has no such limit.
+        hardening: what each container gets that production does not give it.
 
     Raises:
         TopologyError: names of the clone collide, a secret stands where none can, or the profile does not fit.
@@ -86,7 +87,7 @@ def derive(
         means.own,
         lambda clone: means.absent(clone, absent_binds),
         means.units,
-        lambda clone: means.pids(clone, pids_limit),
+        lambda clone: harden(clone, hardening),
         steps.host_sides,
         lambda clone: steps.networks(clone, profile),
         third_parties,

@@ -11,10 +11,7 @@ from .clone import Change, Clone, Fidelity, recorded
 from .compare import as_text
 from .topology import HealthCheck, NetworkLink, Resources, Service
 
-__all__ = ["PIDS_LIMIT", "absent", "names", "own", "pids", "units"]
-
-PIDS_LIMIT = 4096
-"""Processes that a container may have where production sets no limit: a fork bomb ends before the host does."""
+__all__ = ["absent", "names", "own", "units"]
 
 _MEBIBYTE = 1024 * 1024
 _WHOLE = "the Docker provider takes it in whole {}, so it is rounded up"
@@ -95,23 +92,6 @@ def absent(clone: Clone, sources: Collection[str]) -> Clone:
         if mount.kind == "bind" and mount.source in sources
     ]
     return recorded(clone, *changes)
-
-
-def pids(clone: Clone, limit: int | None) -> Clone:
-    """Limit the processes of each container that production does not limit; None: the target has no such limit."""
-    if limit is None:
-        return clone
-    services: dict[str, Service] = {}
-    changes: list[Change] = []
-    for name, service in clone.topology.services.items():
-        own = service.resources.pids
-        services[name] = service
-        if own is None or own <= 0:
-            services[name] = replace(service, resources=replace(service.resources, pids=limit))
-            reason = "production sets no limit, and a clone must not take the processes of its host"
-            path = f"services.{name}.resources.pids"
-            changes.append(Change(path, as_text(own), str(limit), reason, Fidelity.SCALED))
-    return recorded(replace(clone, topology=replace(clone.topology, services=services)), *changes)
 
 
 def units(clone: Clone) -> Clone:

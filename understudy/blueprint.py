@@ -22,6 +22,7 @@ from understudy.stacks.align import aligned
 from understudy.stacks.allowed import Allowed
 from understudy.stacks.clone import Change, Clone
 from understudy.stacks.derive import derive, profile_named
+from understudy.stacks.hardening import Hardening
 from understudy.stacks.identity import parse_time
 from understudy.stacks.topology import Topology, TopologyError
 
@@ -108,7 +109,7 @@ def draw(options: Options, folder: Path) -> Blueprint:
         options.profile,
         unchanged=reused,
         why=_why_built(options, taken.topology if taken else production, before, candidate, after),
-        pids_limit=_pids_limit(options),
+        hardening=_hardening(options),
         absent=_absent_binds(options, repository, commit.sha, project, candidate),
     )
     return Blueprint(
@@ -202,7 +203,7 @@ def redraw(lease: Lease, changes: tuple[Change, ...]) -> Blueprint:
     )
     candidate = documents.read(from_folder(Path(lease.tree), project), project, lease.name, where)
     clone = _derive(
-        candidate, candidate, lease.commit[:12], lease.profile, unchanged={}, pids_limit=_pids_limit(Options())
+        candidate, candidate, lease.commit[:12], lease.profile, unchanged={}, hardening=_hardening(Options())
     )
     return Blueprint(
         repository=None,
@@ -228,7 +229,7 @@ def _derive(
     *,
     unchanged: Mapping[str, str],
     why: Mapping[str, str] = MappingProxyType({}),
-    pids_limit: int | None = None,
+    hardening: Hardening,
     absent: frozenset[str] = frozenset(),
 ) -> Clone:
     try:
@@ -239,7 +240,7 @@ def _derive(
             profile=profile_named(candidate, profile),
             unchanged_builds=unchanged,
             why_built=why,
-            pids_limit=pids_limit,
+            hardening=hardening,
             absent_binds=absent,
         )
     except TopologyError as error:
@@ -267,6 +268,10 @@ def _why_built(
     return why_built(production, before, candidate, after)
 
 
-def _pids_limit(options: Options) -> int | None:
-    """What the provider sets where production sets none; the published one sets nothing."""
-    return ProviderSettings.from_environment().pids_limit if options.docker_provider == "embedded" else None
+def _hardening(options: Options) -> Hardening:
+    """What containers get beside what production says; of the published provider's only what its schema has."""
+    memory = options.memory_limit or None
+    if options.docker_provider != "embedded":  # it refuses more processors than the daemon has
+        return Hardening(None, memory, None, no_new_privileges=True)
+    pids = ProviderSettings.from_environment().pids_limit
+    return Hardening(pids, memory, options.cpu_limit or None, no_new_privileges=True)

@@ -23,7 +23,10 @@ Command = Callable[..., Any]
 
 _PRODUCTION = ("production_ref", "from_stack", "from_export", "from_docker", "project", "label")
 _WHERE = ("file", "env_file", "set", "compose_profile", "allow", "commit", "dirty", *_PRODUCTION, "profile", "name")
-_HOW = ("bind", "ready_timeout", "parallel", "relay_image", "mock_image", "docker_provider", "image_budget")
+_HOW = (
+    *("bind", "ready_timeout", "parallel", "relay_image", "mock_image", "docker_provider", "image_budget"),
+    *("memory_limit", "cpu_limit"),
+)
 _LIFE = ("ttl", "max_ttl", "lease_dir")
 _TESTS = ("workers", "fail_fast", "max_failures", "order", "shard", "durations", "history", "runs")
 _SINKS = ("export", "export_variable", "export_retries", "export_timeout")

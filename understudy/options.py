@@ -105,6 +105,14 @@ def _amount(value: object) -> float:
     return number
 
 
+def _size(value: object) -> int:
+    """Bytes: a whole number, or one with a unit of 1024 (`512m`, `4g`)."""
+    match = re.fullmatch(r"(\d{1,15})([bkmgt]?)b?", str(value).strip().lower(), re.ASCII)
+    if isinstance(value, bool) or match is None:
+        raise ValueError("a size, such as 512m or 4g")
+    return int(match[1]) << 10 * "bkmgt".index(match[2] or "b")
+
+
 def _switch(value: object) -> bool:
     if isinstance(value, bool):
         return value
@@ -214,6 +222,10 @@ class Options:
     progress: str = _option("auto", _one_of("auto", "live", "plain", "json"), "How progress is shown.")
     relay_image: str = _option("haproxy:2.6", _text, "The image of the relay that publishes endpoints.")
     mock_image: str = _option("wiremock/wiremock:3.13.1", _text, "The image of the mocks.")
+    memory_limit: int = _option(
+        4 * 1024**3, _size, "Memory of a container that production does not limit, such as 4g; 0: no limit."
+    )
+    cpu_limit: float = _option(4.0, _amount, "Processors of a container that production does not limit; 0: no limit.")
     docker_provider: str = _option(
         "embedded", _one_of("embedded", "official"), "Which Pulumi provider serves the Docker resources."
     )

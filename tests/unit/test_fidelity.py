@@ -12,6 +12,7 @@ from understudy.report.fidelity_text import cell, fidelity_lines, fidelity_markd
 from understudy.stacks.clone import Clone, Fidelity
 from understudy.stacks.derive import derive
 from understudy.stacks.fidelity import UNRECORDED, Finding, fidelity, fidelity_report
+from understudy.stacks.hardening import Hardening
 from understudy.stacks.profile import Profile, ServiceProfile
 from understudy.stacks.sources.compose import read
 from understudy.stacks.topology import (
@@ -93,7 +94,9 @@ PROFILES = st.sampled_from(
 
 
 def made(production: Topology, candidate: Topology, profile: Profile) -> Clone:
-    return derive(production, candidate, commit="c" * 40, profile=profile, unchanged_builds={}, pids_limit=4096)
+    return derive(
+        production, candidate, commit="c" * 40, profile=profile, unchanged_builds={}, hardening=Hardening(pids=4096)
+    )
 
 
 @settings(max_examples=60)

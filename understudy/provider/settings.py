@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from understudy.errors import UsageError
-from understudy.stacks.means import PIDS_LIMIT
+from understudy.stacks.hardening import PIDS_LIMIT
 
 __all__ = ["ProviderSettings"]
 

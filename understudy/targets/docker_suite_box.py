@@ -23,6 +23,9 @@ __all__ = ["SUITE", "Box", "body", "image_of", "is_suite", "networks_of", "trust
 SUITE = "suite"
 """The kind, in the label, of a container that a suite runs in: it stands for nothing of production."""
 
+_SHARES = 512
+"""A suite's weight when processors are short (docs.docker.com, Resource constraints): half of a service's 1,024."""
+
 _TRUST = "understudy-trust-"
 """How the logical name of the volume with the authority's certificates begins."""
 
@@ -81,6 +84,8 @@ def body(box: Box, info: Mapping[str, Any]) -> dict[str, Any]:
             "Memory": memory,
             "MemorySwap": memory,
             "PidsLimit": box.pids,
+            "CpuShares": _SHARES,
+            "CapDrop": ["ALL"],
             "LogConfig": {"Type": "none", "Config": {}},  # the output goes to the suite's own log, byte by byte
             "SecurityOpt": ["no-new-privileges", *(["label=disable"] if "selinux" in options else [])],
             "Mounts": [*_binds(box), *_volumes(box)],
