@@ -14,6 +14,7 @@ from pathlib import Path
 
 from understudy.blueprint import Blueprint
 from understudy.errors import UnderstudyError
+from understudy.heartbeat import Heartbeat
 from understudy.interrupts import Interrupts
 from understudy.lease import Lease, LeaseState
 from understudy.progress import Phase, Progress, State
@@ -89,7 +90,8 @@ def _held(
         held = Held(write(), guard, session)
         interrupts.remains = lambda: _remains(held)
         try:
-            yield held
+            with Heartbeat(session.store, held.lease, interrupts.ask):
+                yield held
         finally:
             if held.over():
                 guard.release()

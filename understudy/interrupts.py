@@ -29,6 +29,7 @@ class Interrupts:
     def __init__(self, say: Callable[[str], None]) -> None:
         self.stop = threading.Event()
         self.remains: Callable[[], str] = lambda: ""
+        self.asked = ""
         self._say = say
         self._before: dict[signal.Signals, object] = {}
         self._told = -1
@@ -38,6 +39,13 @@ class Interrupts:
     def interrupted(self) -> bool:
         """Whether a signal came."""
         return self.stop.is_set()
+
+    def ask(self, reason: str) -> None:
+        """End as on a signal, because another process asks for it; `asked` is why."""
+        self.asked = self.asked or reason
+        if not self.stop.is_set():
+            self.stop.set()
+            self._say(f"{reason}: stopping, then cleaning up.")
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():

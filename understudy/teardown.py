@@ -15,6 +15,7 @@ from understudy.errors import UnderstudyError
 from understudy.lease import Lease, LeaseState, LeaseStore
 from understudy.owner import this_process
 from understudy.progress import Phase, Progress, ProgressListener, State, safely
+from understudy.receipts import keep
 from understudy.stacks.identity import format_time, parse_time
 from understudy.targets.interface import Outcome, Owned, Receipt, Target
 
@@ -164,6 +165,18 @@ def _sweep(lease: Lease, target: Target, listener: ProgressListener) -> None:
         listener(Progress(Phase.DESTROY, State.FAILED, f"{owned.kind} {owned.name}", reason))
 
 
+def _keep(lease: Lease, receipt: Receipt, store: LeaseStore, listener: ProgressListener) -> None:
+    """Keep the proof before the lease goes, and count what failed; where it cannot be kept, it is told at least."""
+    try:
+        keep(store, receipt, lease)
+        if receipt.outcome in {Outcome.LEFTOVERS, Outcome.UNKNOWN}:
+            remains = "; ".join(f"{each.kind} {each.name}" for each in receipt.leftovers)
+            failure = receipt.reason or f"left over: {remains}"
+            store.update(lease, attempts=lease.attempts + 1, last_failure=failure)
+    except UnderstudyError as error:
+        listener(Progress(Phase.RECEIPT, State.WARNING, detail=str(error)))
+
+
 def _close(lease: Lease, store: LeaseStore, listener: ProgressListener) -> bool:
     try:
         return store.close(lease)
@@ -184,6 +197,7 @@ def _remove_trees(lease: Lease, listener: ProgressListener) -> None:
 
 def _conclude(lease: Lease, receipt: Receipt, store: LeaseStore, listener: ProgressListener) -> None:
     clean = receipt.outcome is Outcome.CLEAN
+    _keep(lease, receipt, store, listener)
     if clean and _close(lease, store, listener):
         _remove_trees(lease, listener)
     remains = "; ".join(f"{o.kind} {o.name}" for o in receipt.leftovers)

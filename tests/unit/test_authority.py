@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from understudy.authority import certificate_of, issue
 from understudy.errors import UnderstudyError, UsageError
-from understudy.lease import LeaseStore
+from understudy.lease import FolderShelf, LeaseStore
 from understudy.stacks.clone import Mock
 from understudy.stacks.trust import Certificates
 
@@ -138,7 +138,7 @@ def test_a_host_that_can_have_no_certificate_is_named(path: Path) -> None:
 
 
 def test_its_place_is_beside_the_lease_and_an_id_leads_nowhere_else(tmp_path: Path) -> None:
-    store = LeaseStore(tmp_path / "leases")
+    store = LeaseStore(FolderShelf(tmp_path / "leases"))
     assert store.authority("e1") == tmp_path / "leases" / "authorities" / "e1.json"
     with pytest.raises(UnderstudyError, match="no environment"):
         store.authority("../e1")

@@ -15,7 +15,7 @@ from understudy.errors import NotFoundError, UnderstudyError, UsageError
 from understudy.expiry import remove_expired
 from understudy.extending import extend
 from understudy.halts import Halt, Halted
-from understudy.lease import BusyError, Lease, LeaseState, LeaseStore
+from understudy.lease import BusyError, FolderShelf, Lease, LeaseState, LeaseStore
 from understudy.options import Options
 from understudy.owner import Owner, this_process
 from understudy.progress import Progress, State
@@ -79,7 +79,7 @@ class World:
     def __init__(self, folder: Path, **options: object) -> None:
         self.heard: list[Progress] = []
         self.target = FakeTarget()
-        self.store = LeaseStore(folder)
+        self.store = LeaseStore(FolderShelf(folder))
         self.session: Any = SimpleNamespace(
             engine=FakeEngine(run_programs=False),
             target=self.target,

@@ -8,14 +8,16 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from understudy import owner as module
 from understudy.errors import NotFoundError, UnderstudyError, UsageError
-from understudy.lease import BusyError, Lease, LeaseExistsError, LeaseState, LeaseStore
+from understudy.lease import BusyError, FolderShelf, Lease, LeaseExistsError, LeaseState, LeaseStore
 from understudy.owner import Owner, this_process
+from understudy.stacks.identity import format_time
 
 
 def a_lease(environment: str = "eabc", **changes: object) -> Lease:
@@ -37,9 +39,13 @@ def a_lease(environment: str = "eabc", **changes: object) -> Lease:
     return replace(made, **changes)
 
 
+def folder_of(store: LeaseStore) -> Path:
+    return Path(store.shelf.place(""))
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> LeaseStore:
-    return LeaseStore(tmp_path / "leases")
+    return LeaseStore(FolderShelf(tmp_path / "leases"))
 
 
 def test_what_is_written_is_read(store: LeaseStore) -> None:
@@ -47,9 +53,9 @@ def test_what_is_written_is_read(store: LeaseStore) -> None:
     store.create(lease)
     assert store.read("eabc") == lease
     assert store.list() == ((lease,), ())
-    path = store.folder / "eabc.json"
+    path = folder_of(store) / "eabc.json"
     assert path.stat().st_mode & 0o777 == 0o600
-    assert store.folder.stat().st_mode & 0o777 == 0o700
+    assert folder_of(store).stat().st_mode & 0o777 == 0o700
 
 
 def test_of_twenty_only_one_creates(store: LeaseStore) -> None:
@@ -67,7 +73,7 @@ def test_of_twenty_only_one_creates(store: LeaseStore) -> None:
         results = list(pool.map(create, range(20)))
     assert results.count(True) == 1
     assert store.read("eabc").key == str(results.index(True))
-    assert [path.name for path in store.folder.iterdir()] == ["eabc.json"]
+    assert [path.name for path in folder_of(store).iterdir()] == ["eabc.json"]
 
 
 def test_readers_never_see_half_a_lease_and_no_change_is_lost(store: LeaseStore) -> None:
@@ -123,7 +129,7 @@ def test_an_update_returns_what_it_wrote_and_does_not_revive_the_closed(store: L
 )
 def test_a_broken_file_is_listed_as_broken(store: LeaseStore, text: str) -> None:
     store.create(a_lease("egood"))
-    broken = store.folder / "ebad.json"
+    broken = folder_of(store) / "ebad.json"
     broken.write_text(text, encoding="utf-8")
     leases, files = store.list()
     assert [lease.id for lease in leases] == ["egood"]
@@ -132,19 +138,19 @@ def test_a_broken_file_is_listed_as_broken(store: LeaseStore, text: str) -> None
 
 def test_a_lease_that_cannot_be_read_is_an_error(store: LeaseStore) -> None:
     store.create(a_lease())
-    (store.folder / "eabc.json").write_bytes(b"\xff")
+    (folder_of(store) / "eabc.json").write_bytes(b"\xff")
     with pytest.raises(UnderstudyError, match="Read the lease"):
         store.read("eabc")
 
 
 def test_a_folder_that_cannot_be_listed_is_not_an_empty_one(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    store = LeaseStore(tmp_path / "file")
+    store = LeaseStore(FolderShelf(tmp_path / "file"))
     for act in (store.list, lambda: store.create(a_lease()), lambda: store.close(a_lease())):
         with pytest.raises(UnderstudyError, match="failed"):
             act()
-    assert LeaseStore(tmp_path / "nowhere").list() == ((), ())
-    LeaseStore(tmp_path / "nowhere").close(a_lease())
+    assert LeaseStore(FolderShelf(tmp_path / "nowhere")).list() == ((), ())
+    LeaseStore(FolderShelf(tmp_path / "nowhere")).close(a_lease())
 
 
 @pytest.mark.parametrize("environment", ["../x", "/etc/passwd", "", ".lock", "a/b", "a\n", "x" * 200])
@@ -162,11 +168,11 @@ def test_leases_are_oldest_first(store: LeaseStore) -> None:
 
 
 def test_leases_lie_beside_the_state(tmp_path: Path) -> None:
-    assert LeaseStore.beside(f"file://{tmp_path}").folder == tmp_path / ".understudy/leases"
-    assert LeaseStore.beside("file://~/x").folder == Path.home() / "x/.understudy/leases"
-    assert LeaseStore.beside("s3://bucket", str(tmp_path)).folder == tmp_path
-    with pytest.raises(UsageError, match="s3://bucket"):
-        LeaseStore.beside("s3://bucket")
+    assert folder_of(LeaseStore.beside(f"file://{tmp_path}")) == tmp_path / ".understudy/leases"
+    assert folder_of(LeaseStore.beside("file://~/x")) == Path.home() / "x/.understudy/leases"
+    assert folder_of(LeaseStore.beside("gs://bucket", str(tmp_path))) == tmp_path
+    with pytest.raises(UsageError, match="gs://bucket"):
+        LeaseStore.beside("gs://bucket")
 
 
 def test_a_running_process_is_alive_and_an_ended_one_is_not() -> None:
@@ -231,22 +237,29 @@ def test_a_lease_that_another_process_took_over_is_not_closed(store: LeaseStore)
 
 
 def test_a_check_prevents_a_change(store: LeaseStore) -> None:
-    lease = a_lease(owner=Owner("elsewhere", "boot", 7, 7, "somebody"), expires="2999-01-01T00:00:00Z")
+    lease = a_lease(owner=Owner("elsewhere", "boot", 7, 7, "somebody"), renewed=format_time(datetime.now(UTC)))
     store.create(lease)
     with pytest.raises(BusyError, match="process 7 of somebody on elsewhere"):
         store.update(lease, check=Lease.hold_idle, state=LeaseState.DESTROYING)
     assert store.read("eabc").state is LeaseState.PROVISIONING
 
 
+ELSEWHERE = Owner("elsewhere", "boot", 7, 7, "x")
+
+
 @pytest.mark.parametrize(
-    ("owner", "expires", "state", "busy"),
+    ("owner", "silent", "state", "busy"),
     [
-        (Owner("elsewhere", "boot", 7, 7, "x"), "2999-01-01T00:00:00Z", LeaseState.PROVISIONING, True),
-        (Owner("elsewhere", "boot", 7, 7, "x"), "2001-01-01T00:00:00Z", LeaseState.PROVISIONING, False),
-        (Owner("elsewhere", "boot", 7, 7, "x"), "2999-01-01T00:00:00Z", LeaseState.KEPT, False),
-        (replace(this_process(), started=1), "2999-01-01T00:00:00Z", LeaseState.TESTING, False),
-        (this_process(), "2999-01-01T00:00:00Z", LeaseState.TESTING, False),
+        (ELSEWHERE, 0, LeaseState.PROVISIONING, True),
+        (ELSEWHERE, 290, LeaseState.DESTROYING, True),
+        (ELSEWHERE, 310, LeaseState.PROVISIONING, False),
+        (ELSEWHERE, 0, LeaseState.KEPT, False),
+        (ELSEWHERE, 0, LeaseState.HANDED_OVER, False),
+        (replace(this_process(), pid=os.getppid(), started=module._start_time(os.getppid()) or 0), 310, "ready", True),
+        (replace(this_process(), started=1), 0, LeaseState.TESTING, False),
+        (this_process(), 0, LeaseState.TESTING, False),
     ],
 )
-def test_who_is_at_work(owner: Owner, expires: str, state: LeaseState, *, busy: bool) -> None:
-    assert a_lease(owner=owner, expires=expires, state=state).worked_on is busy
+def test_who_is_at_work(owner: Owner, silent: float, state: LeaseState, *, busy: bool) -> None:
+    renewed = format_time(datetime.now(UTC) - timedelta(seconds=silent))
+    assert a_lease(owner=owner, renewed=renewed, state=LeaseState(state)).worked_on is busy

@@ -11,7 +11,7 @@ from understudy.engine.errors import EngineCrashedError
 from understudy.engine.fake import FakeEngine
 from understudy.engine.interface import StackRef
 from understudy.errors import NotFoundError, ToolError
-from understudy.lease import Lease, LeaseState, LeaseStore
+from understudy.lease import FolderShelf, Lease, LeaseState, LeaseStore
 from understudy.owner import Owner, this_process
 from understudy.progress import Progress, State
 from understudy.session import find_lease
@@ -58,7 +58,7 @@ LOST = Owned("container", "1", "e-lost")
 
 @pytest.fixture
 def store(tmp_path: Path) -> LeaseStore:
-    return LeaseStore(tmp_path / "leases")
+    return LeaseStore(FolderShelf(tmp_path / "leases"))
 
 
 @pytest.fixture

@@ -1,0 +1,153 @@
+"""The record: what a lease says of an environment, and whether somebody is at work on it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from understudy.errors import UsageError
+from understudy.owner import Owner
+from understudy.stacks.identity import parse_time
+
+__all__ = ["HEARTBEAT_LOST", "BusyError", "Lease", "LeaseExistsError", "LeaseState", "is_id"]
+
+HEARTBEAT_LOST = 300.0
+"""Seconds after its last heartbeat from which an owner on another host counts as gone: ten beats of the slowest store
+(`understudy.heartbeat`)."""
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+"""What an id may look like as a file name; every id of understudy.stacks.identity does."""
+
+
+def is_id(text: str) -> bool:
+    """Whether a text may be an environment's id, and so a document's name."""
+    return _ID.fullmatch(text) is not None
+
+
+class LeaseState(StrEnum):
+    """Where the environment stands."""
+
+    PROVISIONING = "provisioning"
+    READY = "ready"
+    TESTING = "testing"
+    EXPORTING = "exporting"
+    DESTROYING = "destroying"
+    KEPT = "kept"
+    HANDED_OVER = "handed over"
+
+
+_WORK = frozenset(LeaseState) - {LeaseState.KEPT, LeaseState.HANDED_OVER}
+"""The states in which the environment is its owner's; in the others it was handed over to its lease."""
+
+
+class BusyError(UsageError):
+    """Another process is at work on the environment."""
+
+    exit_code = 7
+
+
+class LeaseExistsError(UsageError):
+    """Another lease has this id: the environment is there, or being made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """What a stranger needs to find and destroy an environment. Times are RFC 3339, UTC.
+
+    `key` is the name or branch that a user calls it by, `name` the topology's. `plain`: the stack is a user's own,
+    under plain Pulumi. `dirty`: the files are those of a working folder on top of `commit`. `files` are the Compose
+    files, relative to the folder of the first, which is `topology`; `env_files`, `given` (`NAME=VALUE`, less declared
+    secrets), `compose_profiles` and `allow` what they were read with.
+
+    `renewed` is its owner's last heartbeat, `active` the last time that a command or a person used the environment,
+    `idle` the seconds without either after which it is over (0: never). `asked_to_stop` is why another command wants
+    its owner to stop. `attempts` destroys ended not CLEAN, the last one because of `last_failure`.
+    """
+
+    id: str
+    target: str
+    project: str
+    stack: str
+    backend: str
+    repository: str
+    topology: str
+    commit: str
+    branch: str
+    owner: Owner
+    created: str
+    expires: str
+    not_after: str
+    state: LeaseState = LeaseState.PROVISIONING
+    key: str = ""
+    name: str = ""
+    profile: str = "default"
+    tree: str = ""
+    dirty: bool = False
+    plain: bool = False
+    files: tuple[str, ...] = ()
+    env_files: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
+    compose_profiles: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
+    renewed: str = ""
+    active: str = ""
+    idle: float = 0.0
+    asked_to_stop: str = ""
+    attempts: int = 0
+    last_failure: str = ""
+
+    @property
+    def worked_on(self) -> bool:
+        """Whether another process is at work on the environment.
+
+        One that cannot be looked at from here, as on another host, is while it was heard of less than HEARTBEAT_LOST
+        seconds ago.
+        """
+        if self.state not in _WORK or self.owner.is_this_process():
+            return False
+        alive = self.owner.alive()
+        if alive is not None:
+            return alive
+        return (datetime.now(UTC) - parse_time(self.renewed or self.created)).total_seconds() < HEARTBEAT_LOST
+
+    def hold_idle(self) -> None:
+        """Hold that nobody else is at work on the environment.
+
+        Raises:
+            BusyError: somebody is.
+        """
+        if self.worked_on:
+            raise BusyError(
+                f"Environment {self.id} is {self.state} by process {self.owner.pid} of {self.owner.user} "
+                f"on {self.owner.host}.",
+                hint="Wait until it is done, or end that process; then run this again.",
+            )
+
+    def to_json(self) -> str:
+        """The lease as JSON text."""
+        return json.dumps(asdict(self), indent=1, sort_keys=True) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Lease:
+        """The reverse of `to_json`.
+
+        Raises:
+            ValueError: the text is no lease.
+        """
+        try:
+            data = json.loads(text)
+            data["owner"] = Owner(**data["owner"])
+            data["state"] = LeaseState(data["state"])
+            for several in ("files", "env_files", "given", "compose_profiles", "allow"):
+                data[several] = tuple(data.get(several, ()))
+            lease = cls(**data)
+            if not is_id(lease.id):
+                raise ValueError(f"{lease.id!r} is no id")  # noqa: TRY301 - joins the other reasons
+            for moment in (lease.created, lease.expires, lease.not_after, *filter(None, (lease.renewed, lease.active))):
+                parse_time(moment)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(f"not a lease: {error}") from error
+        return lease

@@ -1,0 +1,66 @@
+"""The shelf: documents by name beside a backend's state, made once, changed one at a time, never half there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol
+
+from understudy.errors import UnderstudyError
+
+__all__ = ["Shelf", "UnreadableError"]
+
+
+class UnreadableError(UnderstudyError):
+    """One document cannot be read, whatever there is of the others."""
+
+
+class Shelf(Protocol):
+    """Where documents lie. A name is a file's name, with a folder's before it or none.
+
+    Every method raises UnderstudyError where it could not do or see what it was asked.
+    """
+
+    renew_every: float
+    """Seconds between an owner's heartbeats."""
+    look_every: float
+    """Seconds between an owner's looks at whether it is asked to stop."""
+
+    def place(self, name: str) -> str:
+        """Where a document lies, for messages."""
+        ...
+
+    def read(self, name: str) -> bytes | None:
+        """A document's content, None where it is not there.
+
+        Raises:
+            UnreadableError: it is there, and it cannot be read.
+        """
+        ...
+
+    def each(self) -> Iterator[tuple[str, bytes | UnreadableError]]:
+        """Every document that lies in no folder, by its name; one that is removed meanwhile may lack."""
+        ...
+
+    def changed(self, folder: str) -> Mapping[str, float]:
+        """The names of a folder's documents -> when each was written last, in seconds since the epoch."""
+        ...
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Write a document that is not there yet, whole or not at all; False: it is there."""
+        ...
+
+    def change(self, name: str, alter: Callable[[bytes], bytes | None]) -> bool:
+        """Give a document what `alter` makes of its content, with no other change in between; False: it is not there.
+
+        `alter` may raise to prevent the change, returns None to have the document removed, and may be called again
+        with what another process made of the document.
+        """
+        ...
+
+    def put(self, name: str, data: bytes) -> None:
+        """Write a document, whether it is there or not."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Remove a document, whether it is there or not."""
+        ...

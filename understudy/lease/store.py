@@ -1,0 +1,174 @@
+"""The store: the leases of one backend on a shelf beside its state, with what else belongs to an environment there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from understudy.errors import NotFoundError, UnderstudyError, UsageError
+from understudy.lease.folder import FolderShelf
+from understudy.lease.record import Lease, LeaseExistsError, is_id
+from understudy.lease.shelf import Shelf, UnreadableError
+from understudy.stacks.identity import format_time
+
+__all__ = ["LeaseStore"]
+
+
+class LeaseStore:
+    """Leases by their ids, created exclusively and changed one at a time."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self.shelf = shelf
+
+    @classmethod
+    def beside(cls, backend: str, override: str = "") -> LeaseStore:
+        """The store beside the Pulumi state of a `file://` backend, or in the folder given for any other.
+
+        Raises:
+            UsageError: the backend is of another kind and no folder is given.
+        """
+        if override:
+            return cls(FolderShelf(Path(override).expanduser()))
+        parts = urlsplit(backend)
+        if parts.scheme == "file":
+            return cls(FolderShelf(Path(unquote(parts.netloc + parts.path)).expanduser() / ".understudy" / "leases"))
+        raise UsageError(
+            f"Leases are kept beside the Pulumi state, and {backend!r} is not a file:// backend.",
+            hint="Name a folder that every machine with this backend shares: --lease-dir or UNDERSTUDY_LEASE_DIR.",
+        )
+
+    def authority(self, environment: str) -> Path:
+        """The file of an environment's certificate authority, which lies beside the lease and goes with it."""
+        return Path(self.shelf.place(_authority(environment)))
+
+    def create(self, lease: Lease) -> None:
+        """Write a new lease, whole or not at all.
+
+        Raises:
+            LeaseExistsError: there is one of this id.
+            UnderstudyError: it cannot be written.
+        """
+        if not self.shelf.create(_name(lease.id), lease.to_json().encode()):
+            raise LeaseExistsError(
+                f"Environment {lease.id} has a lease already.",
+                hint=f"`understudy list` shows it; `understudy down {lease.id}` removes it.",
+            )
+
+    def read(self, environment: str) -> Lease:
+        """The lease of an environment.
+
+        Raises:
+            NotFoundError: there is none.
+            UnderstudyError: it cannot be read.
+        """
+        data = self.shelf.read(_name(environment))
+        if data is None:
+            raise _not_there(environment)
+        return self._lease(environment, data)
+
+    def _lease(self, environment: str, data: bytes) -> Lease:
+        try:
+            return Lease.from_json(data.decode())
+        except ValueError as error:
+            place = self.shelf.place(_name(environment))
+            raise UnderstudyError(f"Read the lease {place}, and it failed: {error}.") from error
+
+    def find(self, environment: str) -> Lease | None:
+        """The lease of an environment, None where there is none.
+
+        Raises:
+            UnderstudyError: it cannot be read.
+        """
+        try:
+            return self.read(environment)
+        except NotFoundError:
+            return None
+
+    def update(self, lease: Lease, *, check: Callable[[Lease], None] | None = None, **changes: object) -> Lease:
+        """Change some fields of a lease as it is by now, atomically, and return it; others' changes are kept.
+
+        `check` sees the lease as it is before the change, and may raise to prevent it. A change by the owner is a
+        sign of life; a new owner uses the environment, and nobody has asked it to stop yet.
+
+        Raises:
+            NotFoundError: it was closed meanwhile.
+            UnderstudyError: it cannot be written.
+        """
+        changed = lease
+
+        def alter(data: bytes) -> bytes:
+            nonlocal changed
+            before = self._lease(lease.id, data)
+            if check is not None:
+                check(before)
+            now = format_time(datetime.now(UTC))
+            fresh: dict[str, object] = {"active": now, "asked_to_stop": ""} if "owner" in changes else {}
+            changed = replace(before, **{**fresh, **changes})  # type: ignore[arg-type]  # fields of Lease by name
+            if changed.owner.is_this_process():
+                changed = replace(changed, renewed=now)
+            return changed.to_json().encode()
+
+        if not self.shelf.change(_name(lease.id), alter):
+            raise _not_there(lease.id)
+        return changed
+
+    def close(self, lease: Lease) -> bool:
+        """Remove a lease unless another process took it over meanwhile; says whether it is gone.
+
+        Raises:
+            UnderstudyError: it cannot be removed.
+        """
+        gone = True
+
+        def alter(data: bytes) -> bytes | None:
+            nonlocal gone
+            gone = self._lease(lease.id, data).owner == lease.owner
+            return None if gone else data
+
+        self.shelf.change(_name(lease.id), alter)
+        if gone:
+            self.shelf.remove(_authority(lease.id))
+        return gone
+
+    def list(self) -> tuple[tuple[Lease, ...], tuple[str, ...]]:
+        """All leases, oldest first, and where those lie that are no readable lease (never silently skipped).
+
+        Raises:
+            UnderstudyError: they cannot be listed, so that nothing is known.
+        """
+        leases: list[Lease] = []
+        broken: list[str] = []
+        for name, data in self.shelf.each():
+            lease = None if isinstance(data, UnreadableError) else _parsed(data)
+            if lease is not None and _name(lease.id) == name:
+                leases.append(lease)
+            else:
+                broken.append(self.shelf.place(name))
+        return tuple(sorted(leases, key=lambda lease: (lease.created, lease.id))), tuple(broken)
+
+
+def _parsed(data: bytes) -> Lease | None:
+    try:
+        return Lease.from_json(data.decode())
+    except ValueError:
+        return None
+
+
+def _name(environment: str) -> str:
+    """Ids come from the command line too: one that is no file name is no environment."""
+    if not is_id(environment):
+        raise _not_there(environment)
+    return f"{environment}.json"
+
+
+def _authority(environment: str) -> str:
+    return f"authorities/{_name(environment)}"
+
+
+def _not_there(environment: str) -> NotFoundError:
+    return NotFoundError(
+        f"There is no environment {environment!r} on this backend.", hint="`understudy list` shows what is there."
+    )
