@@ -149,7 +149,7 @@ class PrivateDaemon:
         self.process = None
 
     def _forget_pids(self) -> None:
-        """Remove pid files whose processes ended, as a daemon believes them; containerd ends with a daemon that is killed."""
+        """Remove pid files whose processes ended, which a daemon believes; containerd dies with a killed daemon."""
         (self.folder / "pid").unlink(missing_ok=True)
         containerd = self.folder / "run" / "containerd" / "containerd.pid"
         if containerd.exists():

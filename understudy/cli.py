@@ -27,7 +27,7 @@ _HOW = (
     *("bind", "ready_timeout", "parallel", "relay_image", "mock_image", "docker_provider", "image_budget"),
     *("memory_limit", "cpu_limit"),
 )
-_LIFE = ("ttl", "max_ttl", "lease_dir")
+_LIFE = ("ttl", "max_ttl", "lease_dir", "lock_timeout")
 _TESTS = ("workers", "fail_fast", "max_failures", "order", "shard", "durations", "history", "runs")
 _SINKS = ("export", "export_variable", "export_retries", "export_timeout")
 
@@ -137,7 +137,7 @@ def init(ci: str, pulumi: bool, yes: bool, form: str, **flags: object) -> None: 
 @cli.command()
 @click.argument("environment", required=False, shell_complete=_known)
 @_form("text", "json")
-@_options(*_TESTS, *_SINKS, "ready_timeout", "lease_dir")
+@_options(*_TESTS, *_SINKS, "ready_timeout", "lease_dir", "lock_timeout")
 def test(environment: str | None, form: str, **flags: object) -> None:
     """Run the suites against an environment that is up: its id, name, stack or branch."""
     options = _resolve(flags)
@@ -149,7 +149,7 @@ def test(environment: str | None, form: str, **flags: object) -> None:
 @cli.command()
 @click.argument("environment", required=False, shell_complete=_known)
 @_form("text", "json")
-@_options("lease_dir")
+@_options("lease_dir", "lock_timeout")
 def down(environment: str | None, form: str, **flags: object) -> None:
     """Destroy an environment and show the receipt."""
     options = _resolve(flags)

@@ -1,6 +1,7 @@
 """Holding an environment: the watchdog first, then the lease, then its heartbeat; let go of when nothing is left to do.
 
-Every command that works on an environment does it in `making` (a new one) or `taking` (one that is there).
+Every command that works on an environment does it in `making` (a new one), `taking` (one that is there) or
+`provisioning` (either).
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,23 +17,25 @@ from understudy.blueprint import Blueprint
 from understudy.errors import UnderstudyError
 from understudy.heartbeat import Heartbeat
 from understudy.interrupts import Interrupts
-from understudy.lease import Lease, LeaseState
+from understudy.lease import Lease, LeaseExistsError, LeaseState
 from understudy.progress import Phase, Progress, State
 from understudy.session import Session
+from understudy.waiting import create, take, wait_idle
 from understudy.watchdog import Guard, guarded
 
-__all__ = ["Held", "making", "taking"]
+__all__ = ["Held", "making", "provisioning", "taking"]
 
 _HANDED_OVER = frozenset({LeaseState.KEPT, LeaseState.HANDED_OVER})
 
 
 @dataclass
 class Held:
-    """An environment that this process works on, and its watchdog."""
+    """An environment that this process works on, and its watchdog; `new`: it was not there before."""
 
     lease: Lease
     guard: Guard
     session: Session
+    new: bool
 
     def over(self) -> bool:
         """Whether nothing is left to do: the lease is closed, or all that the environment needs."""
@@ -47,47 +50,76 @@ def making(
     lease: Lease,
     interrupts: Interrupts,
 ) -> Iterator[Held]:
-    """Hold a new environment, whose lease is written here.
+    """Hold a new environment, whose lease is written here, once one of the same id is gone.
 
     Raises:
-        LeaseExistsError: there is one of this id.
+        LeaseExistsError: there is one of this id, and nobody works on it.
+        BusyError: somebody works on it still after --lock-timeout.
     """
 
     def write() -> Lease:
-        session.store.create(lease)
+        create(session, lease)
         return lease
 
-    with _held(session, lease, write, interrupts) as held:
+    with _held(session, lease, write, interrupts, new=True) as held:
+        yield held
+
+
+@contextmanager
+def provisioning(
+    session: Session, blueprint: Blueprint, lease: Lease, renewed: Callable[[Lease], Lease], interrupts: Interrupts
+) -> Iterator[Held]:
+    """Hold the environment that `up` makes or, where it is there, updates: then `renewed` takes its lease over.
+
+    Raises:
+        BusyError: somebody works on it still after --lock-timeout.
+    """
+    with ExitStack() as stack:
+        held: Held | None = None
+        while held is None:
+            known = session.store.find(lease.id)
+            if known is not None:
+                held = stack.enter_context(taking(session, known, renewed, interrupts, back=True))
+            else:
+                with suppress(LeaseExistsError):  # another `up` was faster
+                    held = stack.enter_context(making(session, blueprint, lease, interrupts))
         yield held
 
 
 @contextmanager
 def taking(
-    session: Session, lease: Lease, write: Callable[[], Lease], interrupts: Interrupts, *, back: bool
+    session: Session, lease: Lease, write: Callable[[Lease], Lease], interrupts: Interrupts, *, back: bool
 ) -> Iterator[Held]:
-    """Hold an environment that is there.
+    """Hold an environment that is there, once nobody else works on it.
 
     Args:
         session: the command at work.
         lease: as it was found.
-        write: takes the lease over, atomically, and returns it as it is then.
+        write: takes the lease over, as it is when nobody works on the environment, and returns it as it is then.
         interrupts: of the command.
         back: what the watchdog does should this process die: give the environment back, or else destroy it.
 
     Raises:
-        BusyError: another process is at work on it.
+        BusyError: another process works on it still after --lock-timeout.
+        NotFoundError: it was removed meanwhile.
     """
-    lease.hold_idle()
-    with _held(session, lease, write, interrupts, back=back) as held:
+    wait_idle(session, lease, session.options.lock_timeout)
+    with _held(session, lease, lambda: take(session, lease, write), interrupts, back=back) as held:
         yield held
 
 
 @contextmanager
 def _held(
-    session: Session, lease: Lease, write: Callable[[], Lease], interrupts: Interrupts, *, back: bool = False
+    session: Session,
+    lease: Lease,
+    write: Callable[[], Lease],
+    interrupts: Interrupts,
+    *,
+    back: bool = False,
+    new: bool = False,
 ) -> Iterator[Held]:
     with _guard(session, lease, back=back) as guard:
-        held = Held(write(), guard, session)
+        held = Held(write(), guard, session, new)
         interrupts.remains = lambda: _remains(held)
         try:
             with Heartbeat(session.store, held.lease, interrupts.ask):

@@ -7,7 +7,7 @@ import os
 import secrets
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from understudy.expiry import remove_expired
 from understudy.export.sinks import Outbox, Stage, open_outbox
 from understudy.files import is_git_data, write_file
 from understudy.halts import Halt
-from understudy.holding import Held, making, taking
+from understudy.holding import making, provisioning, taking
 from understudy.interrupts import Interrupts
 from understudy.lease import Lease, LeaseState
 from understudy.options import Options
@@ -110,8 +110,8 @@ def up(options: Options, folder: Path, *, form: str) -> int:
             branch = blueprint.commit.branch or blueprint.commit.sha
             lease = own_lease(session, blueprint, identity.environment_key("up", name=options.name, branch=branch))
             remove_expired(session, spare=lease.id)
-            known = session.store.find(lease.id)
-            with _to_provision(session, blueprint, lease, known, interrupts) as held:
+            renewed = partial(renew, session.store, new=lease, state=LeaseState.PROVISIONING)
+            with provisioning(session, blueprint, lease, renewed, interrupts) as held:
                 lease = held.lease
                 redactor = Redactor(known_of(session, blueprint, lease))
                 try:
@@ -119,7 +119,7 @@ def up(options: Options, folder: Path, *, form: str) -> int:
                     made = provision(session, blueprint, lease, tree, Path(lease.tree).parent / "builds")
                     session.store.update(lease, state=LeaseState.KEPT)
                 except BaseException as error:
-                    if known is None:
+                    if held.new:
                         destroy(session, lease)
                     else:
                         session.store.update(lease, state=LeaseState.KEPT)
@@ -164,9 +164,7 @@ def test(options: Options, folder: Path, name: str | None, *, form: str) -> int:
         hold_runs(folder / options.runs)
         hold_images(blueprint.clone, session.stop)
         outbox = _checked_outbox(options, folder, console)
-        take = partial(
-            session.store.update, lease, check=Lease.hold_idle, state=LeaseState.TESTING, owner=this_process()
-        )
+        take = partial(session.store.update, check=Lease.hold_idle, state=LeaseState.TESTING, owner=this_process())
         recorder: Recorder | None = None
         with taking(session, lease, take, interrupts, back=True) as held:
             lease = held.lease
@@ -194,22 +192,12 @@ def down(options: Options, folder: Path, name: str | None, *, form: str) -> int:
         open_session(options, folder, console, interrupts.stop) as session,
     ):
         lease = _find(session, folder, name)
-        with taking(session, lease, lambda: lease, interrupts, back=False):
+        with taking(session, lease, lambda now: now, interrupts, back=False):
             receipt = destroy(session, lease)
         console.say(f"receipt: {receipt.outcome} {lease.id}")
         remove_expired(session, spare=lease.id)
     _print(form, lambda: encode(ReceiptRecord.of(receipt)))
     return 0 if receipt.outcome is Outcome.CLEAN else LeftoversError.exit_code
-
-
-def _to_provision(
-    session: Session, blueprint: Blueprint, lease: Lease, known: Lease | None, interrupts: Interrupts
-) -> AbstractContextManager[Held]:
-    """Hold the environment that `up` makes, or updates."""
-    if known is None:
-        return making(session, blueprint, lease, interrupts)
-    write = partial(renew, session.store, known, lease, LeaseState.PROVISIONING)
-    return taking(session, known, write, interrupts, back=True)
 
 
 @contextmanager

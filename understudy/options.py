@@ -51,6 +51,10 @@ def seconds(value: object) -> float:
     return length
 
 
+def _seconds_or_none(value: object) -> float:
+    return 0.0 if str(value).strip() in {"0", "0s"} else seconds(value)
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("text")  # noqa: TRY004 - one error for all bad values
@@ -230,6 +234,9 @@ class Options:
         "embedded", _one_of("embedded", "official"), "Which Pulumi provider serves the Docker resources."
     )
     lease_dir: str = _option("", _text, "Where leases lie when the backend is not a file:// one.")
+    lock_timeout: float = _option(
+        60.0, _seconds_or_none, "How long to wait for another command that works on the environment; 0: not at all."
+    )
     image_budget: float = _option(10.0, _amount, "Gigabytes of built images that are kept.")
     origins: Mapping[str, Origin] = field(default_factory=dict)
 

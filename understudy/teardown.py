@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from understudy.engine.errors import StackLockedError
 from understudy.engine.interface import Engine, StackRef
 from understudy.errors import UnderstudyError
 from understudy.lease import Lease, LeaseState, LeaseStore
+from understudy.locks import break_stale
 from understudy.owner import this_process
 from understudy.progress import Phase, Progress, ProgressListener, State, safely
 from understudy.receipts import keep
@@ -45,8 +45,8 @@ def tear_down(
         _conclude(lease, receipt, store, listener)
         return receipt
     listener(Progress(Phase.DESTROY, State.STARTED))
-    lease = _mark(lease, store, listener)
-    destroyed = _destroy(lease, engine, listener)
+    former, lease = lease, _mark(lease, store, listener)
+    destroyed = _destroy(former, engine, listener)
     receipt = target.receipt(lease.id, lease.target)
     if receipt.outcome is Outcome.LEFTOVERS:
         _sweep(lease, target, listener)
@@ -97,25 +97,23 @@ def _nothing_there(lease: Lease, target: Target) -> bool:
 
 def _destroy(lease: Lease, engine: Engine, listener: ProgressListener) -> bool:
     try:
-        _destroy_unlocked(engine, StackRef(lease.project, lease.stack), remove=not lease.plain)
+        _destroy_unlocked(engine, lease, listener)
     except Exception as error:  # noqa: BLE001 - whatever it is, the sweep and the second look come next
         listener(Progress(Phase.DESTROY, State.WARNING, detail=f"{type(error).__name__}: {error}"))
         return False
     return True
 
 
-def _destroy_unlocked(engine: Engine, ref: StackRef, *, remove: bool) -> None:
-    """A CLI whose owner was killed ends by itself within seconds: its lock is waited for, a dead one's is broken."""
-    limit = time.monotonic() + LOCK_WAIT
+def _destroy_unlocked(engine: Engine, lease: Lease, listener: ProgressListener) -> None:
+    """A CLI whose owner was killed ends by itself within seconds: its lock is waited for, a stale one is broken."""
+    ref, limit = StackRef(lease.project, lease.stack), time.monotonic() + LOCK_WAIT
     while True:
         try:
-            engine.destroy(ref, remove=remove)
+            engine.destroy(ref, remove=not lease.plain)
         except StackLockedError as error:
-            if error.host == socket.gethostname() and error.pid is not None and not Path(f"/proc/{error.pid}").exists():
-                engine.cancel(ref)
-            elif time.monotonic() > limit:
-                raise
-            else:
+            if not break_stale(engine, lease, error.lock, listener):
+                if time.monotonic() > limit:
+                    raise
                 time.sleep(_LOOK)
         else:
             return

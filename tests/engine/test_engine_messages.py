@@ -12,6 +12,7 @@ from understudy.engine.interface import StackRef
 from understudy.engine.pulumi_cli import find
 from understudy.engine.pulumi_engine import PulumiEngine
 from understudy.engine.settings import EngineSettings
+from understudy.engine.stale_locks import Lock
 
 pytestmark = pytest.mark.pulumi
 
@@ -41,8 +42,9 @@ def test_a_locked_stack_says_who_holds_it_and_cancel_frees_it(engine: PulumiEngi
     for verb in (lambda: engine.up(REF, nothing), lambda: engine.destroy(REF), lambda: engine.remove(REF)):
         with pytest.raises(errors.StackLockedError) as caught:
             verb()
-        said = caught.value
-        assert (said.user, said.host, said.pid, said.since) == ("joe", "h1", 17, "2026-01-02T03:04:05Z")
+        assert caught.value.lock == Lock("joe", "h1", 17, "2026-01-02T03:04:05Z")
+    (found,) = engine.locks(REF)
+    assert replace(found, path="") == Lock("joe", "h1", 17, "2026-01-02T03:04:05Z")
     engine.cancel(REF)
     engine.destroy(REF)
     assert engine.list() == ()

@@ -11,6 +11,7 @@ from understudy.engine.commands import interrupted
 from understudy.engine.errors import RULES, EngineError, classify
 from understudy.engine.event_log import EventLog, Record
 from understudy.engine.events import Diagnostic, EngineEvent, Op, ResourceFailed
+from understudy.engine.stale_locks import Lock
 from understudy.engine.verbs import outcome
 from understudy.errors import ProvisionError, UsageError
 
@@ -97,13 +98,13 @@ def test_every_error_is_an_engine_error_and_in_the_tree_of_the_docstring() -> No
 def test_a_lock_says_whose_it_is() -> None:
     error = classify(LOCKED, verb="pulumi up", stack="s")
     assert isinstance(error, errors.StackLockedError)
-    assert (error.user, error.host, error.pid, error.since) == ("joe", "h1", 17, "2026-01-02T03:04:05Z")
+    assert error.lock == Lock("joe", "h1", 17, "2026-01-02T03:04:05Z")
 
 
 def test_a_lock_without_a_holder_is_still_a_lock() -> None:
     error = classify("the stack is currently locked by 1 lock(s).", verb="pulumi up", stack="s")
     assert isinstance(error, errors.StackLockedError)
-    assert error.pid is None
+    assert error.lock is None
 
 
 def test_what_no_rule_knows_keeps_its_text_and_a_signal_is_a_crash() -> None:

@@ -89,7 +89,7 @@ def test_unlock_deletes_all_locks_or_those_of_one_process(tmp_path: Path) -> Non
     (folder / "b.json").write_text(json.dumps({"pid": 17, "hostname": "elsewhere"}))
     (folder / "c.json").write_text("{half")
     backend.unlock(REF, pid=17)
-    assert [path.name for path in backend.locks(REF)] == ["b.json", "c.json"]
+    assert [Path(lock.path).name for lock in backend.locks(REF)] == ["b.json", "c.json"]
     backend.unlock(REF)
     assert backend.locks(REF) == ()
 

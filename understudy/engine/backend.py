@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import socket
 from contextlib import suppress
 from pathlib import Path
 
 from understudy.engine.interface import StackRef
+from understudy.engine.stale_locks import Lock
 
 __all__ = ["FileBackend"]
 
@@ -29,15 +29,16 @@ class FileBackend:
         """Whether the stack's state file is there."""
         return any(self._state(ref, ending).exists() for ending in (".json", ".json.gz"))
 
-    def locks(self, ref: StackRef) -> tuple[Path, ...]:
-        """The stack's lock files."""
-        return tuple(sorted(self._locks(ref).glob("*.json")))
+    def locks(self, ref: StackRef) -> tuple[Lock, ...]:
+        """The stack's locks, by file."""
+        found = (Lock.read(path) for path in sorted(self._locks(ref).glob("*.json")))
+        return tuple(lock for lock in found if lock is not None)
 
     def unlock(self, ref: StackRef, *, pid: int | None = None) -> None:
         """Delete the stack's locks: all, or those of a process of this host that is known to be dead."""
         for lock in self.locks(ref):
-            if pid is None or _holder(lock) == (socket.gethostname(), pid):
-                lock.unlink(missing_ok=True)
+            if pid is None or (lock.host, lock.pid) == (socket.gethostname(), pid):
+                Path(lock.path).unlink(missing_ok=True)
 
     def forget(self, ref: StackRef) -> None:
         """Delete what the CLI leaves of a removed stack: copies, attributes, history, backups, the locks' folder.
@@ -59,11 +60,3 @@ class FileBackend:
 
     def _locks(self, ref: StackRef) -> Path:
         return self._root / "locks" / "organization" / ref.project / ref.name
-
-
-def _holder(lock: Path) -> tuple[str, int] | None:
-    try:
-        content = json.loads(lock.read_text(encoding="utf-8"))
-        return str(content["hostname"]), int(content["pid"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None

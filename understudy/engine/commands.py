@@ -19,6 +19,7 @@ from understudy.engine.errors import (
 from understudy.engine.interface import StackRef, StackSummary
 from understudy.engine.process import GRACE, Finished, run
 from understudy.engine.settings import EngineSettings, file_backend
+from understudy.engine.stale_locks import Lock
 from understudy.engine.workdir import work_folder
 
 __all__ = ["Commands", "interrupted"]
@@ -133,8 +134,12 @@ class Commands:
             ) from error
         return tuple(sorted(found, key=lambda summary: summary.ref))
 
-    def cancel(self, ref: StackRef) -> None:
-        """Delete the stack's locks. It stops no live process: the caller has to know that there is none.
+    def locks(self, ref: StackRef) -> tuple[Lock, ...]:
+        """See Engine.locks."""
+        return () if self.files is None else self.files.locks(ref)
+
+    def cancel(self, ref: StackRef, lock: Lock | None = None) -> None:
+        """See Engine.cancel.
 
         Raises:
             StackNotFoundError: there is neither such a stack nor a lock of it.
@@ -143,10 +148,13 @@ class Commands:
         if self.files is None or not self.files.there:
             self._checked("pulumi cancel", ref, "cancel", "--yes", "--stack", ref.qualified)
             return
-        if not self.files.has(ref) and not self.files.locks(ref):
+        if lock is None and not self.files.has(ref) and not self.files.locks(ref):
             raise self.not_found("pulumi cancel", ref)
         try:
-            self.files.unlock(ref)
+            if lock is not None and lock.path:
+                Path(lock.path).unlink(missing_ok=True)
+            else:
+                self.files.unlock(ref)
         except OSError as error:
             raise BackendError(
                 f"Deleted the locks of {ref.qualified}, and it failed: {error}.",

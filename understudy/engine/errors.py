@@ -20,6 +20,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from understudy.engine.stale_locks import Lock
 from understudy.errors import ProvisionError
 from understudy.provider.complaint import ours
 
@@ -69,12 +70,9 @@ class StackNotEmptyError(EngineError):
 
 
 class StackLockedError(EngineError):
-    """Another process holds the stack: `user` on `host` with process id `pid`, `since` (RFC 3339); None: not said."""
+    """Another process holds the stack: `lock` says who; None: the CLI did not."""
 
-    user: str | None = None
-    host: str | None = None
-    pid: int | None = None
-    since: str | None = None
+    lock: Lock | None = None
 
 
 class PluginMissingError(EngineError):
@@ -215,6 +213,5 @@ def _message(verb: str, stack: str, said: str) -> str:
 def _with_lock(error: EngineError, text: str) -> EngineError:
     found = _LOCK.search(text)
     if isinstance(error, StackLockedError) and found:
-        error.user, error.host, error.since = found["user"], found["host"], found["since"]
-        error.pid = int(found["pid"])
+        error.lock = Lock(found["user"], found["host"], int(found["pid"]), found["since"])
     return error

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from understudy.engine.commands import interrupted
-from understudy.engine.errors import StackNotEmptyError, StackNotFoundError, program_failed
+from understudy.engine.errors import StackLockedError, StackNotEmptyError, StackNotFoundError, program_failed
 from understudy.engine.event_log import ROOT
 from understudy.engine.events import Diagnostic, Listener, Op, ResourceDone, ResourceStarted, Summary
 from understudy.engine.fake_program import Declaration, Declared, declare
@@ -23,8 +23,12 @@ from understudy.engine.interface import (
     UpResult,
     ignore,
 )
+from understudy.engine.stale_locks import Lock
 
 __all__ = ["Call", "FakeEngine"]
+
+_LOCKING = frozenset({"up", "destroy", "refresh"})
+"""The verbs that take the stack's lock."""
 
 _LOOK = 0.01
 """Seconds between two looks at `stop` while a verb is held."""
@@ -65,6 +69,7 @@ class FakeEngine:
         self.fail = dict(fail or {})
         self.hold = dict(hold or {})
         self.calls: list[Call] = []
+        self.locked: dict[StackRef, list[Lock]] = {}
         self._run_programs = run_programs
         self._stacks: dict[StackRef, _Stack] = {}
         self._lock = threading.RLock()
@@ -157,10 +162,19 @@ class FakeEngine:
             found = [StackSummary(ref, len(stack.resources), stack.updated) for ref, stack in self._stacks.items()]
         return tuple(sorted(found, key=lambda summary: summary.ref))
 
-    def cancel(self, ref: StackRef) -> None:
+    def locks(self, ref: StackRef) -> tuple[Lock, ...]:
+        """See Engine.locks: those in `locked`; each refuses `up`, `destroy` and `refresh`."""
+        with self._lock:
+            return tuple(self.locked.get(ref, ()))
+
+    def cancel(self, ref: StackRef, lock: Lock | None = None) -> None:
         """See Engine.cancel."""
         self._begin("cancel", ref)
-        self._stack("cancel", ref)
+        if not self.locked.get(ref):
+            self._stack("cancel", ref)
+        with self._lock:
+            kept = [each for each in self.locked.get(ref, ()) if lock is not None and each != lock]
+            self.locked[ref] = kept
 
     def remove(self, ref: StackRef) -> None:
         """See Engine.remove."""
@@ -194,6 +208,10 @@ class FakeEngine:
                 self._stacks.setdefault(ref, _Stack())
         if verb in self.fail:
             raise self.fail[verb]
+        if verb in _LOCKING and ref is not None and (locks := self.locks(ref)):
+            locked = StackLockedError(f"Ran `{verb}` on {name}; the stack is locked.", verb=verb, stack=name)
+            locked.lock = locks[0]
+            raise locked
 
     def _declare(
         self, verb: str, ref: StackRef, program: Program, config: Mapping[str, str] | None, *, preview: bool = False

@@ -1,4 +1,4 @@
-"""The engine's interface: nine verbs over stacks, the same for the real engine and the fake."""
+"""The engine's interface: ten verbs over stacks, the same for the real engine and the fake."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from understudy.engine.events import EngineEvent, Listener
+from understudy.engine.stale_locks import Lock
 
 __all__ = [
     "Engine",
@@ -94,7 +95,7 @@ class Seen:
 
 @runtime_checkable
 class Engine(Protocol):
-    """Nine verbs over stacks. All block, and raise only errors of understudy.engine.errors.
+    """Ten verbs over stacks. All block, and raise only errors of understudy.engine.errors.
 
     `stop` is looked at all the time: once set, the running operation is told to end (one SIGTERM for the real
     engine), what is in flight is finished and recorded, and InterruptedOperationError is raised.
@@ -151,8 +152,17 @@ class Engine(Protocol):
     def list(self) -> tuple[StackSummary, ...]:
         """Every stack of the backend, sorted."""
 
-    def cancel(self, ref: StackRef) -> None:
-        """Delete the stack's locks. It stops no live process: the caller has to know that there is none."""
+    def locks(self, ref: StackRef) -> tuple[Lock, ...]:
+        """The stack's locks, where they can be read without the CLI, as those of a `file://` backend; else none.
+
+        Elsewhere they show in the StackLockedError of a verb.
+        """
+
+    def cancel(self, ref: StackRef, lock: Lock | None = None) -> None:
+        """Delete the stack's locks, or only the one given; one that is gone is no error.
+
+        It stops no live process: the caller has to know that there is none.
+        """
 
     def remove(self, ref: StackRef) -> None:
         """Remove a stack that has no resources left, with its history and backups.
