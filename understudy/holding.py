@@ -16,7 +16,7 @@ from pathlib import Path
 from understudy.blueprint import Blueprint
 from understudy.errors import UnderstudyError
 from understudy.heartbeat import Heartbeat
-from understudy.interrupts import Interrupts
+from understudy.interrupts import Interrupts, Rest
 from understudy.lease import Lease, LeaseExistsError, LeaseState
 from understudy.progress import Phase, Progress, State
 from understudy.session import Session
@@ -25,22 +25,60 @@ from understudy.watchdog import Guard, guarded
 
 __all__ = ["Held", "making", "provisioning", "taking"]
 
+
+def _nothing(_handed: str) -> None:
+    """The evidence of a command that keeps none."""
+
+
 _HANDED_OVER = frozenset({LeaseState.KEPT, LeaseState.HANDED_OVER})
 
 
 @dataclass
-class Held:
-    """An environment that this process works on, and its watchdog; `new`: it was not there before."""
+class Held(Rest):
+    """An environment that this process works on, and the watchdog that goes on where it ends.
+
+    `back`: the watchdog would give it back to its lease, and not destroy it. `new`: it was not there before. `evidence`
+    writes what there is and that the rest was handed over, and to whom.
+    """
 
     lease: Lease
     guard: Guard
     session: Session
+    back: bool
     new: bool
+    evidence: Callable[[str], None] = _nothing
 
     def over(self) -> bool:
         """Whether nothing is left to do: the lease is closed, or all that the environment needs."""
         now = self.session.store.find(self.lease.id)
         return now is None or now.state in _HANDED_OVER
+
+    def second(self) -> str:
+        """See Rest.second."""
+        if self.guard.there:
+            return "Once more, and the watchdog does the rest."
+        return f"Once more, and it ends at once, and leaves environment {self.lease.id} as it is."
+
+    def hand_over(self) -> str:
+        """See Rest.hand_over. The watchdog sets to work when it sees this process end."""
+        if not self.guard.confirm():
+            return ""
+        if self.back:
+            return f"the watchdog ends what runs, and leaves environment {self.lease.id} to its lease"
+        return f"the watchdog removes environment {self.lease.id}; the proof: understudy receipt {self.lease.id}"
+
+    def flush(self, handed: str) -> None:
+        """See Rest.flush."""
+        self.evidence(handed)
+
+    def remains(self) -> str:
+        """See Rest.remains."""
+        try:
+            if self.over():
+                return "Nothing remains."
+        except UnderstudyError:
+            pass
+        return f"What remains of environment {self.lease.id} is removed by: understudy down {self.lease.id}"
 
 
 @contextmanager
@@ -119,8 +157,8 @@ def _held(
     new: bool = False,
 ) -> Iterator[Held]:
     with _guard(session, lease, back=back) as guard:
-        held = Held(write(), guard, session, new)
-        interrupts.remains = lambda: _remains(held)
+        held = Held(write(), guard, session, back, new)
+        interrupts.rest = held
         try:
             with Heartbeat(session.store, held.lease, interrupts.ask):
                 yield held
@@ -148,13 +186,3 @@ def _guard(session: Session, lease: Lease, *, back: bool) -> Guard:
         variables["UNDERSTUDY_LEASE_DIR"] = str(Path(session.options.lease_dir).expanduser().absolute())
     command = [sys.executable, "-P", "-m", "understudy.ending", *(["--back"] if back else []), lease.id]
     return guarded(command, variables, state=session.settings.state, warn=warn)
-
-
-def _remains(held: Held) -> str:
-    environment = held.lease.id
-    try:
-        if held.session.store.find(environment) is None:
-            return "Nothing remains."
-    except UnderstudyError:
-        pass
-    return f"What remains of environment {environment} is removed by: understudy down {environment}"

@@ -1,39 +1,74 @@
-"""Signals as a designed path: the first asks everything to end and clean up, the second says what remains."""
+"""Signals as a designed path: the first asks everything to end and clean up; what takes too long is left to another."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Self
 
-__all__ = ["Interrupts"]
+__all__ = ["DEADLINE", "Interrupts", "Rest"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+DEADLINE = 8.5
+"""Seconds from the first signal until what is left is handed over. GitHub's runner kills a cancelled step after 10 s:
+SIGINT, SIGTERM 7.5 s later, the end 2.5 s after that (docs.github.com, workflow cancellation reference)."""
+
+TOGETHER = 1.0
+"""Seconds in which another SIGTERM or SIGHUP belongs to the first signal: a terminal that is closed and its shell both
+tell a job, and so do a runner and a wrapper. A second Ctrl-C is a person's at any time."""
+
+FLUSH = 1.0
+"""Seconds in which evidence is written before the process ends at once."""
 
 _LAST = 1.0
 """Seconds for a signal that came last to be heard."""
 
 
+class Rest:
+    """What would be left of a command that ends at once; this one leaves nothing, and nobody would finish it."""
+
+    def second(self) -> str:
+        """What a second signal does, said with the first."""
+        return "Once more, and it ends at once."
+
+    def hand_over(self) -> str:
+        """Leave the rest to somebody who is surely there, and say to whom; empty: there is nobody, or no rest."""
+        return ""
+
+    def flush(self, handed: str) -> None:
+        """Write the evidence that exists, and that the rest was handed over; asked in a thread, for `FLUSH` seconds."""
+
+    def remains(self) -> str:
+        """What remains when nobody takes it, and the command that removes it."""
+        return ""
+
+
 class Interrupts:
-    """While entered: the first signal sets `stop`, the second prints `remains()` and ends the process with 130.
+    """While entered: the first signal sets `stop`; a second, or the deadline, hands the rest over and ends with 130.
 
     Nothing is raised at a random place: whoever waits looks at `stop`. The handler itself takes no lock - the main
     thread may hold that of `stop` when it runs - and only tells a thread, which does the rest. Outside the main thread
-    it does nothing, because Python takes signals only there.
+    it does nothing, because Python takes signals only there. At the deadline a process whose rest nobody takes goes on.
     """
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, say: Callable[[str], None], deadline: float = DEADLINE) -> None:
         self.stop = threading.Event()
-        self.remains: Callable[[], str] = lambda: ""
         self.asked = ""
-        self._say = say
+        self.rest = Rest()
+        self._say, self._deadline = say, deadline
         self._before: dict[signal.Signals, object] = {}
         self._told = -1
         self._thread: threading.Thread | None = None
+        self._first: float | None = None
+        self._over = threading.Event()
+        self._ending = threading.Lock()
 
     @property
     def interrupted(self) -> bool:
@@ -61,6 +96,7 @@ class Interrupts:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._over.set()
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]  # what signal() itself gave back
         if self._thread is not None:
@@ -77,11 +113,37 @@ class Interrupts:
                 self._take(signal.Signals(number[0]).name)
 
     def _take(self, name: str) -> None:
-        if not self.stop.is_set():
+        now = time.monotonic()
+        if self._first is None:
+            self._first = now
             self.stop.set()
-            threading.Thread(target=self._say, args=(f"{name}: stopping, then cleaning up.",), daemon=True).start()
-            return
+            for work in (self._until_deadline, self._say_first):
+                threading.Thread(target=work, args=(name,), daemon=True).start()
+        elif name == "SIGINT" or now - self._first > TOGETHER:
+            handed = self._hand_over()
+            self._end(f"{name} again: {handed or f'ending at once. {self.rest.remains()}'}")
+
+    def _say_first(self, name: str) -> None:
+        self._say(f"{name}: stopping, then cleaning up. {self.rest.second()}")
+
+    def _until_deadline(self, name: str) -> None:
+        if not self._over.wait(self._deadline) and (handed := self._hand_over()):
+            self._end(f"{self._deadline:g} s after {name}: {handed}")
+
+    def _hand_over(self) -> str:
+        """Who does the rest; empty: nobody. Once there is somebody, this process ends, so that is asked but once."""
+        self._ending.acquire()
+        if handed := self.rest.hand_over():
+            flushing = threading.Thread(target=self.rest.flush, args=(handed,), daemon=True)
+            flushing.start()
+            flushing.join(FLUSH)
+        else:
+            self._ending.release()
+        return handed
+
+    def _end(self, text: str) -> None:
         try:
-            os.write(2, f"\n{name} again: ending at once. {self.remains()}\n".encode("utf-8", "replace"))
+            if select.select([], [2], [], 0)[1]:  # a reader that has stopped keeps nobody here
+                os.write(2, f"\n{text}\n".encode("utf-8", "replace"))
         finally:
             os._exit(130)

@@ -75,19 +75,19 @@ def run(options: Options, folder: Path, *, form: str) -> int:
             blueprint = with_images(blueprint, client())
             lease = own_lease(session, blueprint, _run_key(options, blueprint))
             recorder: Recorder | None = None
-            with making(session, blueprint, lease, interrupts):
-                try:
-                    with ended_afterwards(session, lease) as ending:
-                        recorder = Recorder.open(session, blueprint, lease, known_of(session, blueprint, lease))
-                        ending.recorder = recorder
-                        evidence = partial(send, session, recorder, outbox, Stage.EVIDENCE)
-                        with _exported_afterwards(session, blueprint, lease, recorder, evidence), recorder.watch():
-                            run_stages(session, blueprint, lease, recorder)
-                    prune_images(session)
-                finally:
-                    if recorder is not None:
-                        recorder.close(console.say, partial(send, session, recorder, outbox, Stage.FINAL))
-                        tell_kept(recorder.record, console.say)
+            try:
+                with making(session, blueprint, lease, interrupts) as held, ended_afterwards(session, lease) as ending:
+                    recorder = Recorder.open(session, blueprint, lease, known_of(session, blueprint, lease))
+                    ending.recorder = recorder
+                    held.evidence = recorder.handed_over
+                    evidence = partial(send, session, recorder, outbox, Stage.EVIDENCE)
+                    with _exported_afterwards(session, blueprint, lease, recorder, evidence), recorder.watch():
+                        run_stages(session, blueprint, lease, recorder)
+                prune_images(session)
+            finally:
+                if recorder is not None:
+                    recorder.close(console.say, partial(send, session, recorder, outbox, Stage.FINAL))
+                    tell_kept(recorder.record, console.say)
         _print(form, recorder.shown)
         return recorder.exit_code
 
@@ -166,16 +166,16 @@ def test(options: Options, folder: Path, name: str | None, *, form: str) -> int:
         outbox = _checked_outbox(options, folder, console)
         take = partial(session.store.update, check=Lease.hold_idle, state=LeaseState.TESTING, owner=this_process())
         recorder: Recorder | None = None
-        with taking(session, lease, take, interrupts, back=True) as held:
-            lease = held.lease
-            try:
+        try:
+            with taking(session, lease, take, interrupts, back=True) as held, _given_back(session, held.lease):
+                lease = held.lease
                 recorder = Recorder.open(session, blueprint, lease, known_of(session, blueprint, lease))
+                held.evidence = recorder.handed_over
                 with _exported_afterwards(session, blueprint, lease, recorder), recorder.watch():
                     run_tests(session, blueprint, lease, recorder)
-            finally:
-                session.store.update(lease, state=LeaseState.HANDED_OVER if lease.plain else LeaseState.KEPT)
-                if recorder is not None:
-                    recorder.close(console.say, partial(send, session, recorder, outbox, Stage.FINAL))
+        finally:
+            if recorder is not None:
+                recorder.close(console.say, partial(send, session, recorder, outbox, Stage.FINAL))
     _print(form, recorder.shown)
     return recorder.exit_code
 
@@ -198,6 +198,15 @@ def down(options: Options, folder: Path, name: str | None, *, form: str) -> int:
         remove_expired(session, spare=lease.id)
     _print(form, lambda: encode(ReceiptRecord.of(receipt)))
     return 0 if receipt.outcome is Outcome.CLEAN else LeftoversError.exit_code
+
+
+@contextmanager
+def _given_back(session: Session, lease: Lease) -> Iterator[None]:
+    """Whatever happens in here, the environment is its lease's again afterwards."""
+    try:
+        yield
+    finally:
+        session.store.update(lease, state=LeaseState.HANDED_OVER if lease.plain else LeaseState.KEPT)
 
 
 @contextmanager

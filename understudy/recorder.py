@@ -19,7 +19,6 @@ from understudy.awaited import Awaited
 from understudy.blueprint import Blueprint
 from understudy.ci.github import publish
 from understudy.errors import (
-    EnvironmentFailedError,
     ExportError,
     HaltedError,
     InterruptedRunError,
@@ -42,7 +41,7 @@ from understudy.lease import Lease
 from understudy.preparation import CLONE
 from understudy.progress import Phase, Progress, ProgressListener, State, safely
 from understudy.provision import Provisioned
-from understudy.recording import first_record, image_records, mock_records
+from understudy.recording import environment_failed, first_record, image_records, mock_records
 from understudy.redact import Redactor, redact_error
 from understudy.report import (
     CauseRecord,
@@ -252,7 +251,7 @@ class Recorder:
         # What kept the environment from being made is a cause by itself.
         unexplained = not (result.passed or result.failed or result.halted or awaited.broken())
         if not result.interrupted and (unexplained or result.deaths):
-            self.failed(_environment_failed(result), Phase.TEST)
+            self.failed(environment_failed(result), Phase.TEST)
 
     def _untested(self) -> None:
         """Name every suite of a run that did not come to its tests, with the cause."""
@@ -333,13 +332,7 @@ class Recorder:
         self.folder.write_json("timeline.json", timeline(self.record))
         with self.watch():
             self._hold_parts()
-        self.record = replace(
-            self.record,
-            ended=utc(time.time()),
-            seconds=time.monotonic() - self._began,
-            running=(),
-            files=tuple(sorted({*self.folder.files(), "run.json", REPORT})),
-        )
+        self._end()
         self.record = remember(history_place(self.session.options.history), self.record)
         clean = self._write()
         if not send():
@@ -349,6 +342,30 @@ class Recorder:
                 publish(clean, self.folder.path, os.environ, sys.stderr)
         for line in last_lines(self.record, self.folder.path.resolve()):
             say(self.folder.redactor.text(line))
+
+    def handed_over(self, to: str) -> None:
+        """Write what there is, for a process that ends now and whose environment another one removes.
+
+        Any thread may call it, whatever the others do: files are replaced whole, and what counts comes first.
+        """
+        self._checkpoints.close()
+        with self._lock:
+            error = InterruptedRunError(f"Interrupted before the environment was removed: {to}.")
+            cause = CauseRecord.of(error, Phase(self.phase), utc(time.time()), time.monotonic() - self._began)
+            self.record = self._unfinished.written(self.record).with_cause(cause)
+            self._end()
+        self._write()
+
+    def _end(self) -> None:
+        """Take in that the run is over, and which files there are."""
+        with self._lock:
+            self.record = replace(
+                self.record,
+                ended=utc(time.time()),
+                seconds=time.monotonic() - self._began,
+                running=(),
+                files=tuple(sorted({*self.folder.files(), "run.json", REPORT})),
+            )
 
     def _write(self) -> RunRecord | None:
         """Write the record, the summary and the page; returns it without the secrets, None where that failed."""
@@ -375,12 +392,6 @@ class Recorder:
             write_report(self.folder.path)
         except UsageError as error:
             raise ExportError(f"Drew {REPORT}, and it failed: {error}") from error
-
-
-def _environment_failed(result: SuitesResult) -> EnvironmentFailedError:
-    told = "; ".join(map(str, result.deaths)) or result.stopped_by
-    logs = "".join(f"\nLast log lines of {death.service}:\n{death.log}" for death in result.deaths if death.log)
-    return EnvironmentFailedError(f"Ran the tests, and the environment failed: {told}. {result.summary()}.{logs}")
 
 
 @contextmanager

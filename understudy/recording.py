@@ -1,4 +1,4 @@
-"""What of a run becomes its record: what is known at its beginning, its images, and what its mocks were asked."""
+"""What of a run becomes its record: what is known at its beginning, its images, its mocks, an environment's failure."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from understudy import __version__
 from understudy.arranging import shard_of
 from understudy.blueprint import Blueprint
 from understudy.ci_job import ci_job
+from understudy.errors import EnvironmentFailedError
 from understudy.export.mocks import MockCounts
 from understudy.lease import Lease
 from understudy.options import Options
 from understudy.provision import Provisioned
 from understudy.report import CiRecord, ImageRecord, MockRecord, RunRecord, utc
 from understudy.stacks.clone import Clone
+from understudy.suites.results import SuitesResult
 
-__all__ = ["first_record", "image_records", "mock_records"]
+__all__ = ["environment_failed", "first_record", "image_records", "mock_records"]
 
 
 def first_record(blueprint: Blueprint, lease: Lease, options: Options, run: str, now: datetime) -> RunRecord:
@@ -70,3 +72,10 @@ def mock_records(clone: Clone, counts: Mapping[str, MockCounts]) -> tuple[MockRe
         )
         for mock in clone.mocks
     )
+
+
+def environment_failed(result: SuitesResult) -> EnvironmentFailedError:
+    """The error of tests that ended because the environment did."""
+    told = "; ".join(map(str, result.deaths)) or result.stopped_by
+    logs = "".join(f"\nLast log lines of {death.service}:\n{death.log}" for death in result.deaths if death.log)
+    return EnvironmentFailedError(f"Ran the tests, and the environment failed: {told}. {result.summary()}.{logs}")

@@ -29,7 +29,7 @@ from understudy.errors import ExportError, InterruptedRunError, ProvisionError, 
 from understudy.export import RunFolder
 from understudy.export.folder import runs_of
 from understudy.export.sinks import Stage, open_outbox
-from understudy.interrupts import Interrupts
+from understudy.interrupts import Interrupts, Rest
 from understudy.joining import parts_of, rewrite, write_joined
 from understudy.last_lines import last_lines
 from understudy.lifecycle import command_of, hold_runs
@@ -114,7 +114,7 @@ def _place(runs: Path) -> Iterator[Path]:
 
 
 @dataclass
-class Split:
+class Split(Rest):
     """All parts of one run, from the first start to the last end."""
 
     of: int
@@ -137,7 +137,7 @@ class Split:
         """
         with ExitStack() as closing:
             try:
-                self.interrupts.remains = self._remains
+                self.interrupts.rest = self
                 for shard, command in commands:
                     part = ShardProcess(shard, command, own_place(place, shard), lambda *heard: self._events.put(heard))
                     closing.callback(part.close)
@@ -192,8 +192,8 @@ class Split:
         while self._look():
             pass
 
-    def _remains(self) -> str:
-        """What a second signal says: this process ends, and parts that are left clean up by themselves."""
+    def remains(self) -> str:
+        """See Rest.remains: this process ends, and parts that are left clean up by themselves."""
         left = [part for part in self.parts if part.code is None]
         told = [
             f"Part {part.shard} (process {part.pid}) is cleaning up by itself; if it is ended too, what remains is "

@@ -177,7 +177,7 @@ def test_a_second_signal_says_what_remains_of_each_part(fake: Fake) -> None:
     def ask() -> None:
         while not (fake.folder / "there1").exists() or not (fake.folder / "there2").exists():
             time.sleep(0.01)
-        said.append(interrupts.remains())
+        said.append(interrupts.rest.remains())
         (fake.folder / "go").touch()
 
     for index in (1, 2):
@@ -185,7 +185,7 @@ def test_a_second_signal_says_what_remains_of_each_part(fake: Fake) -> None:
     threading.Thread(target=ask, daemon=True).start()
     fake.split(interrupts=interrupts)
     assert [f"understudy down e{index}" in said[0] for index in (1, 2)] == [True, True]
-    assert interrupts.remains() == "Nothing remains."
+    assert interrupts.rest.remains() == "Nothing remains."
 
 
 @pytest.fixture
