@@ -9,7 +9,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -272,7 +272,9 @@ class Recorder:
         """
         with self.watch():
             self._untested()
-        with self.watch(), self.session.phase(Phase.EXPORT), _finally(self.checkpoint, send):
+        with self.watch(), self.session.phase(Phase.EXPORT), ExitStack() as afterwards:
+            afterwards.callback(send)
+            afterwards.callback(self.checkpoint)
             self._keep_clone(lease)
             followed = self.folder.collect_containers(self._follower)
             counts = self.folder.collect_mocks(mocks, self._mocks.close() if self._mocks else {})
@@ -392,13 +394,3 @@ class Recorder:
             write_report(self.folder.path)
         except UsageError as error:
             raise ExportError(f"Drew {REPORT}, and it failed: {error}") from error
-
-
-@contextmanager
-def _finally(*works: Callable[[], object]) -> Iterator[None]:
-    """Whatever happens in here, the works are done afterwards."""
-    try:
-        yield
-    finally:
-        for work in works:
-            work()
