@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from .clone import Endpoint, Mock
 from .needs import needed_ports
+from .suite import Need, Suite
 from .topology import Service, Topology, TopologyError
 
-__all__ = ["endpoints_of", "mock_endpoint", "scheme_of", "variable", "variable_name"]
+__all__ = ["endpoints_of", "mock_endpoint", "scheme_of", "unreachable", "variable", "variable_name"]
 
 _SCHEMES: Mapping[int, str] = {
     **dict.fromkeys((80, 3000, 4000, 5000, 8000, 8001, 8008, 8080, 8081, 8088, 8888, 9000, 9090), "http"),
@@ -62,6 +63,20 @@ def _found(topology: Topology, mocks: Iterable[Mock]) -> Iterator[Endpoint]:
         yield Endpoint(name, port, scheme_of(port, topology.services[name].kind))
     for mock in mocks:
         yield mock_endpoint(mock)
+
+
+def unreachable(topology: Topology) -> Iterator[tuple[Suite, Need]]:
+    """Suites on the host with a need that publishes nothing, and nothing else does it for them.
+
+    Such a suite waits for the service and cannot call it.
+    """
+    published = {endpoint.service for endpoint in _found(topology, ())}
+    for suite in topology.suites:
+        for need in suite.needs if suite.runs_on == "host" else ():
+            service = topology.services.get(need.name)
+            plain = service is not None and service.kind != "job" and not service.host_network
+            if plain and need.name not in published:
+                yield suite, need
 
 
 def endpoints_of(topology: Topology, mocks: Iterable[Mock]) -> tuple[Endpoint, ...]:

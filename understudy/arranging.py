@@ -8,6 +8,7 @@ from pathlib import Path
 
 from understudy.blueprint import Blueprint
 from understudy.build.git import Repository
+from understudy.documents import from_commit, from_folder
 from understudy.errors import UsageError
 from understudy.files import open_regular
 from understudy.history.access import base_branch, recall
@@ -20,7 +21,7 @@ from understudy.session import Session
 from understudy.suites.arrangement import Arrangement, can_be_split
 from understudy.suites.shards import Durations, Shard, parse_durations, parse_shard, split
 
-__all__ = ["DURATIONS", "arrange", "hold_options", "shard_of"]
+__all__ = ["DURATIONS", "arrange", "hold_durations", "hold_options", "shard_of"]
 
 DURATIONS = "understudy-durations.json"
 """The file beside the Compose file that shards are split by, where the commit has one."""
@@ -44,6 +45,25 @@ def hold_options(options: Options) -> None:
         raise UsageError("Results are to be reused, and there is no history to take them from.", hint="Drop --history.")
     if options.durations:
         _read_durations(Path(options.durations))
+
+
+def hold_durations(options: Options, blueprint: Blueprint) -> None:
+    """Hold that the commit's own file of durations, where the run is split by it, can be read, before anything is made.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    repository = blueprint.repository
+    if shard_of(options) is None or options.durations or repository is None:
+        return
+    where = "the working folder" if blueprint.dirty else f"commit {blueprint.commit.short}"
+    reader = (
+        from_folder(repository.root, blueprint.folder)
+        if blueprint.dirty
+        else from_commit(repository, blueprint.commit.sha, blueprint.folder)
+    )
+    if (data := reader(DURATIONS)) is not None:
+        _parsed(data, f"{DURATIONS} of {where}")
 
 
 def arrange(session: Session, blueprint: Blueprint, lease: Lease) -> tuple[Arrangement, Past]:
@@ -96,6 +116,10 @@ def _read_durations(path: Path) -> Durations:
         raise UsageError(
             f"Read the durations {path}, and it failed: {error}.", hint="`understudy history --export FILE` writes one."
         ) from error
+    return _parsed(data, str(path))
+
+
+def _parsed(data: bytes, name: str) -> Durations:
     if len(data) > _LARGEST:
-        raise UsageError(f"Read the durations {path}, and it is larger than {_LARGEST >> 20} MiB.")
-    return parse_durations(data, str(path))
+        raise UsageError(f"Read the durations {name}, and it is larger than {_LARGEST >> 20} MiB.")
+    return parse_durations(data, name)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from understudy.composition import Composition
+from understudy.documents import suites_file
 from understudy.stacks.allowed import Allowed
 from understudy.stacks.change import Change
 from understudy.stacks.sources.compose import RefusedError, read_files
@@ -49,15 +50,17 @@ def check(composition: Composition, allow: Allowed) -> Report:
     error = ""
     try:
         files = composition.load().files
+        folder = _folder(Path(composition.folder))
         topology = read_files(
             composition.files,
-            folder=_folder(Path(composition.folder)),
+            folder=folder,
             variables=_variables(composition),
             read_file=composition.read_file,
             project=Path(composition.folder).name,
             profiles=composition.request.profiles,
             allow=allow,
             shown=composition.shown,
+            suites=suites_file(composition.read_file, folder),
         )
         changes, warnings = topology.changes, topology.warnings
     except RefusedError as refused:

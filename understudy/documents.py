@@ -18,7 +18,7 @@ from understudy.stacks.sources import compose
 from understudy.stacks.sources.document import project_variables
 from understudy.stacks.topology import Topology, TopologyError
 
-__all__ = ["Documents", "Reader", "from_commit", "from_folder"]
+__all__ = ["Documents", "Reader", "from_commit", "from_folder", "suites_file"]
 
 _OWN = frozenset(
     (
@@ -205,14 +205,14 @@ class Documents:
                 secrets=secrets,
                 allow=self.allow,
                 provisioned=provisioned,
-                suites=_suites_file(reader, folder) if provisioned else "",
+                suites=suites_file(reader, folder) if provisioned else "",
             )
         except TopologyError as error:
             raise UsageError(f"Read the topology from {where}, and it is not valid: {error}.") from error
         return replace(topology, warnings=(*self.warnings, *topology.warnings))
 
 
-def _suites_file(reader: Reader, folder: str) -> str:
+def suites_file(reader: Reader, folder: str) -> str:
     """The nearest `understudy.toml` from the project's folder up to the root of its tree; empty: there is none."""
     above = len(PurePosixPath(folder).parts)
     names = (posixpath.join("../" * up, CONFIG_FILE) for up in range(above + 1))

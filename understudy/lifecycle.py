@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from understudy.aftermath import destroy, ended_afterwards, send, tell_kept
-from understudy.arranging import hold_options, shard_of
+from understudy.arranging import hold_durations, hold_options, shard_of
 from understudy.blueprint import Blueprint, draw, redraw
 from understudy.build.git import Repository
 from understudy.console import Console, make_console
@@ -64,6 +64,7 @@ def run(options: Options, folder: Path, *, form: str) -> int:
     with command_of(options, form) as (console, interrupts):
         hold_options(options)
         blueprint = draw(options, folder)
+        hold_durations(options, blueprint)
         _hold_suites(blueprint)
         hold_runs(folder / options.runs)
         outbox = _checked_outbox(options, folder, console)

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 from understudy.stacks.allowed import NOTHING, Allowed, rights
 from understudy.stacks.change import Change, Fidelity
+from understudy.stacks.endpoints import unreachable
 from understudy.stacks.needs import hold_needs
 from understudy.stacks.secret_values import Literals, map_texts, refuse_literals, shown, welcomed
 from understudy.stacks.topology import Topology, TopologyError
@@ -125,6 +126,9 @@ def read_files(
         topology = replace(topology, suites=together(topology.suites, more, reading))
     if provisioned:
         hold_needs(topology, document.inactive)
+        for suite, need in unreachable(topology):
+            said = f"suite {suite.name!r} needs {need.name!r}, which declares no TCP port: it is waited for, "
+            reading.warn(need.where, f"{said}and cannot be called; `{need.name}:PORT` publishes one")
     _hold_rights(topology, reading)
     if reading.refusals:
         raise RefusedError(reading.refusals, tuple(_recorded(reading.changes, literals)))

@@ -138,3 +138,23 @@ def test_one_log_that_fails_does_not_lose_the_others(stage: Stage, tmp_path: Pat
     assert [problem.split(":")[0] for problem in followed.problems] == ["bad"]
     assert texts(tmp_path / "good.log") == ["fine"]
     assert (tmp_path / "bad.log").read_text() == "of another run"
+
+
+def test_lines_that_come_while_it_is_destroyed_are_in_its_log_at_last(stage: Stage, tmp_path: Path) -> None:
+    wait = "echo up; until [ -e /bye ]; do sleep 0.05; done; echo last words; sleep 600"
+    made = stage.container("web", "sh", "-c", wait)
+    stage.container("kept", "sh", "-c", "echo stays; sleep 600")
+    follower = DockerFollower(client(), stage.id, tmp_path, Redactor(), ignore).start()
+    log = tmp_path / "web.log"
+    wait_until(lambda: log.exists() and "up" in log.read_text(encoding="utf-8"))
+    followed = follower.finish()
+    assert texts(log) == ["up"], "the evidence is whole before anything is destroyed"
+    assert followed.problems == ()
+
+    command = stage.docker.api.exec_create(made, ["touch", "/bye"])
+    stage.docker.api.exec_start(command["Id"])
+    wait_until(lambda: b"last words" in stage.docker.api.logs(made))
+    stage.docker.api.remove_container(made, force=True)
+    assert follower.close(destroyed=True) == ()
+    assert texts(log) == ["up", "last words"]
+    assert texts(tmp_path / "kept.log") == ["stays"]

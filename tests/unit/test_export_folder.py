@@ -51,6 +51,9 @@ class FakeFollower:
         facts = ContainerFacts(f"{self.environment}-web", "web", {"health": "asked with hunter22", "exit_code": 0})
         return Followed(containers=(facts,), problems=("web: the disk is on fire",) if self.target.broken else ())
 
+    def close(self, *, destroyed: bool) -> tuple[str, ...]:
+        return ("web: its last lines: hunter22",) if destroyed and self.target.broken else ()
+
 
 def fake(*, broken: bool = False, absent: bool = False) -> Target:
     return cast("Target", FakeTarget(broken=broken, absent=absent))

@@ -45,7 +45,7 @@ def test_parts_become_a_whole() -> None:
     whole = joined(part(2, "t3", "t1"), part(1, "t2"))
     (api,) = whole.suites
     assert (whole.exit_code, whole.causes, whole.shard) == (0, (), "")
-    assert sorted(test.id for test in api.tests) == list(ALL)
+    assert {test.id: test.part for test in api.tests} == {"t1": "parts/0", "t2": "parts/1", "t3": "parts/0"}
     assert (api.counts["passed"], sum(api.counts.values()), api.workers) == (3, 3, 2)
     assert [each.shard for each in whole.parts] == ["1/2", "2/2"]
     assert sorted(api.files) == ["parts/0/suites/api/output.log", "parts/1/suites/api/output.log"]
@@ -57,7 +57,7 @@ def test_a_failure_of_a_part_is_one_of_the_whole() -> None:
     whole = joined(failed, part(2, "t1", "t3"))
     assert whole.exit_code == 1
     assert told(whole) == "part 1/2: bad"
-    assert [test for _, test in whole.bad_tests] == [case("t2", "failed")]
+    assert [test for _, test in whole.bad_tests] == [replace(case("t2", "failed"), part="parts/0")]
 
 
 @pytest.mark.parametrize(

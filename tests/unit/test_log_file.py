@@ -108,3 +108,14 @@ def test_a_log_is_never_written_over_another(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_text("of another run")
     with pytest.raises(FileExistsError):
         LogFile(tmp_path / "a.log", Redactor())
+
+
+def test_an_unfinished_line_stands_in_the_log_but_for_what_may_begin_a_secret(tmp_path: Path) -> None:
+    log = LogFile(tmp_path / "web.log", Redactor([SECRET]))
+    begin = "." * ((16 << 10) - len("hunter2h"))
+    log.take(1, stamp(1) + f"{begin}hunter2h".encode())
+    log.settle()
+    assert log.path.read_text(encoding="utf-8") == stamp(1).decode() + begin
+    log.take(1, stamp(1) + b"unter2, done\n")
+    log.take(2, stamp(3) + b"bye")
+    assert written(log).splitlines() == [stamp(1).decode() + f"{begin}{MARK}, done", stamp(3).decode() + "bye"]

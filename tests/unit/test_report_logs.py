@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from report_records import BEGAN, case, folder_of, shop, suite
 
-from understudy.report import EndpointRecord, RunRecord, SectionRecord, utc
+from understudy.report import EndpointRecord, PartRecord, RunRecord, SectionRecord, utc
 from understudy.report_html.evidence import logs_of
 from understudy.report_html.log_windows import LogFile, opened
 from understudy.report_html.touched import MEANWHILE, mentions, touched
@@ -140,3 +140,25 @@ def test_logs_behind_a_link_are_none_of_the_run(tmp_path: Path) -> None:
     (folder / "logs").symlink_to(tmp_path / "elsewhere")
 
     assert logs_of(run, folder).tails == ()
+
+
+def test_a_test_of_a_joined_run_has_the_lines_of_its_part(tmp_path: Path) -> None:
+    failed = replace(case("t::orders", Outcome.FAILED, at=2.0, seconds=1.0), part="parts/2-of-2")
+    parts = tuple(
+        PartRecord(f"{n}/2", f"r{n}", f"e{n}", folder, utc(BEGAN), 9.0, 1, "CLEAN")
+        for n, folder in ((1, "parts/1-of-2"), (2, "parts/2-of-2"), (3, "../stranger"), (4, "parts/linked"))
+    )
+    run = replace(shop(), suites=(suite("one", (failed,)),), parts=parts)
+    folder = folder_of(run, tmp_path, {})
+    for name in ("../stranger", "parts/1-of-2", "parts/2-of-2"):
+        (folder / name / "logs").mkdir(parents=True)
+        (folder / name / "logs" / "orders.log").write_bytes(log((BEGAN + 2.1, f"of {name}")))
+    (folder / "parts" / "linked").symlink_to(folder / "parts" / "2-of-2")
+
+    (excerpt,) = (each for each in logs_of(run, folder).tests[0, 0] if each.service == "orders")
+
+    assert [each.text for each in excerpt.lines] == ["of parts/2-of-2"]
+    assert excerpt.file == "parts/2-of-2/logs/orders.log"
+    ill = tuple(replace(node, health="exited") if node.name == "orders" else node for node in run.graph.nodes)
+    tails = logs_of(replace(run, graph=replace(run.graph, nodes=ill)), folder).tails
+    assert [each.file for each in tails] == ["parts/1-of-2/logs/orders.log", "parts/2-of-2/logs/orders.log"]

@@ -229,6 +229,19 @@ def test_a_killed_run_says_in_what_it_was() -> None:
     assert verdict_of(record).reason.endswith("Last known: test. All 2 tests passed.")
 
 
+def test_what_may_be_there_still_is_named_with_the_command_that_removes_it() -> None:
+    killed = replace(shop(2), ended=None, receipt=None)
+    assert "<code>understudy down e0shop</code>" in render(killed, Logs())
+    assert "understudy down" not in render(shop(2), Logs())
+    parts = tuple(
+        PartRecord(f"{n}/2", f"r{n}", f"e{n}", f"parts/{n}", utc(0), 4.0, 0, receipt)
+        for n, receipt in ((1, "CLEAN"), (2, ""))
+    )
+    joined = render(replace(killed, environment="", parts=parts), Logs())
+    assert "<code>understudy down e2</code>" in joined
+    assert "down e1" not in joined
+
+
 def test_the_time_until_a_service_is_ready_is_a_wait_in_the_timeline() -> None:
     made = (
         ResourceRecord("db", "container", utc(BEGAN + 1), 1.0, 2.0),

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import make_project
 
+from understudy.cli import cli
 from understudy.errors import UsageError
 from understudy.options import resolve
 from understudy.stacks.topology import Suite
@@ -147,3 +152,21 @@ def test_suites_that_failed_come_first_then_the_longest() -> None:
     suites = [Suite(name, ("make",)) for name in ("short", "new", "long", "broken")]
     assert [suite.name for suite in Arrangement(orders).suites(suites)] == ["broken", "long", "new", "short"]
     assert Arrangement().suites(suites) == tuple(suites)
+
+
+def test_durations_of_the_commit_that_nobody_can_read_end_a_run_before_it_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compose = "services: {web: {image: x}}\nx-understudy: {tests: {api: {command: [pytest]}}}\n"
+    project = make_project(tmp_path / "repository", tmp_path / "state")
+    (project.folder / "compose.yaml").write_text(compose)
+    project.commit("Describe production")
+    (project.folder / "understudy-durations.json").write_text("{")
+    monkeypatch.chdir(project.folder)
+    dirty = CliRunner().invoke(cli, ["run", "--shard", "1/2", "--dirty"])
+    assert "understudy-durations.json of the working folder" in str(dirty.exception)
+    sha = project.commit("Break the durations")
+    done = CliRunner().invoke(cli, ["run", "--shard", "1/2"])
+    assert isinstance(done.exception, UsageError)
+    assert f"understudy-durations.json of commit {sha[:7]}" in str(done.exception)
+    assert not (project.folder / "understudy-runs").exists()

@@ -66,7 +66,11 @@ inside.inputs = ["tests/common"]
     )
     assert found.suites[0].where.place == "app/understudy.toml:3:1"
     assert found.suites[0].needs[1].where.place == "app/understudy.toml:8:1"
-    assert found.warnings == ()
+    (warning,) = found.warnings
+    assert warning.startswith(
+        "app/understudy.toml:8: tests.integration.needs[1]: suite 'integration' needs 'web', which "
+    )
+    assert warning.endswith("it is waited for, and cannot be called; `web:PORT` publishes one")
 
 
 @pytest.mark.parametrize(
@@ -208,3 +212,20 @@ def test_the_nearest_file_up_to_the_root_counts_and_options_are_let_alone(tmp_pa
     with pytest.raises(UsageError, match=r"app/understudy.toml:1:1: tests.near: 'command' is missing"):
         names()
     assert Options().workers is None
+
+
+@pytest.mark.parametrize(
+    ("suite", "told"),
+    [
+        ("needs = ['web']", True),
+        ("needs = ['web:80']", False),
+        ("needs = ['web']\nimage = 't:1'", False),
+        ("needs = ['web']\n[tests.b]\ncommand = 'y'\nneeds = ['web:80']", False),
+        ("", False),
+    ],
+)
+def test_a_need_that_publishes_nothing_is_told(suite: str, *, told: bool) -> None:
+    found = load(f"[tests.a]\ncommand = 'x'\n{suite}\n")
+    assert any("cannot be called" in warning for warning in found.warnings) is told
+    declared = load(f"[tests.a]\ncommand = 'x'\n{suite}\n", {"endpoints": ["web:80"]})
+    assert declared.warnings == ()

@@ -172,3 +172,14 @@ def test_what_is_no_yaml_is_told_without_steering_the_terminal(tmp_path: Path, t
     done = check(tmp_path, text=text)
     assert done.exit_code != 0
     assert "\x1b" not in done.output
+
+
+def test_suites_of_understudy_toml_are_read_too(tmp_path: Path) -> None:
+    text = "services: {web: {image: x}}\n"
+    (tmp_path / "understudy.toml").write_text("[tests.a]\ncommand = 'x'\nneeds = ['web']\n")
+    found = report(tmp_path, text=text)
+    assert found["passes"]
+    assert [warning for warning in found["warnings"] if "understudy.toml:3" in warning]
+    (tmp_path / "understudy.toml").write_text("[tests.a]\ncomand = 'x'\n")
+    assert check(tmp_path, text=text).exit_code == 2
+    assert "'comand' is not known here" in report(tmp_path, text=text)["error"]

@@ -207,7 +207,10 @@ class RunFolder:
         return None
 
     def collect_containers(self, follower: Follower | None) -> Followed:
-        """End the following and write `containers.json`, the state of every container; the facts come back redacted."""
+        """Write `containers.json`, the state of every container; the facts come back redacted.
+
+        The logs are whole as far as they go; those of containers that are still there go on until `end_logs`.
+        """
         followed = follower.finish() if follower else Followed()
         found = tuple(self._clean(facts) for facts in followed.containers)
         for problem in followed.problems:
@@ -216,6 +219,12 @@ class RunFolder:
         data = [{"name": each.name, "service": each.service, "facts": each.facts} for each in found]
         self.write_json("containers.json", {"schema": 1, "containers": data})
         return replace(followed, containers=found)
+
+    def end_logs(self, follower: Follower | None, *, destroyed: bool) -> None:
+        """End the logs; of what was `destroyed`, with the lines that it printed meanwhile."""
+        for problem in follower.close(destroyed=destroyed) if follower else ():
+            with self.part("last log lines", required=False):
+                raise ExportError(problem)
 
     def _clean(self, facts: ContainerFacts) -> ContainerFacts:
         data = self.redactor.data(dict(facts.facts))

@@ -193,7 +193,7 @@ def _suite(ends: Sequence[tuple[Part, SuiteRecord]]) -> SuiteRecord:
     for part, suite in ends:
         for test in suite.tests:
             once = _of_collection(test)
-            tests.setdefault((test.id, "" if once else part.record.shard), test)
+            tests.setdefault((test.id, "" if once else part.record.shard), replace(test, part=part.folder))
     if why := _unseen([suite for _, suite in ends]):
         known = {test for test, _ in tests}
         for lost in sorted({each for _, suite in ends for each in suite.elsewhere} - known):

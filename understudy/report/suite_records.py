@@ -66,7 +66,8 @@ class AttemptRecord:
 class CaseRecord:
     """One test. `message` is why it failed, was skipped, did not run or did not end; `started` null: it never did.
 
-    All of it is of the last attempt; `earlier` has the failed ones before it.
+    All of it is of the last attempt; `earlier` has the failed ones before it. `part` is, in a joined run, the folder of
+    the part that it ran in.
     """
 
     id: str
@@ -84,6 +85,7 @@ class CaseRecord:
     before: tuple[BeforeRecord, ...] = ()
     offset: float | None = None
     ended: Moment | None = None
+    part: str = ""
 
     @classmethod
     def of(cls, case: Case, began: float | None = None) -> CaseRecord:

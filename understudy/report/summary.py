@@ -15,7 +15,7 @@ from understudy.report.suite_records import CaseRecord, SuiteRecord
 from understudy.report.visible import plural
 from understudy.suites.results import BAD, Outcome
 
-__all__ = ["STEP_LIMIT", "is_up", "place", "summary", "summary_marker", "verdict"]
+__all__ = ["STEP_LIMIT", "is_up", "place", "removals", "summary", "summary_marker", "verdict"]
 
 STEP_LIMIT = 1_048_576
 """Bytes that GitHub takes of one step's summary: 1 MiB ("Workflow commands for GitHub Actions", step isolation and
@@ -198,9 +198,17 @@ def _commands(record: RunRecord) -> Iterator[str]:
     said = [f"Run it again{where}: {code(shlex.join(again))}"]
     if record.kept is not None:
         said += [code(command) for command in record.kept.commands]
-    elif record.receipt is None or record.receipt.outcome != "CLEAN":
-        said.append(f"Remove the environment: {code(shlex.join(('understudy', 'down', record.environment)))}")
+    said += [f"Remove the environment: {code(command)}" for command in removals(record)]
     yield "<br>\n".join(said)
+
+
+def removals(record: RunRecord) -> tuple[str, ...]:
+    """The commands that remove what is or may be still there of a run, or of its parts; none where it was kept."""
+    if record.kept is not None:
+        return ()
+    own = (record.environment, record.receipt.outcome if record.receipt else "")
+    ends = [(part.environment, part.receipt) for part in record.parts] or [own]
+    return tuple(shlex.join(("understudy", "down", name)) for name, end in ends if end != "CLEAN")
 
 
 def _causes(record: RunRecord) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from understudy.report import CaseRecord, RunRecord
 from understudy.report_html.links import logs_named
@@ -68,7 +68,7 @@ def logs_of(record: RunRecord, folder: Path | None) -> Logs:
                 found.whole = False
                 return found
             why = touched(case, suite.needs, record.graph, patterns)
-            excerpts = tuple(_excerpts(folder, files, why, window))
+            excerpts = tuple(_excerpts(folder, files, why, window, case.part))
             left -= sum(len(each.text) + 20 for one in excerpts for each in one.lines)
             found.tests[number, place] = excerpts
     found.tails = tuple(_tails(record, folder, files))
@@ -76,13 +76,23 @@ def logs_of(record: RunRecord, folder: Path | None) -> Logs:
 
 
 def _files(record: RunRecord, folder: Path) -> dict[str, tuple[str, ...]]:
-    """Service -> the paths of its logs in the folder, for those that have one."""
-    if (folder / "logs").is_symlink():  # of a stranger's run: it would put files of this machine into the page
-        return {}
-    there = sorted(path.relative_to(folder).as_posix() for path in folder.glob("logs/*.log"))
+    """Service -> the paths of its logs in the folder or in those of its parts, for those that have one."""
+    places = [part.folder for part in record.parts] or ["."]
+    there = sorted(path.relative_to(folder).as_posix() for place in places for path in _logs(folder, place))
     names = dict.fromkeys([node.name for node in record.graph.nodes] + [each.service for each in record.containers])
     found = {name: logs_named(name, there) for name in names}
     return {name: paths for name, paths in found.items() if paths}
+
+
+def _logs(folder: Path, place: str) -> Iterable[Path]:
+    """The logs below a folder of the run; none behind a link or outside.
+
+    A stranger's run would put files of this machine into the page.
+    """
+    where = PurePosixPath(place, "logs")
+    way = [folder / above for above in (*reversed(where.parents), where)]
+    inside = not where.is_absolute() and ".." not in where.parts
+    return way[-1].glob("*.log") if inside and not any(each.is_symlink() for each in way[1:]) else ()
 
 
 def _window(case: CaseRecord) -> tuple[float, float] | None:
@@ -91,10 +101,15 @@ def _window(case: CaseRecord) -> tuple[float, float] | None:
 
 
 def _excerpts(
-    folder: Path, files: Mapping[str, tuple[str, ...]], why: Mapping[str, str], window: tuple[float, float]
+    folder: Path,
+    files: Mapping[str, tuple[str, ...]],
+    why: Mapping[str, str],
+    window: tuple[float, float],
+    part: str,
 ) -> Iterable[Excerpt]:
+    """The lines of a window; of a test of a part, those of that part's containers."""
     for name, reason in why.items():
-        for path in files[name]:
+        for path in files[name] if not part else (p for p in files[name] if p.startswith(f"{part}/")):
             with opened(folder / path) as log:
                 lines, more = log.window(*window, _PER_SERVICE) if log else ((), 0)
             if lines or reason != MEANWHILE:

@@ -25,9 +25,11 @@ def file_link(base: str | None, path: str, label: str | None = None) -> Markup:
 def logs_named(service: str, paths: Iterable[str]) -> tuple[str, ...]:
     """The logs of a service among paths of the folder: `logs/<service>.log`, and `logs/<service>-<id>.log` of replicas.
 
+    In a joined run they lie below the folders of its parts.
+
     >>> logs_named("db", ["logs/db.log", "logs/db-0123456789ab.log", "logs/db-copy.log"])
     ('logs/db.log', 'logs/db-0123456789ab.log')
     """
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", service).lstrip(".")[:100] or "container"
-    wanted = re.compile(rf"logs/{re.escape(name)}(-[0-9a-f]{{12}})?\.log")
+    wanted = re.compile(rf"(.*/)?logs/{re.escape(name)}(-[0-9a-f]{{12}})?\.log")
     return tuple(path for path in paths if wanted.fullmatch(path))

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from understudy.errors import TestsFailedError
 from understudy.report import CauseRecord, RunRecord
+from understudy.report.summary import removals
 from understudy.report_html.clean import block
 from understudy.report_html.evidence import Excerpt, Logs
 from understudy.report_html.links import file_link
@@ -81,6 +82,7 @@ def header_part(record: RunRecord, verdict: Verdict) -> Markup:
         ),
         el("p", f"Stopped early: {record.stopped_by}", class_="note") if record.stopped_by else None,
         _kept(record),
+        _removal(record),
     )
 
 
@@ -98,6 +100,19 @@ def _kept(record: RunRecord) -> Markup | None:
         ),
         el("p", urls) if urls else None,
         el("ul", [el("li", el("code", command)) for command in record.kept.commands]),
+        class_="receipt",
+    )
+
+
+def _removal(record: RunRecord) -> Markup | None:
+    """What removes an environment of which nothing proves that it is gone."""
+    commands = removals(record)
+    if not commands:
+        return None
+    return el(
+        "div",
+        el("p", "Nothing here proves that the environment is gone. This removes it:"),
+        el("ul", [el("li", el("code", command)) for command in commands]),
         class_="receipt",
     )
 

@@ -19,6 +19,7 @@ from understudy.targets.docker_evidence import container_facts, service_of
 from understudy.targets.docker_inventory import list_all
 from understudy.targets.docker_logs import GoneError, Messages, UnreadableError
 from understudy.targets.docker_suite_box import SUITE
+from understudy.targets.docker_tails import Tails
 from understudy.targets.docker_usage import Meter
 from understudy.targets.interface import ContainerFacts, Followed, Owned, Sampler, Usage
 from understudy.targets.log_file import LogFile
@@ -83,6 +84,7 @@ class DockerFollower:
         self._kept: dict[str, _Kept] = {}
         self._names: set[str] = set()
         self._done = threading.Event()
+        self._tails = Tails(client)
         self._news = threading.Event()
         self._problems: list[str] = []
         self._events: Any = None
@@ -239,7 +241,7 @@ class DockerFollower:
     # ---- the end
 
     def finish(self) -> Followed:
-        """Read every log to its end, look at every container once more, and say what was seen."""
+        """Read every log as far as it goes, look at every container once more, and say what was seen."""
         self._done.set()
         with contextlib.suppress(Exception):  # it has ended, or its transport cannot be ended from here
             self._events.close()
@@ -273,6 +275,10 @@ class DockerFollower:
             problems=(*self._problems, *problems),
         )
 
+    def close(self, *, destroyed: bool) -> tuple[str, ...]:
+        """End the logs of containers that were still there."""
+        return self._tails.close(destroyed=destroyed)
+
     def _end(self, kept: _Kept) -> None:
         """The last of one container. Nothing that fails here is raised: it is the container's problem."""
         for step in self._last_steps(kept):
@@ -294,7 +300,17 @@ class DockerFollower:
             return
         if not (kept.problem or kept.silent or kept.removed):
             yield lambda: self._read(kept, follow=False)
-        yield kept.log.close
+        if _goes_on(kept):
+            yield kept.log.settle
+        if _goes_on(kept):
+            yield lambda: self._tails.follow(service_of(kept.item), kept.item.id, kept.log, tty=kept.tty)
+        else:
+            yield kept.log.close
+
+
+def _goes_on(kept: _Kept) -> bool:
+    """Whether the container can say more, and its log take it."""
+    return kept.running and not (kept.problem or kept.silent or kept.removed)
 
 
 def _is_suite(labels: Mapping[str, str]) -> bool:

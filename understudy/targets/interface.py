@@ -112,7 +112,13 @@ class Follower(Protocol):
     """What follows the containers of one environment, and writes their logs as they come."""
 
     def finish(self) -> Followed:
-        """Look once more, and end. Raises nothing: what could not be had is among the problems."""
+        """Look once more, and say what was seen; only logs of containers that are still there go on until `close`.
+
+        Raises nothing: what could not be had is among the problems.
+        """
+
+    def close(self, *, destroyed: bool) -> tuple[str, ...]:
+        """End the logs, once: of what was `destroyed` with all that it said meanwhile; returns further problems."""
 
 
 @runtime_checkable

@@ -106,6 +106,16 @@ class LogFile:
         """Say in the file why there is no log."""
         os.write(self._handle, f"# {self._redactor.text(text)}\n".encode())
 
+    def settle(self) -> None:
+        """Write what waits of a line that may go on, but for what may be the beginning of a secret.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        for stream, line in self._lines.items():
+            if line.open:
+                self._put(stream, line.stamp, line.decoder.decode(line.cleaner.settle()).encode())
+
     def close(self) -> None:
         """Write what waits for the end of its line.
 
