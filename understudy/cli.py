@@ -5,21 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import click
 
 from understudy import __version__
+from understudy.command_line import declared, known_environments, printed_as, resolved
 from understudy.errors import InterruptedRunError, UnderstudyError, UsageError
-from understudy.options import Options, OptionSpec, find_config, resolve, specs
+from understudy.reap_cli import reap
 from understudy.topology_cli import topology
 
 __all__ = ["cli", "main"]
-
-Command = Callable[..., Any]
 
 _PRODUCTION = ("production_ref", "from_stack", "from_export", "from_docker", "project", "label")
 _WHERE = ("file", "env_file", "set", "compose_profile", "allow", "commit", "dirty", *_PRODUCTION, "profile", "name")
@@ -32,49 +29,6 @@ _TESTS = ("workers", "fail_fast", "max_failures", "order", "shard", "durations",
 _SINKS = ("export", "export_variable", "export_retries", "export_timeout")
 
 
-def _declare(spec: OptionSpec) -> Callable[[Command], Command]:
-    dashed = "--" + spec.name.replace("_", "-")
-    shown = "" if spec.default in {"", None, ()} or spec.switch else f" [default: {spec.default}]"
-    text = f"{spec.help}{shown}"
-    if spec.switch:
-        pair = f"{dashed}/--no-{dashed[2:]}" if spec.default else dashed
-        return click.option(pair, spec.name, is_flag=True, default=None, help=text)
-    flags = (spec.flag, dashed) if spec.flag else (dashed,)
-    default = () if spec.several else None
-    return click.option(*flags, spec.name, default=default, multiple=spec.several, metavar=spec.metavar, help=text)
-
-
-def _known(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
-    """The environments of this backend whose id, or whose branch, begins so; for a shell that completes."""
-    from understudy.listing import names
-
-    try:
-        return [name for name in names(_resolve({})) if name.startswith(begun)]
-    except UnderstudyError:  # what is wrong is said by the command itself, not while it is typed
-        return []
-
-
-def _options(*names: str) -> Callable[[Command], Command]:
-    wanted = [spec for spec in specs() if spec.name in (*names, "progress")]
-
-    def wrap(command: Command) -> Command:
-        for spec in reversed(wanted):
-            command = _declare(spec)(command)
-        return command
-
-    return wrap
-
-
-def _form(*allowed: str) -> Callable[[Command], Command]:
-    """The option `--format` with the forms that a command can print, the first one being usual."""
-    text = f"How it is printed. [default: {allowed[0]}]"
-    return click.option("--format", "form", type=click.Choice(allowed), default=allowed[0], help=text)
-
-
-def _resolve(flags: dict[str, object]) -> Options:
-    return resolve(flags, os.environ, find_config(Path.cwd()))
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, message="understudy %(version)s")
 def cli() -> None:
@@ -82,11 +36,11 @@ def cli() -> None:
 
 
 @cli.command()
-@_form("text", "json")
-@_options(*_WHERE, *_HOW, *_LIFE, *_TESTS, *_SINKS, "shards", "keep_on_failure", "reuse")
+@printed_as("text", "json")
+@declared(*_WHERE, *_HOW, *_LIFE, *_TESTS, *_SINKS, "shards", "keep_on_failure", "reuse")
 def run(form: str, **flags: object) -> None:
     """Clone, provision, test, export and destroy one commit."""
-    options = _resolve(flags)
+    options = resolved(flags)
     if options.shards > 1:
         from understudy.sharding import run as split
 
@@ -97,22 +51,22 @@ def run(form: str, **flags: object) -> None:
 
 
 @cli.command()
-@_form("text", "json")
-@_options(*_WHERE, "docker_provider")
+@printed_as("text", "json")
+@declared(*_WHERE, "docker_provider")
 def plan(form: str, **flags: object) -> None:
     """Say what `run` would build, run and mock for a commit, and how near that is to production; create nothing."""
-    options = _resolve(flags)
+    options = resolved(flags)
     from understudy.planning import show
 
     sys.exit(show(options, Path.cwd(), form=form))
 
 
 @cli.command()
-@_form("text", "json")
-@_options(*_WHERE, *_HOW, *_LIFE)
+@printed_as("text", "json")
+@declared(*_WHERE, *_HOW, *_LIFE)
 def up(form: str, **flags: object) -> None:
     """Make or update the environment of this branch and leave it running."""
-    options = _resolve(flags)
+    options = resolved(flags)
     from understudy.lifecycle import up as work
 
     sys.exit(work(options, Path.cwd(), form=form))
@@ -122,11 +76,11 @@ def up(form: str, **flags: object) -> None:
 @click.option("--ci", type=click.Choice(("auto", "github", "gitlab", "none")), default="auto", help="Whose CI file.")
 @click.option("--pulumi/--no-pulumi", default=True, help="With a Pulumi project for plain `pulumi up`, or without.")
 @click.option("--yes", is_flag=True, help="Write without a question.")
-@_form("text", "json")
-@_options("file")
+@printed_as("text", "json")
+@declared("file")
 def init(ci: str, pulumi: bool, yes: bool, form: str, **flags: object) -> None:  # noqa: FBT001 - by name
     """Look at a repository and write what it lacks: x-understudy, a Pulumi project, the CI's file; shown first."""
-    options = _resolve(flags)
+    options = resolved(flags)
     from understudy.init.command import Wanted
     from understudy.init.command import run as work
 
@@ -135,37 +89,37 @@ def init(ci: str, pulumi: bool, yes: bool, form: str, **flags: object) -> None: 
 
 
 @cli.command()
-@click.argument("environment", required=False, shell_complete=_known)
-@_form("text", "json")
-@_options(*_TESTS, *_SINKS, "ready_timeout", "lease_dir", "lock_timeout")
+@click.argument("environment", required=False, shell_complete=known_environments)
+@printed_as("text", "json")
+@declared(*_TESTS, *_SINKS, "ready_timeout", "lease_dir", "lock_timeout")
 def test(environment: str | None, form: str, **flags: object) -> None:
     """Run the suites against an environment that is up: its id, name, stack or branch."""
-    options = _resolve(flags)
+    options = resolved(flags)
     from understudy.lifecycle import test as work
 
     sys.exit(work(options, Path.cwd(), environment, form=form))
 
 
 @cli.command()
-@click.argument("environment", required=False, shell_complete=_known)
-@_form("text", "json")
-@_options("lease_dir", "lock_timeout")
+@click.argument("environment", required=False, shell_complete=known_environments)
+@printed_as("text", "json")
+@declared("lease_dir", "lock_timeout")
 def down(environment: str | None, form: str, **flags: object) -> None:
     """Destroy an environment and show the receipt."""
-    options = _resolve(flags)
+    options = resolved(flags)
     from understudy.lifecycle import down as work
 
     sys.exit(work(options, Path.cwd(), environment, form=form))
 
 
 @cli.command()
-@click.argument("environment", shell_complete=_known)
+@click.argument("environment", shell_complete=known_environments)
 @click.argument("duration", required=False)
-@_form("text", "json")
-@_options("ttl", "lease_dir")
+@printed_as("text", "json")
+@declared("ttl", "lease_dir")
 def extend(environment: str, duration: str | None, form: str, **flags: object) -> None:
     """Let an environment live longer, by DURATION or --ttl: its id, name, stack or branch."""
-    options = _resolve(flags)
+    options = resolved(flags)
     from understudy.extending import extend as work
 
     sys.exit(work(options, environment, duration, form=form))
@@ -173,11 +127,11 @@ def extend(environment: str, duration: str | None, form: str, **flags: object) -
 
 @cli.command()
 @click.argument("run")
-@_form("text", "json")
-@_options("runs", *_SINKS)
+@printed_as("text", "json")
+@declared("runs", *_SINKS)
 def export(run: str, form: str, **flags: object) -> None:
     """Send the folder of a past run to every --export: its id, its path, or `latest`."""
-    options = _resolve(flags)
+    options = resolved(flags)
     from understudy.exporting import export as work
 
     sys.exit(work(options, Path.cwd(), run, form=form))
@@ -187,9 +141,9 @@ def export(run: str, form: str, **flags: object) -> None:
 @click.argument("sides", nargs=-1, metavar="[A] [B]")
 @click.option("--engine", is_flag=True, help="Ask Pulumi what it would create, update, replace and delete.")
 @click.option("--drift", is_flag=True, help="Compare the environment A with what runs on its target.")
-@_form("text", "json", "markdown", "html")
+@printed_as("text", "json", "markdown", "html")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when something differs.")
-@_options(*_WHERE, *_HOW, "lease_dir", "runs")
+@declared(*_WHERE, *_HOW, "lease_dir", "runs")
 def diff(sides: tuple[str, ...], engine: bool, drift: bool, form: str, exit_code: bool, **flags: object) -> None:  # noqa: FBT001 - by name
     """Show what differs between two sides: production and this commit, if none is named.
 
@@ -199,7 +153,7 @@ def diff(sides: tuple[str, ...], engine: bool, drift: bool, form: str, exit_code
     """
     if len(sides) > 2:  # noqa: PLR2004 - a comparison has two sides
         raise UsageError(f"{len(sides)} sides were given, and two are compared.")
-    options = _resolve(flags)
+    options = resolved(flags)
     from understudy.diff.command import Wanted
     from understudy.diff.command import run as work
 
@@ -213,15 +167,15 @@ def diff(sides: tuple[str, ...], engine: bool, drift: bool, form: str, exit_code
 @click.option("--diff", "diff_file", default="", help="A file of `understudy diff --format json`.", metavar="FILE")
 @click.option("--key", default="run", help="Tells several such comments on one pull request apart. [default: run]")
 @click.option("--pull-request", type=click.IntRange(1), help="Its number, where the CI does not tell it.")
-@_form("text", "json")
-@_options("runs")
+@printed_as("text", "json")
+@declared("runs")
 def comment(run: str, diff_file: str, key: str, pull_request: int | None, form: str, **flags: object) -> None:
     """Write a run, and what differs from production, as one comment on the pull request of this CI job.
 
     The comment is changed in place where it is there already. RUN is a run's id, its folder, or `latest`. The token is
     taken from GITHUB_TOKEN or GITLAB_TOKEN.
     """
-    options = _resolve(flags)
+    options = resolved(flags)
     from understudy.commenting import Wanted
     from understudy.commenting import run as work
 
@@ -239,13 +193,13 @@ def comment(run: str, diff_file: str, key: str, pull_request: int | None, form: 
     default="html",
     help="How it is written. [default: html]",
 )
-@_options("runs", "history")
+@declared("runs", "history")
 def report(run: tuple[str, ...], merge: bool, output: str, form: str, **flags: object) -> None:  # noqa: FBT001 - by name
     """Write the report of a run anew: its id, its folder, or `latest`, which is meant if none is named.
 
     The page goes into the run's folder as report.html, if --output does not say otherwise.
     """
-    options = _resolve(flags)
+    options = resolved(flags)
     if merge:
         from understudy.joining import merge as join
 
@@ -268,14 +222,14 @@ def report(run: tuple[str, ...], merge: bool, output: str, form: str, **flags: o
 )
 @click.option("--export", default="", metavar="FILE", help="Write the file of usual durations that --shard splits by.")
 @click.option("--topology", default="", metavar="FILE", help="The Compose file that --export is for.")
-@_options("history")
+@declared("history")
 def history(test: str, last: int, **flags: object) -> None:
     """Show recent runs of this repository with the slowest and flakiest tests, or a test run by run.
 
     TEST is a part of a test's id, or a suite's name.
     """
     own = {name: str(flags.pop(name)) for name in ("branch", "form", "export", "topology")}
-    options = _resolve(flags)
+    options = resolved(flags)
     from understudy.history.command import Wanted
     from understudy.history.command import run as work
 
@@ -283,32 +237,32 @@ def history(test: str, last: int, **flags: object) -> None:
 
 
 @cli.command(name="list")
-@_form("text", "json")
-@_options("lease_dir")
+@printed_as("text", "json")
+@declared("lease_dir")
 def list_(form: str, **flags: object) -> None:
     """List the environments of this backend."""
-    options = _resolve(flags)
+    options = resolved(flags)
     from understudy.listing import show
 
     sys.exit(show(options, form=form))
 
 
 @cli.command()
-@click.argument("environment", shell_complete=_known)
+@click.argument("environment", shell_complete=known_environments)
 @click.argument("services", nargs=-1)
 @click.option("--follow", is_flag=True, help="Go on as lines come.")
-@_form("text", "json")
-@_options("lease_dir")
+@printed_as("text", "json")
+@declared("lease_dir")
 def logs(environment: str, services: tuple[str, ...], follow: bool, form: str, **flags: object) -> None:  # noqa: FBT001 - by name
     """Print the logs of an environment's services; as JSON, one object a line."""
-    options = _resolve(flags)
+    options = resolved(flags)
     from understudy.listing import logs as work
 
     sys.exit(work(options, environment, services, follow=follow, form=form))
 
 
 @cli.command()
-@_form("text", "json")
+@printed_as("text", "json")
 def doctor(form: str) -> None:
     """Look at what Understudy needs on this machine, and say what to do about what is missing."""
     from understudy.doctor import main as work
@@ -317,7 +271,7 @@ def doctor(form: str) -> None:
 
 
 @cli.command()
-@_form("shell", "json")
+@printed_as("shell", "json")
 def env(form: str) -> None:
     """Print the shell variables with which plain `pulumi` shares Understudy's backend; use it with eval."""
     from understudy.listing import shell_environment
@@ -340,6 +294,7 @@ def completion(shell: str) -> None:
     click.echo(kind(cli, {}, "understudy", "_UNDERSTUDY_COMPLETE").source())
 
 
+cli.add_command(reap)
 cli.add_command(topology)
 
 

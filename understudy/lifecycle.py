@@ -25,7 +25,6 @@ from understudy.errors import (
     UnderstudyError,
     UsageError,
 )
-from understudy.expiry import remove_expired
 from understudy.export.sinks import Outbox, Stage, open_outbox
 from understudy.files import is_git_data, write_file
 from understudy.halts import Halt
@@ -36,6 +35,7 @@ from understudy.options import Options
 from understudy.owner import this_process
 from understudy.preparation import kept_changes, renew, with_images
 from understudy.provision import Provisioned, clone, own_lease, provision, prune_images
+from understudy.reap.passing import opportune
 from understudy.recorder import Recorder
 from understudy.redact import Redactor, redact_error
 from understudy.report import EndpointRecord, ReceiptRecord
@@ -72,7 +72,7 @@ def run(options: Options, folder: Path, *, form: str) -> int:
         with open_session(options, folder, console, interrupts.stop) as session:
             session.halt = halt
             settle(session.engine, session.target, session.store, console)
-            remove_expired(session)
+            opportune(session)
             blueprint = with_images(blueprint, client())
             lease = own_lease(session, blueprint, _run_key(options, blueprint))
             recorder: Recorder | None = None
@@ -110,7 +110,7 @@ def up(options: Options, folder: Path, *, form: str) -> int:
             blueprint = with_images(blueprint, client())
             branch = blueprint.commit.branch or blueprint.commit.sha
             lease = own_lease(session, blueprint, identity.environment_key("up", name=options.name, branch=branch))
-            remove_expired(session, spare=lease.id)
+            opportune(session, spare=lease.id)
             renewed = partial(renew, session.store, new=lease, state=LeaseState.PROVISIONING)
             with provisioning(session, blueprint, lease, renewed, interrupts) as held:
                 lease = held.lease
@@ -196,7 +196,7 @@ def down(options: Options, folder: Path, name: str | None, *, form: str) -> int:
         with taking(session, lease, lambda now: now, interrupts, back=False):
             receipt = destroy(session, lease)
         console.say(f"receipt: {receipt.outcome} {lease.id}")
-        remove_expired(session, spare=lease.id)
+        opportune(session, spare=lease.id)
     _print(form, lambda: encode(ReceiptRecord.of(receipt)))
     return 0 if receipt.outcome is Outcome.CLEAN else LeftoversError.exit_code
 

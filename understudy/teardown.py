@@ -17,7 +17,7 @@ from understudy.owner import this_process
 from understudy.progress import Phase, Progress, ProgressListener, State, safely
 from understudy.receipts import keep
 from understudy.stacks.identity import format_time, parse_time
-from understudy.targets.interface import Outcome, Owned, Receipt, Target
+from understudy.targets.interface import Outcome, Owned, Receipt, Spare, Target, spare_none
 
 __all__ = ["OWN_PROJECT", "settle", "tear_down"]
 
@@ -31,12 +31,19 @@ _LOOK = 0.25
 
 
 def tear_down(
-    lease: Lease, *, engine: Engine, target: Target, store: LeaseStore, listener: ProgressListener
+    lease: Lease,
+    *,
+    engine: Engine,
+    target: Target,
+    store: LeaseStore,
+    listener: ProgressListener,
+    spare: Spare = spare_none,
 ) -> Receipt:
     """Destroy an environment and prove it. The lease is closed only by a CLEAN receipt from the right target.
 
     Nothing is touched on another target than the lease's: the receipt is HOLD then. Whatever fails on the way is
-    told to the listener; what counts is the second look.
+    told to the listener; what counts is the second look. What the engine's state does not know and `spare` has a
+    reason to keep stays.
     """
     began = time.monotonic()
     listener = safely(listener)
@@ -49,7 +56,7 @@ def tear_down(
     destroyed = _destroy(former, engine, listener)
     receipt = target.receipt(lease.id, lease.target)
     if receipt.outcome is Outcome.LEFTOVERS:
-        _sweep(lease, target, listener)
+        _sweep(lease, target, listener, spare)
         receipt = target.receipt(lease.id, lease.target)
     if not destroyed and receipt.outcome is Outcome.CLEAN:
         receipt = _forget(lease, receipt, engine, listener)
@@ -150,9 +157,9 @@ def _forget(lease: Lease, receipt: Receipt, engine: Engine, listener: ProgressLi
     )
 
 
-def _sweep(lease: Lease, target: Target, listener: ProgressListener) -> None:
+def _sweep(lease: Lease, target: Target, listener: ProgressListener, spare: Spare) -> None:
     try:
-        swept = target.sweep(lease.id)
+        swept = target.sweep(lease.id, spare)
     except Exception as error:  # noqa: BLE001 - the second look says what remains
         listener(Progress(Phase.DESTROY, State.WARNING, detail=f"{type(error).__name__}: {error}"))
         return

@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # From the top to the bottom; a module may import what stands in its own row or below.
 LAYERS = (
     ("cli",),
+    ("reap_cli", "command_line"),
     ("commenting", "sharding"),
     ("shard_process", "shard_tally"),
     (
@@ -24,7 +25,7 @@ LAYERS = (
         "extending",
         "exporting",
     ),
-    ("aftermath", "expiry", "holding", "ending"),
+    ("aftermath", "reap", "holding", "ending"),
     ("stages",),
     ("recorder",),
     ("recording", "last_lines"),

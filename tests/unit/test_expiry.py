@@ -12,13 +12,12 @@ import pytest
 from understudy.aftermath import ended_afterwards
 from understudy.engine.fake import FakeEngine
 from understudy.errors import NotFoundError, UnderstudyError, UsageError
-from understudy.expiry import remove_expired
 from understudy.extending import extend
 from understudy.halts import Halt, Halted
 from understudy.lease import BusyError, FolderShelf, Lease, LeaseState, LeaseStore
 from understudy.options import Options
 from understudy.owner import Owner, this_process
-from understudy.progress import Progress, State
+from understudy.progress import Progress
 from understudy.report import KeptRecord
 from understudy.stacks.identity import format_time, parse_time
 from understudy.targets.interface import Outcome, Owned, Receipt
@@ -97,39 +96,6 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     return World(tmp_path / "leases")
-
-
-def test_what_is_over_and_idle_goes_and_nothing_else(world: World) -> None:
-    gone = [lease("kept"), lease("killed", state=LeaseState.TESTING)]
-    left = [
-        lease("young", expires=at(1)),
-        lease("working", state=LeaseState.TESTING, owner=this_process()),
-        lease("elsewhere", state=LeaseState.TESTING, owner=ELSEWHERE),
-        lease("plain", plain=True),
-        lease("remote", target="docker:two"),
-        lease("mine"),
-    ]
-    for each in (*gone, *left):
-        world.store.create(each)
-    remove_expired(world.session, spare="mine")
-    assert world.ids() == {each.id for each in left}
-    assert set(world.target.looked) == {each.id for each in gone}
-
-
-def test_the_spared_one_goes_when_it_cannot_be_renewed(world: World) -> None:
-    world.store.create(lease("mine", not_after=at(-0.5)))
-    remove_expired(world.session, spare="mine")
-    assert world.ids() == set()
-
-
-def test_one_that_is_extended_meanwhile_stays(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    world.store.create(lease("kept"))
-    found = world.store.list()
-    world.store.update(found[0][0], expires=at(1))
-    monkeypatch.setattr(world.store, "list", lambda: found)
-    remove_expired(world.session)
-    assert world.ids() == {"kept"}
-    assert [event.state for event in world.heard] == [State.WARNING]
 
 
 @pytest.fixture

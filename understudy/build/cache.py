@@ -110,7 +110,7 @@ class ImageCache:
         except OSError:
             return float(image["Created"])
 
-    def prune(self, budget: int, *, recent: float = RECENT) -> Pruned:
+    def prune(self, budget: int, *, recent: float = RECENT, pretend: bool = False) -> Pruned:
         """Remove built images, least recently used first, until all of them together are within a budget.
 
         Never removed: an image that a container (running or not) was made from, one used within the last `recent`
@@ -119,6 +119,7 @@ class ImageCache:
         Args:
             budget: bytes. Layers that images share are counted with each of them, so that less than this is on disk.
             recent: seconds.
+            pretend: say what would be removed, and remove nothing.
 
         Raises:
             ToolError: the daemon does not answer.
@@ -141,12 +142,14 @@ class ImageCache:
                 continue
             try:
                 for name in _tags(image) or (image["Id"],):
-                    self._client.api.remove_image(name)
+                    if not pretend:
+                        self._client.api.remove_image(name)
                     removed.append(name)
             except (DockerException, OSError) as error:
                 failed.append((str(image["Id"]), str(error)))
                 continue
-            (self._folder / image["Labels"][KEY_LABEL]).unlink(missing_ok=True)
+            if not pretend:
+                (self._folder / image["Labels"][KEY_LABEL]).unlink(missing_ok=True)
             freed += int(image["Size"])
         return Pruned(tuple(removed), freed, tuple(failed))
 

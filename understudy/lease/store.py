@@ -115,6 +115,22 @@ class LeaseStore:
             raise _not_there(lease.id)
         return changed
 
+    def restore(self, lease: Lease) -> None:
+        """Write a new lease where there is none, or none that can be read.
+
+        Raises:
+            LeaseExistsError: there is one that can be read.
+            UnderstudyError: it cannot be written.
+        """
+
+        def alter(data: bytes) -> bytes:
+            if _parsed(data) is not None:
+                raise LeaseExistsError(f"Environment {lease.id} has a lease already.")
+            return lease.to_json().encode()
+
+        if not self.shelf.change(_name(lease.id), alter):
+            self.create(lease)
+
     def close(self, lease: Lease) -> bool:
         """Remove a lease unless another process took it over meanwhile; says whether it is gone.
 

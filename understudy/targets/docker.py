@@ -14,14 +14,24 @@ from understudy.errors import NotFoundError, ProvisionError, ToolError
 from understudy.redact import Redactor
 from understudy.stacks.identity import LABEL, format_time
 from understudy.targets.docker_client import client as shared_client
-from understudy.targets.docker_client import daemon_host, daemon_identity
+from understudy.targets.docker_client import daemon_clock, daemon_host, daemon_identity
 from understudy.targets.docker_evidence import container_facts, log_lines, service_of
 from understudy.targets.docker_follower import DockerFollower
-from understudy.targets.docker_inventory import KINDS, list_all, list_kind
+from understudy.targets.docker_inventory import KINDS, list_all, list_claimed, list_kind
 from understudy.targets.docker_suite_box import is_suite
 from understudy.targets.docker_sweep import sweep
 from understudy.targets.docker_watch import docker_watch
-from understudy.targets.interface import ContainerFacts, Follower, Outcome, Owned, Receipt, Sampler, Swept
+from understudy.targets.interface import (
+    ContainerFacts,
+    Follower,
+    Outcome,
+    Owned,
+    Receipt,
+    Sampler,
+    Spare,
+    Swept,
+    spare_none,
+)
 from understudy.targets.ownership import is_owned
 from understudy.targets.waiting import wait_all
 from understudy.targets.watching import Watch
@@ -82,6 +92,22 @@ class DockerTarget:
         """
         return list_all(self.client, environment)
 
+    def claimed(self) -> tuple[Owned, ...]:
+        """All objects with any label in our namespace, however it is spelt, whole sets or not.
+
+        Raises:
+            ToolError: a listing failed; nothing is known then.
+        """
+        return list_claimed(self.client)
+
+    def clock(self) -> datetime:
+        """The moment by the daemon's own clock, UTC.
+
+        Raises:
+            ToolError: it does not answer, or with no moment.
+        """
+        return daemon_clock(self.client)
+
     def guests(self, environment: str) -> tuple[Owned, ...]:
         """Containers that are not the environment's and have joined one of its networks, by name.
 
@@ -93,13 +119,13 @@ class DockerTarget:
         strangers = (item for item in found if not is_owned(item.labels, environment))
         return tuple(sorted(strangers, key=lambda item: item.name))
 
-    def sweep(self, environment: str) -> Swept:
-        """Remove all of an environment from this daemon; failures are in the result.
+    def sweep(self, environment: str, spare: Spare = spare_none) -> Swept:
+        """Remove all of an environment from this daemon but what `spare` keeps; failures are in the result.
 
         Raises:
             ToolError: the daemon does not say who it is; nothing was removed.
         """
-        return sweep(self.client, environment, self.identity())
+        return sweep(self.client, environment, self.identity(), spare=spare)
 
     def receipt(self, environment: str, expected: str) -> Receipt:
         """Look again, at everything the daemon lists, whatever its filters say."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
+import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from understudy.errors import ToolError
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
     from docker.context import Context
 
-__all__ = ["POOL", "client", "daemon_host", "daemon_identity"]
+__all__ = ["POOL", "client", "daemon_clock", "daemon_host", "daemon_identity"]
 
 POOL = 64
 """Connections kept to the daemon: as many as operations run at once over all stacks of a process."""
@@ -104,3 +106,23 @@ def daemon_identity(docker_client: DockerClient) -> str:
     if not identity:
         raise ToolError("The Docker daemon reports no id, so environments on it could not be told from others.")
     return f"docker:{identity}"
+
+
+def daemon_clock(docker_client: DockerClient) -> datetime:
+    """The moment by the clock of the daemon's machine (`SystemTime` of `docker info`, RFC 3339), UTC.
+
+    Raises:
+        ToolError: the daemon does not answer, or with no moment.
+    """
+    from docker.errors import DockerException
+
+    try:
+        said = str(docker_client.info()["SystemTime"])
+        return datetime.fromisoformat(_microseconds(said)).astimezone(UTC)
+    except (DockerException, OSError, KeyError, ValueError) as error:
+        raise ToolError(f"Asked the Docker daemon for its clock, and it failed: {error}.") from error
+
+
+def _microseconds(text: str) -> str:
+    """The daemon's nanoseconds are more digits than `datetime` reads."""
+    return re.sub(r"(\.\d{6})\d+", r"\1", text)

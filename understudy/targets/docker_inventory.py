@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from understudy.errors import ToolError
-from understudy.stacks.identity import OWNERSHIP
+from understudy.stacks.identity import LABEL, OWNERSHIP
 from understudy.targets.interface import Owned
 from understudy.targets.ownership import ENVIRONMENT, is_owned
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
-__all__ = ["KINDS", "inspect", "list_all", "list_kind"]
+__all__ = ["KINDS", "inspect", "list_all", "list_claimed", "list_kind"]
 
 KINDS = ("container", "network", "volume")
 """In the order of removal: a network or volume in use cannot be removed."""
@@ -52,6 +52,16 @@ def list_all(client: DockerClient, environment: str | None, kinds: tuple[str, ..
     labels = [*OWNERSHIP, *([f"{ENVIRONMENT}={environment}"] if environment else [])]
     found = [item for kind in kinds for item in list_kind(client, kind, {"label": labels})]
     return tuple(sorted(item for item in found if is_owned(item.labels, environment)))
+
+
+def list_claimed(client: DockerClient) -> tuple[Owned, ...]:
+    """All objects with any label in our namespace, however it is spelt, whole sets or not, sorted by kind and id.
+
+    Raises:
+        ToolError: a listing failed.
+    """
+    found = [item for kind in KINDS for item in list_kind(client, kind)]
+    return tuple(sorted(item for item in found if any(key.lower().startswith(LABEL) for key in item.labels)))
 
 
 def inspect(client: DockerClient, item: Owned) -> dict[str, Any]:

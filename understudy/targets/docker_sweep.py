@@ -11,7 +11,7 @@ from understudy.errors import ToolError
 from understudy.stacks.identity import OWNERSHIP
 from understudy.targets.docker_endpoints import clear_network, leave_networks, network_lock
 from understudy.targets.docker_inventory import KINDS, inspect, list_kind
-from understudy.targets.interface import Owned, Swept
+from understudy.targets.interface import Owned, Spare, Swept, spare_none
 from understudy.targets.ownership import ENVIRONMENT, is_owned, refusal
 
 if TYPE_CHECKING:
@@ -28,7 +28,13 @@ PATIENCE = 10.0
 _BUSY = ("active endpoints", "in use", "already in progress")
 
 
-def sweep(client: DockerClient, environment: str, identity: str, patience: float = PATIENCE) -> Swept:
+def sweep(
+    client: DockerClient,
+    environment: str,
+    identity: str,
+    patience: float = PATIENCE,
+    spare: Spare = spare_none,
+) -> Swept:
     """Remove all that carries all ownership labels of `environment` and names this target.
 
     A failure, of a listing too, is recorded and never stops the rest.
@@ -38,9 +44,14 @@ def sweep(client: DockerClient, environment: str, identity: str, patience: float
         environment: its id.
         identity: the target's identity, just asked.
         patience: seconds for each object that is busy.
+        spare: says of labels just read why an object is to be kept.
     """
     removed: list[Owned] = []
     failed: list[tuple[Owned, str]] = []
+
+    def refused(labels: Mapping[str, str]) -> str:
+        return refusal(labels, environment, identity) or spare(labels)
+
     for kind in KINDS:
         try:
             labels = [*OWNERSHIP, f"{ENVIRONMENT}={environment}"]
@@ -50,7 +61,7 @@ def sweep(client: DockerClient, environment: str, identity: str, patience: float
             continue
         items = sorted(item for item in listed if is_owned(item.labels, environment))
         with ThreadPoolExecutor(PARALLEL, thread_name_prefix="sweep") as pool:
-            reasons = pool.map(lambda item: _remove(client, item, environment, identity, patience), items)
+            reasons = pool.map(lambda item: _remove(client, item, refused, environment, patience), items)
             for item, reason in zip(items, reasons, strict=True):
                 if reason:
                     failed.append((item, reason))
@@ -59,7 +70,7 @@ def sweep(client: DockerClient, environment: str, identity: str, patience: float
     return Swept(tuple(removed), tuple(failed))
 
 
-def _remove(client: DockerClient, item: Owned, environment: str, identity: str, patience: float) -> str:
+def _remove(client: DockerClient, item: Owned, refused: Spare, environment: str, patience: float) -> str:
     """Remove one object; return why it could not be, or nothing. What is gone counts as removed."""
     from docker.errors import APIError, DockerException, NotFound
 
@@ -69,7 +80,7 @@ def _remove(client: DockerClient, item: Owned, environment: str, identity: str, 
         try:
             facts = inspect(client, item)
             labels = (facts["Config"] if item.kind == "container" else facts).get("Labels")
-            return refusal(labels, environment, identity) or _REMOVERS[item.kind](client, facts, environment)
+            return refused(labels or {}) or _REMOVERS[item.kind](client, facts, environment)
         except NotFound:
             return ""
         except APIError as error:

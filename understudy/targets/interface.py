@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -21,9 +22,11 @@ __all__ = [
     "Owned",
     "Receipt",
     "Sampler",
+    "Spare",
     "Swept",
     "Target",
     "Usage",
+    "spare_none",
 ]
 
 
@@ -121,6 +124,15 @@ class Follower(Protocol):
         """End the logs, once: of what was `destroyed` with all that it said meanwhile; returns further problems."""
 
 
+Spare = Callable[[Mapping[str, str]], str]
+"""Says of an object's labels why it is to be kept; `""`: there is no reason."""
+
+
+def spare_none(_labels: Mapping[str, str]) -> str:
+    """No reason to keep anything."""
+    return ""
+
+
 @runtime_checkable
 class Target(Protocol):
     """A place where clones run."""
@@ -139,10 +151,25 @@ class Target(Protocol):
             ToolError: a listing failed; nothing is known then.
         """
 
-    def sweep(self, environment: str) -> Swept:
+    def claimed(self) -> tuple[Owned, ...]:
+        """All objects with any label in our namespace, however it is spelt, whole sets or not.
+
+        Raises:
+            ToolError: a listing failed; nothing is known then.
+        """
+
+    def clock(self) -> datetime:
+        """The moment by the target's own clock, UTC.
+
+        Raises:
+            ToolError: the target does not say.
+        """
+
+    def sweep(self, environment: str, spare: Spare = spare_none) -> Swept:
         """Remove all that carries all ownership labels of `environment`, re-reading the labels before each removal.
 
-        Anonymous volumes go with their containers. What is already gone counts as removed.
+        Anonymous volumes go with their containers. What is already gone counts as removed. What `spare` has a reason
+        to keep by the labels just read stays, and is among the failures.
         """
 
     def receipt(self, environment: str, expected: str) -> Receipt:

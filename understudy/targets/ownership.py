@@ -6,10 +6,12 @@ from collections.abc import Mapping
 
 from understudy.stacks.identity import LABEL, OWNERSHIP
 
-__all__ = ["ENVIRONMENT", "TARGET", "is_owned", "refusal"]
+__all__ = ["ENVIRONMENT", "PROTECT", "TARGET", "is_owned", "protected", "refusal"]
 
 ENVIRONMENT = LABEL + "environment"
 TARGET = LABEL + "target"
+PROTECT = LABEL + "protect"
+"""The label by which a user keeps an object from every removal by label."""
 
 
 def is_owned(labels: Mapping[str, str] | None, environment: str | None = None) -> bool:
@@ -17,6 +19,11 @@ def is_owned(labels: Mapping[str, str] | None, environment: str | None = None) -
     if not labels or not all(labels.get(key) for key in OWNERSHIP):
         return False
     return environment is None or labels[ENVIRONMENT] == environment
+
+
+def protected(labels: Mapping[str, str] | None) -> bool:
+    """Whether a user protects the object: the label `dev.understudy.protect` with any value but `false`."""
+    return (labels or {}).get(PROTECT, "false").lower() != "false"
 
 
 def refusal(labels: Mapping[str, str] | None, environment: str, identity: str) -> str:
@@ -27,6 +34,8 @@ def refusal(labels: Mapping[str, str] | None, environment: str, identity: str) -
     """
     if not is_owned(labels, environment):
         return "it does not carry all ownership labels of this environment any more; kept"
+    if protected(labels):
+        return f"it is protected by the label {PROTECT}; kept"
     named = (labels or {})[TARGET]
     if named != identity:
         return f"its label names the target {named}, and this is {identity}; kept"

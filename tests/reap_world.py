@@ -1,0 +1,141 @@
+"""A backend and a target in memory for the reaper's tests, and leases that are over."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from understudy.engine.fake import FakeEngine
+from understudy.errors import ToolError
+from understudy.lease import FolderShelf, Lease, LeaseState, LeaseStore
+from understudy.options import Options
+from understudy.owner import Owner, this_process
+from understudy.progress import Progress
+from understudy.stacks.identity import LABEL, format_time
+from understudy.targets.interface import Outcome, Owned, Receipt, Spare, Swept, spare_none
+from understudy.targets.ownership import is_owned, refusal
+
+HERE = "docker:one"
+DEAD = replace(this_process(), pid=2**22 + 1, started=1)
+ELSEWHERE = Owner("another-host", "another-boot", 1, 1, "ci")
+
+
+def at(hours: float) -> str:
+    return format_time(datetime.now(UTC) + timedelta(hours=hours))
+
+
+def lease(name: str, **changes: object) -> Lease:
+    """One that is kept, of a dead owner, and was over an hour ago."""
+    made = Lease(
+        id=name,
+        target=HERE,
+        project="understudy",
+        stack=name,
+        backend="file:///x",
+        repository="r",
+        topology="compose.yaml",
+        commit="0" * 40,
+        branch=name,
+        owner=DEAD,
+        created=at(-2),
+        expires=at(-1),
+        not_after=at(5),
+        state=LeaseState.KEPT,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]  # fields by name
+
+
+def labels(environment: str, not_after: str, **changes: str) -> dict[str, str]:
+    """All ownership labels; a change with the value `""` takes one out."""
+    whole = {"environment": environment, "target": HERE, "project": "shop", "not-after": not_after}
+    whole |= {key.replace("_", "-"): value for key, value in changes.items()}
+    return {LABEL + key: value for key, value in whole.items() if value}
+
+
+@dataclass
+class MemoryTarget:
+    """What a daemon holds, as a dictionary; `before_removal` is called before each removal is looked at."""
+
+    objects: dict[str, Owned] = field(default_factory=dict)
+    removals: list[str] = field(default_factory=list)
+    stuck: set[str] = field(default_factory=set)
+    silent: bool = False
+    name: str = HERE
+    before_removal: Callable[[str], None] = lambda _id: None
+    ahead: timedelta = timedelta(0)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, name: str, with_labels: Mapping[str, str], kind: str = "container") -> None:
+        self.objects[name] = Owned(kind, name, name, dict(with_labels))
+
+    def _all(self) -> tuple[Owned, ...]:
+        if self.silent:
+            raise ToolError("Listed the containers of the Docker daemon, and it failed: no answer.")
+        with self.lock:
+            return tuple(self.objects.values())
+
+    def identity(self) -> str:
+        return self.name
+
+    def clock(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+    def claimed(self) -> tuple[Owned, ...]:
+        return tuple(item for item in self._all() if any(key.lower().startswith(LABEL) for key in item.labels))
+
+    def inventory(self, environment: str | None = None) -> tuple[Owned, ...]:
+        return tuple(item for item in self._all() if is_owned(item.labels, environment))
+
+    def sweep(self, environment: str, spare: Spare = spare_none) -> Swept:
+        removed, failed = [], []
+        for item in self.inventory(environment):
+            self.before_removal(item.id)
+            with self.lock:
+                now = self.objects.get(item.id)
+                if now is None:
+                    continue
+                reason = refusal(now.labels, environment, self.name) or spare(now.labels)
+                reason = reason or ("it is stuck" if item.id in self.stuck else "")
+                if reason:
+                    failed.append((item, reason))
+                    continue
+                del self.objects[item.id]
+                self.removals.append(item.id)
+                removed.append(item)
+        return Swept(tuple(removed), tuple(failed))
+
+    def receipt(self, environment: str, expected: str) -> Receipt:
+        taken = format_time(datetime.now(UTC))
+        try:
+            left = self.inventory(environment)
+        except ToolError as error:
+            return Receipt(environment, expected, Outcome.UNKNOWN, taken, reason=str(error))
+        outcome = Outcome.LEFTOVERS if left else Outcome.CLEAN
+        return Receipt(environment, expected, outcome, taken, left)
+
+
+class World:
+    """A session over memory, and what it heard."""
+
+    def __init__(self, folder: Path, **options: object) -> None:
+        self.heard: list[Progress] = []
+        self.target = MemoryTarget()
+        self.store = LeaseStore(FolderShelf(folder))
+        self.engine = FakeEngine(run_programs=False)
+        self.session: Any = SimpleNamespace(
+            engine=self.engine,
+            target=self.target,
+            store=self.store,
+            listener=self.heard.append,
+            stop=threading.Event(),
+            settings=SimpleNamespace(backend="file:///x", backend_folder=None, state=folder),
+            options=Options(**options),  # type: ignore[arg-type]  # options by name
+        )
+
+    def ids(self) -> set[str]:
+        return {each.id for each in self.store.list()[0]}

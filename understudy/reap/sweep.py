@@ -1,0 +1,184 @@
+"""The sweep: each environment is taken by its lease, looked at again, torn down, and believed gone by its receipt."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from understudy.engine.interface import Engine
+from understudy.errors import NotFoundError, UnderstudyError
+from understudy.lease import BusyError, Lease, LeaseExistsError, LeaseState, LeaseStore
+from understudy.owner import this_process
+from understudy.progress import ProgressListener
+from understudy.reap.classify import LABEL_GRACE, classify, moment_of
+from understudy.reap.facts import fact_of
+from understudy.reap.model import Facts, Judgement, Policy, Subject, Verdict
+from understudy.stacks.identity import LABEL, format_time, parse_time
+from understudy.targets.interface import Outcome, Owned, Receipt, Spare, Target, spare_none
+from understudy.teardown import OWN_PROJECT, tear_down
+
+__all__ = ["PARALLEL", "Reaped", "Sweeper", "sweep"]
+
+PARALLEL = 4
+"""Environments torn down at once: each has a Pulumi CLI, and the target is the limit."""
+
+STOPPING = 8.0
+"""Seconds that removals in hand may take once a stop is asked for; their leases say what the next pass goes on with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reaped:
+    """What became of one subject. Without a receipt it was left: extended, taken by another process, or failed."""
+
+    subject: Subject
+    receipt: Receipt | None = None
+    detail: str = ""
+    failed: bool = False
+
+    @property
+    def clean(self) -> bool:
+        """Whether a second look showed nothing of it."""
+        return self.receipt is not None and self.receipt.outcome is Outcome.CLEAN
+
+
+class _LeftError(UnderstudyError):
+    """Looked at again, it is not to be taken any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sweeper:
+    """What a removal works with; `backend` is the URL of the Pulumi state."""
+
+    engine: Engine
+    target: Target
+    store: LeaseStore
+    listener: ProgressListener
+    backend: str
+
+    def take(self, verdict: Verdict, facts: Facts, policy: Policy) -> Reaped:
+        """Tear down what a verdict gives up, unless it changed meanwhile; nothing is raised."""
+        try:
+            lease, spare = self._taken(verdict.subject, facts, policy)
+        except (_LeftError, BusyError, NotFoundError, LeaseExistsError) as error:
+            return Reaped(verdict.subject, detail=f"left: {error.args[0]}")
+        except UnderstudyError as error:
+            return Reaped(verdict.subject, detail=str(error), failed=True)
+        receipt = tear_down(
+            lease,
+            engine=self.engine,
+            target=self.target,
+            store=self.store,
+            listener=self.listener,
+            spare=spare,
+        )
+        return Reaped(verdict.subject, receipt, receipt.reason, failed=receipt.outcome is not Outcome.CLEAN)
+
+    def _taken(self, subject: Subject, facts: Facts, policy: Policy) -> tuple[Lease, Spare]:
+        """The subject's lease in this process's name, and what is to stay all the same.
+
+        Whose lease is lost gets a new one, which other processes respect; its labels go on to count.
+
+        Raises:
+            _LeftError: it is not to be taken any more.
+            LeaseExistsError: another process was first.
+            UnderstudyError: it cannot be looked at, or the lease not be written.
+        """
+        if (here := self.target.identity()) != facts.target:
+            raise _LeftError(f"The target was {facts.target}, and now this is {here}.")
+        environment = subject.name.rpartition("/")[2]
+        known = None if environment in facts.broken else self.store.find(environment)
+        items = self.target.inventory(environment)
+        if known is None:
+            self._hold(subject, replace(facts, leases=(), objects=items), policy)
+            lost = _lease_for(environment, items, facts, self.backend)
+            self.store.restore(lost)
+            return lost, _spared(facts)
+        gone = {fact.lease.id: fact.branch_gone for fact in facts.leases}.get(environment)
+
+        def still(now: Lease) -> None:
+            self._hold(subject, replace(facts, leases=(fact_of(now, gone),), objects=items, stacks=None), policy)
+
+        taken = self.store.update(known, check=still, state=LeaseState.DESTROYING, owner=this_process())
+        return taken, spare_none
+
+    def _hold(self, subject: Subject, facts: Facts, policy: Policy) -> None:
+        for verdict in classify(facts, policy):
+            if verdict.subject == subject:
+                if verdict.kind is not Judgement.REAP:
+                    raise _LeftError(f"{verdict.kind}: {verdict.reason}.")
+                return
+        raise _LeftError("Nothing is left of it.")
+
+
+def _spared(facts: Facts) -> Spare:
+    """Keeps what came to an environment without a lease since it was judged, and may live on."""
+
+    def spare(labels: Mapping[str, str]) -> str:
+        latest = moment_of(labels, facts)
+        past = latest is not None and facts.moment > latest + LABEL_GRACE
+        return "" if past else "its label not-after is not past for certain; kept"
+
+    return spare
+
+
+def _lease_for(environment: str, items: Iterable[Owned], facts: Facts, backend: str) -> Lease:
+    """A lease for what has lost its own: it ended when the labels say, and its owner is the process that removes it."""
+    moments = [parse_time(item.labels[LABEL + "not-after"]) for item in items]
+    ended = format_time(max(moments, default=facts.moment - LABEL_GRACE))
+    return Lease(
+        id=environment,
+        target=facts.target,
+        project=OWN_PROJECT,
+        stack=environment,
+        backend=backend,
+        repository="",
+        topology="",
+        commit="",
+        branch="",
+        owner=this_process(),
+        created=ended,
+        expires=ended,
+        not_after=ended,
+        state=LeaseState.DESTROYING,
+    )
+
+
+def sweep(
+    verdicts: Iterable[Verdict],
+    take: Callable[[Verdict], Reaped],
+    stop: threading.Event,
+    *,
+    seconds: float = float("inf"),
+) -> tuple[Reaped, ...]:
+    """Take all that is to be reaped, some at once; none is begun after a stop, or later than `seconds` from now.
+
+    Those that were not begun, or not ended when the wait for them was over, are not in the result.
+    """
+    pending = deque(verdict for verdict in verdicts if verdict.kind is Judgement.REAP)
+    done: list[Reaped] = []
+    limit = time.monotonic() + seconds
+
+    def work() -> None:
+        while pending and not stop.is_set() and time.monotonic() < limit:
+            try:
+                verdict = pending.popleft()
+            except IndexError:
+                return
+            try:
+                done.append(take(verdict))
+            except Exception as error:  # noqa: BLE001 - one that fails must not keep the others from being removed
+                done.append(Reaped(verdict.subject, detail=f"{type(error).__name__}: {error}", failed=True))
+
+    threads = [threading.Thread(target=work, name="reap", daemon=True) for _ in range(min(PARALLEL, len(pending)))]
+    for thread in threads:
+        thread.start()
+    stopped = float("inf")
+    while any(thread.is_alive() for thread in threads) and time.monotonic() < stopped:
+        for thread in threads:
+            thread.join(0.1)
+        if stop.is_set():
+            stopped = min(stopped, time.monotonic() + STOPPING)
+    return tuple(sorted(done, key=lambda reaped: reaped.subject))
