@@ -11,7 +11,7 @@ UnderstudyError                      exit
 |   `-- HaltedError                  1    one failed in another part of the run
 |-- LeftoversError                   4    something remained, or nobody could look
 |-- ExportError                      6    evidence could not be written
-`-- InterruptedRunError              130  a signal ended it
+`-- InterruptedRunError              130  a signal or another command ended it
 """
 
 from __future__ import annotations
@@ -101,6 +101,12 @@ class ExportError(UnderstudyError):
 
 
 class InterruptedRunError(UnderstudyError):
-    """A signal ended the work; what was created is removed."""
+    """A signal, or another command that asked for it, ended the work; what was created is removed."""
 
     exit_code = 130
+
+    @classmethod
+    def by(cls, asked: str, error: UnderstudyError) -> InterruptedRunError:
+        """What failed after the end was `asked` for (`""`: after a signal), as interrupted by that."""
+        why = f", because another command asked for it ({asked})" if asked else ""
+        return cls(f"Interrupted{why}: {error}")

@@ -156,11 +156,15 @@ def _held(
     back: bool = False,
     new: bool = False,
 ) -> Iterator[Held]:
+    def ask(reason: str) -> None:
+        session.asked = reason
+        interrupts.ask(reason)
+
     with _guard(session, lease, back=back) as guard:
         held = Held(write(), guard, session, back, new)
         interrupts.rest = held
         try:
-            with Heartbeat(session.store, held.lease, interrupts.ask):
+            with Heartbeat(session.store, held.lease, ask):
                 yield held
         finally:
             if held.over():

@@ -76,7 +76,7 @@ class Interrupts:
         return self.stop.is_set()
 
     def ask(self, reason: str) -> None:
-        """End as on a signal, because another process asks for it; `asked` is why."""
+        """End as on a signal, because another process asks for it; the first reason stays in `asked`."""
         self.asked = self.asked or reason
         if not self.stop.is_set():
             self.stop.set()

@@ -47,6 +47,7 @@ from understudy.suites.network import hold_images
 from understudy.targets.docker_client import client
 from understudy.targets.interface import Outcome
 from understudy.teardown import settle
+from understudy.waiting import wait_idle
 
 __all__ = ["command_of", "down", "hold_runs", "run", "test", "up"]
 
@@ -184,17 +185,26 @@ def test(options: Options, folder: Path, name: str | None, *, form: str) -> int:
 def down(options: Options, folder: Path, name: str | None, *, form: str) -> int:
     """Destroy an environment; returns 0 for a CLEAN receipt and 4 for any other.
 
+    A command that works on it is asked to stop, and waited for; what that one leaves is destroyed.
+
     Raises:
         NotFoundError: there is no such environment.
-        BusyError: another process is at work on it.
+        BusyError: it is worked on still after --lock-timeout.
     """
     with (
         command_of(options, form) as (console, interrupts),
         open_session(options, folder, console, interrupts.stop) as session,
     ):
         lease = _find(session, folder, name)
-        with taking(session, lease, lambda now: now, interrupts, back=False):
-            receipt = destroy(session, lease)
+        left = wait_idle(session, lease, options.lock_timeout, ask=f"understudy down, by {this_process().user}")
+        if left is None:
+            console.note(
+                f"environment {lease.id} was removed by whoever worked on it; a second look says what is there"
+            )
+            receipt = session.target.receipt(lease.id, lease.target)
+        else:
+            with taking(session, left, lambda now: now, interrupts, back=False) as held:
+                receipt = destroy(session, held.lease)
         console.say(f"receipt: {receipt.outcome} {lease.id}")
         opportune(session, spare=lease.id)
     _print(form, lambda: encode(ReceiptRecord.of(receipt)))
@@ -221,8 +231,8 @@ def command_of(options: Options, form: str) -> Iterator[tuple[Console, Interrupt
         try:
             yield console, interrupts
         except UnderstudyError as error:
-            if interrupts.interrupted and error.exit_code != InterruptedRunError.exit_code:
-                raise InterruptedRunError(f"Interrupted: {error}") from error
+            if interrupts.asked or (interrupts.interrupted and error.exit_code != InterruptedRunError.exit_code):
+                raise InterruptedRunError.by(interrupts.asked, error) from error
             raise
 
 

@@ -175,8 +175,8 @@ class Recorder:
     def failed(self, error: UnderstudyError, phase: Phase | None = None) -> None:
         """Take an error into the record; when a signal came first, that is the cause."""
         phase = phase or Phase(error.phase or self.phase)
-        if self.session.stop.is_set() and error.exit_code != InterruptedRunError.exit_code:
-            error = InterruptedRunError(f"Interrupted: {error}")
+        if self.session.stop.is_set() and (self.session.asked or error.exit_code != InterruptedRunError.exit_code):
+            error = InterruptedRunError.by(self.session.asked, error)
         redact_error(error, self.folder.redactor)
         now, offset = utc(time.time()), time.monotonic() - self._began
         with self._lock:

@@ -38,6 +38,8 @@ class Session:
     target: Target
     store: LeaseStore
     halt: Halt = field(default_factory=Halt)
+    asked: str = ""
+    """Why another process asked this command to stop; `stop` is set then."""
 
     @contextmanager
     def phase(self, phase: Phase) -> Iterator[Callable[[], None]]:

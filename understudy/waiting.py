@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from understudy.engine.interface import StackRef
 from understudy.engine.stale_locks import Processes
 from understudy.errors import InterruptedRunError, NotFoundError
-from understudy.lease import BusyError, Lease, LeaseExistsError
+from understudy.lease import BusyError, Lease, LeaseExistsError, LeaseState
 from understudy.locks import why_stale
 from understudy.progress import Phase, Progress, State
 from understudy.session import Session
@@ -26,6 +27,7 @@ def wait_idle(
     timeout: float,
     *,
     take: Callable[[Lease], Lease] = lambda now: now,
+    ask: str = "",
 ) -> Lease | None:
     """Wait until nobody works on the environment, and take it; None: its lease was closed meanwhile.
 
@@ -34,6 +36,7 @@ def wait_idle(
         lease: of the environment.
         timeout: seconds; 0: it is free now or not at all.
         take: changes the lease as it is then, and raises BusyError where another command was faster.
+        ask: why its owner is asked to stop, in its lease, where its heartbeat sees it; `""`: it comes to its own end.
 
     Raises:
         BusyError: somebody is still at work after `timeout`; the message says who, since when.
@@ -51,6 +54,8 @@ def wait_idle(
                 return take(now)
             except BusyError as error:
                 held = str(error)
+        if ask and now.worked_on and now.state is not LeaseState.DESTROYING and not now.asked_to_stop:
+            now = _asked(session, now, ask)
         if held != told:
             told = held
             patience = f"waiting up to {max(0.0, until - time.monotonic()):.0f} s" if timeout else "not waiting"
@@ -58,10 +63,31 @@ def wait_idle(
         if time.monotonic() >= until:
             raise BusyError(
                 f"Environment {lease.id}: {held}." + (f" It was waited for {timeout:g} s." if timeout else ""),
-                hint="Wait until it is done, or end that process; then run this again. --lock-timeout waits longer.",
+                hint=_hint(now),
             )
         if session.stop.wait(min(_LOOK, max(0.0, until - time.monotonic()))):
             raise InterruptedRunError(f"Interrupted while environment {lease.id} was waited for: {held}.")
+
+
+def _asked(session: Session, lease: Lease, reason: str) -> Lease:
+    """The lease, in which it is written that its owner is asked to stop, if it is that owner still."""
+
+    def hold_same(now: Lease) -> None:
+        if now.owner != lease.owner:
+            raise BusyError("Another process has taken it over meanwhile.")
+
+    with suppress(BusyError, NotFoundError):
+        return session.store.update(lease, check=hold_same, asked_to_stop=reason)
+    return lease
+
+
+def _hint(lease: Lease) -> str:
+    if lease.asked_to_stop and lease.worked_on:
+        return (
+            f"Its owner was asked to stop and has not ended by now: process {lease.owner.pid} on {lease.owner.host} is "
+            "alive, so nothing was touched. --lock-timeout waits longer; or end that process, then run this again."
+        )
+    return "Wait until it is done, or end that process; then run this again. --lock-timeout waits longer."
 
 
 def create(session: Session, lease: Lease) -> None:

@@ -201,8 +201,8 @@ def test_two_at_once_and_down_elsewhere(small: Callable[[str], Project], tmp_pat
     process = project.start("up", "--progress", "plain")
     wait_for(lambda: started(project, "late"), what="the container that never gets ready")
     (lease,) = project.leases()
-    for verb in ("up", "down", "test"):
-        done = project.understudy(verb, *([str(lease["id"])] if verb != "up" else []))
+    for verb in (["up"], ["test", str(lease["id"])]):
+        done = project.understudy(*verb, "--lock-timeout", "0")
         assert done.code == 7, done.text
         assert str(process.pid) in done.text
     other = make_project(tmp_path / "other", tmp_path / "state")
@@ -210,6 +210,45 @@ def test_two_at_once_and_down_elsewhere(small: Callable[[str], Project], tmp_pat
     other.commit("Another repository")
     done = other.understudy("down")
     assert done.code == 7, done.text
-    process.send_signal(signal.SIGTERM)
+    done = project.understudy("down", str(lease["id"]), "--format", "json")
+    assert done.code == 0, done.text
+    assert json.loads(done.out)["outcome"] == "CLEAN"
+    assert f"provisioning by process {process.pid}" in done.err
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, out
+    assert "another command asked for it (understudy down, by" in out
+    assert project.leases() == []
+
+
+def test_down_stops_a_run_and_waits_for_its_own_clean_up(small: Callable[[str], Project]) -> None:
+    project = small(TESTING)
+    process = project.start("run", "--progress", "plain")
+    wait_for(lambda: [lease["state"] for lease in project.leases()] == ["testing"], what="the tests")
+    (lease,) = project.leases()
+    done = project.understudy("down", str(lease["id"]))
+    assert done.code == 0, done.text
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, out
+    (cause, *_) = project.record()["causes"]
+    assert "understudy down, by" in cause["message"]
+    assert project.record()["receipt"]["outcome"] == "CLEAN"
+    assert project.leases() == []
+
+
+def test_an_owner_that_does_not_stop_is_left_alone(small: Callable[[str], Project]) -> None:
+    project = small(TESTING)
+    process = project.start("run", "--progress", "plain")
+    wait_for(lambda: [lease["state"] for lease in project.leases()] == ["testing"], what="the tests")
+    (lease,) = project.leases()
+    process.send_signal(signal.SIGSTOP)
+    try:
+        done = project.understudy("down", str(lease["id"]), "--lock-timeout", "3")
+        assert done.code == 7, done.text
+        assert f"process {process.pid}" in done.text
+        assert "nothing was touched" in done.text
+        assert started(project, "early")
+    finally:
+        process.send_signal(signal.SIGCONT)
     process.communicate(timeout=60)
+    assert process.returncode == 130
     assert project.leases() == []

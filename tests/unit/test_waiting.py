@@ -220,3 +220,21 @@ def test_fifty_commands_at_once_never_hold_one_environment_together(
     for thread in threads:
         thread.join(60)
     assert (most, done) == (1, 50)
+
+
+def test_an_owner_is_asked_to_stop_once_and_said_to_be_left_alone(
+    session: Any, store: LeaseStore, lease: Lease
+) -> None:
+    with pytest.raises(BusyError, match=r"asked to stop and has not ended.*nothing was touched"):
+        waiting.wait_idle(session, lease, 0.1, ask="understudy down, by me")
+    assert store.read(lease.id).asked_to_stop == "understudy down, by me"
+    with pytest.raises(BusyError):
+        waiting.wait_idle(session, lease, 0, ask="another reason")
+    assert store.read(lease.id).asked_to_stop == "understudy down, by me"
+
+
+def test_whoever_destroys_is_not_asked_to_stop(session: Any, store: LeaseStore, lease: Lease) -> None:
+    store.update(lease, state=LeaseState.DESTROYING)
+    with pytest.raises(BusyError, match="Wait until it is done"):
+        waiting.wait_idle(session, lease, 0, ask="understudy down, by me")
+    assert store.read(lease.id).asked_to_stop == ""
