@@ -24,12 +24,18 @@ class Asked:
 
 @dataclass
 class Proxy:
-    """Passes requests on. `answer` may give (status, code) in the place of S3, or "cut"; `falsify` changes headers."""
+    """Passes requests on. `falsify` changes headers, and those of `hidden` S3 does not get to see.
+
+    `answer` may give (status, code) in the place of S3, or "cut", or "lose": S3 hears it, and nobody hears S3.
+    """
 
     port: int = 0
     asked: list[Asked] = field(default_factory=list)
     answer: Callable[[Asked], tuple[int, str] | str | None] = lambda _asked: None
     falsify: Callable[[Asked, dict[str, str]], None] = lambda _asked, _headers: None
+    hidden: frozenset[str] = frozenset()
+    writing: threading.Lock = field(default_factory=threading.Lock)
+    """S3 decides on a condition and writes in one step; moto does it in two, so it gets one write at a time."""
 
     @property
     def url(self) -> str:
@@ -80,19 +86,26 @@ def serve_proxy(behind: str) -> Iterator[Proxy]:
                 text = f"<Error><Code>{told[1]}</Code><Message>as told</Message></Error>".encode()
                 self._answer(told[0], {}, b"" if self.command == "HEAD" else text)
                 return
-            with contextlib.closing(http.client.HTTPConnection(host, int(port), timeout=30)) as there:
-                there.request(self.command, self.path, body, dict(self.headers))
+            given = {name: value for name, value in self.headers.items() if name.lower() not in proxy.hidden}
+            alone = contextlib.nullcontext() if self.command in {"GET", "HEAD"} else proxy.writing
+            with alone, contextlib.closing(http.client.HTTPConnection(host, int(port), timeout=30)) as there:
+                there.request(self.command, self.path, body, given)
                 response = there.getresponse()
                 data = response.read()
+            if told == "lose":
+                self.close_connection = True
+                self.connection.close()
+                return
             headers = {name.lower(): value for name, value in response.getheaders()}
             proxy.falsify(asked, headers)
             self._answer(response.status, headers, data)
 
         def _answer(self, status: int, headers: dict[str, str], data: bytes) -> None:
-            self.send_response(status)
+            self.send_response_only(status)
+            headers.setdefault("date", self.date_time_string())
             length = headers.pop("content-length", str(len(data))) if self.command == "HEAD" else str(len(data))
             for name, value in headers.items():
-                if name not in {"connection", "transfer-encoding", "content-length", "date", "server"}:
+                if name not in {"connection", "transfer-encoding", "content-length", "server"}:
                     self.send_header(name, value)
             self.send_header("Content-Length", length)
             self.end_headers()

@@ -10,11 +10,10 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from understudy.errors import UnderstudyError, UsageError
-from understudy.files import write_file
+from understudy.lease import Document
 from understudy.stacks.clone import Mock
 from understudy.stacks.trust import AUTHORITY, BUNDLE, TRUST_STORE, Certificates
 
@@ -41,7 +40,7 @@ class _Kept:
 
 
 def issue(
-    path: Path,
+    place: Document,
     seed: bytes,
     mocks: Sequence[Mock],
     *,
@@ -50,12 +49,12 @@ def issue(
     not_after: datetime,
     write: bool = True,
 ) -> Certificates:
-    """What the authority at `path` gives for these mocks; it is made if it is not there, and kept if `write`.
+    """What the authority at `place` gives for these mocks; it is made if it is not there, and kept if `write`.
 
     The same for the same arguments, as long as the file is there: nothing is made twice.
 
     Args:
-        path: the authority's file.
+        place: where the authority is kept.
         seed: the environment's seed; it seals the private keys in the file.
         mocks: those that speak HTTPS.
         names: further names and addresses at which tests reach a mock.
@@ -67,8 +66,8 @@ def issue(
         UsageError: the file was sealed with another seed, or a host can have no certificate.
         UnderstudyError: the file cannot be read or written.
     """
-    before = _read(path)
-    kept = _opened(path, before, seed) if before else _made()
+    before = _read(place)
+    kept = _opened(place, before, seed) if before else _made()
     wanted = {mock.host: (mock.host, *names) for mock in mocks}
     fresh = not before or {host: each[0] for host, each in kept.keystores.items()} != wanted
     kept.keystores = {host: _keystore(kept, every, not_after) for host, every in wanted.items()}
@@ -77,7 +76,7 @@ def issue(
     if digest not in kept.trust:
         kept.trust, fresh = {digest: _trust_store(bundle)}, True
     if fresh and write:
-        _write(path, kept, seed)
+        _write(place, kept, seed)
     files = {
         AUTHORITY: kept.certificate.encode(),
         BUNDLE: bundle.encode(),
@@ -86,28 +85,26 @@ def issue(
     return Certificates(files, {mock.name: base64.b64decode(kept.keystores[mock.host][1]) for mock in mocks})
 
 
-def certificate_of(path: Path) -> str:
-    """The certificate of the authority at `path`, as PEM; no seed is needed for it.
+def certificate_of(place: Document) -> str:
+    """The certificate of the authority at `place`, as PEM; no seed is needed for it.
 
     Raises:
         UnderstudyError: it is not there, or cannot be read.
     """
     try:
-        return str(json.loads(path.read_bytes())["certificate"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return str(json.loads(place.read() or b"")["certificate"])
+    except (UnderstudyError, ValueError, KeyError, TypeError) as error:
         raise UnderstudyError(
-            f"Read the certificate of the environment's authority, {path}, and it failed: {error}.",
+            f"Read the certificate of the environment's authority, {place}, and it failed: {error}.",
             hint="It lies beside the lease; `understudy up` makes it anew.",
         ) from error
 
 
-def _read(path: Path) -> bytes:
+def _read(place: Document) -> bytes:
     try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return b""
-    except OSError as error:
-        raise UnderstudyError(f"Read the environment's authority, {path}, and it failed: {error}.") from error
+        return place.read() or b""
+    except UnderstudyError as error:
+        raise UnderstudyError(f"Read the environment's authority, and it failed: {error}") from error
 
 
 def _seal(seed: bytes) -> Fernet:
@@ -116,7 +113,7 @@ def _seal(seed: bytes) -> Fernet:
     return Fernet(base64.urlsafe_b64encode(hmac.digest(seed, b"the environment's authority", "sha256")))
 
 
-def _opened(path: Path, data: bytes, seed: bytes) -> _Kept:
+def _opened(place: Document, data: bytes, seed: bytes) -> _Kept:
     from cryptography.fernet import InvalidToken
 
     try:
@@ -126,12 +123,12 @@ def _opened(path: Path, data: bytes, seed: bytes) -> _Kept:
         return _Kept(outer["certificate"], inner["key"], keystores, outer["trust"])
     except InvalidToken as error:
         raise UsageError(
-            f"Opened the environment's authority, {path}, and it was sealed with another passphrase or seed.",
+            f"Opened the environment's authority, {place}, and it was sealed with another passphrase or seed.",
             hint="Use the one that the environment was made with, or remove the environment and make it anew.",
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnderstudyError(
-            f"Read the environment's authority, {path}, and it is none: {error}.",
+            f"Read the environment's authority, {place}, and it is none: {error}.",
             hint="Remove the file: the next `up` makes another authority, and replaces the services.",
         ) from error
 
@@ -143,15 +140,11 @@ def _made() -> _Kept:
     return _Kept(made.cert_pem.bytes().decode(), made.private_key_pem.bytes().decode())
 
 
-def _write(path: Path, kept: _Kept, seed: bytes) -> None:
+def _write(place: Document, kept: _Kept, seed: bytes) -> None:
     inner = json.dumps({"key": kept.key, "keystores": kept.keystores}).encode()
     sealed = _seal(seed).encrypt(inner).decode()
     outer = {"schema": 1, "certificate": kept.certificate, "trust": kept.trust, "sealed": sealed}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_file(path, json.dumps(outer, indent=1).encode())
-    except OSError as error:
-        raise UnderstudyError(f"Wrote the environment's authority to {path}, and it failed: {error}.") from error
+    place.write(json.dumps(outer, indent=1).encode())
 
 
 def _keystore(kept: _Kept, names: tuple[str, ...], not_after: datetime) -> tuple[tuple[str, ...], str]:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from understudy.authority import certificate_of, issue
 from understudy.errors import UnderstudyError, UsageError
-from understudy.lease import FolderShelf, LeaseStore
+from understudy.lease import Document, FolderShelf, LeaseStore
 from understudy.stacks.clone import Mock
 from understudy.stacks.trust import Certificates
 
@@ -24,9 +24,13 @@ SHIP = Mock("ship", "ship.example", 8443, "mocks/ship", "https")
 ENDS = datetime(2030, 1, 2, tzinfo=UTC)
 
 
+def kept(path: Path) -> Document:
+    return Document(FolderShelf(path.parents[1]), "authorities/e1.json")
+
+
 def issued(path: Path, *mocks: Mock, seed: bytes = b"seed", **fields: Any) -> Certificates:
     given = {"names": ("localhost", "127.0.0.1"), "public": False, "not_after": ENDS, **fields}
-    return issue(path, seed, mocks or (PAY,), **given)
+    return issue(kept(path), seed, mocks or (PAY,), **given)
 
 
 @pytest.fixture
@@ -46,7 +50,7 @@ def test_it_is_made_once_and_gives_the_same_again(path: Path) -> None:
     before = path.read_bytes()
     assert issued(path) == first
     assert path.read_bytes() == before
-    assert first.files["bundle.pem"] == first.files["ca.pem"] == certificate_of(path).encode()
+    assert first.files["bundle.pem"] == first.files["ca.pem"] == certificate_of(kept(path)).encode()
 
 
 def test_its_file_is_the_owners_alone_and_holds_no_key_in_the_clear(path: Path) -> None:
@@ -111,7 +115,7 @@ def test_another_seed_opens_nothing(path: Path) -> None:
     issued(path)
     with pytest.raises(UsageError, match="another passphrase or seed"):
         issued(path, seed=b"other")
-    assert certificate_of(path)
+    assert certificate_of(kept(path))
 
 
 @pytest.mark.parametrize("content", ["", "no json", "[]", "{}", '{"certificate": 1, "sealed": 2, "trust": 3}'])
@@ -123,7 +127,7 @@ def test_what_is_no_authority_is_an_error(path: Path, content: str) -> None:
             issued(path)
     if '"certificate"' not in content:
         with pytest.raises(UnderstudyError, match="Read the certificate"):
-            certificate_of(path)
+            certificate_of(kept(path))
 
 
 def test_a_file_that_cannot_be_read_is_an_error_and_no_new_authority(path: Path) -> None:
@@ -139,6 +143,6 @@ def test_a_host_that_can_have_no_certificate_is_named(path: Path) -> None:
 
 def test_its_place_is_beside_the_lease_and_an_id_leads_nowhere_else(tmp_path: Path) -> None:
     store = LeaseStore(FolderShelf(tmp_path / "leases"))
-    assert store.authority("e1") == tmp_path / "leases" / "authorities" / "e1.json"
+    assert str(store.authority("e1")) == str(tmp_path / "leases" / "authorities" / "e1.json")
     with pytest.raises(UnderstudyError, match="no environment"):
         store.authority("../e1")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from understudy.errors import UnderstudyError
 
-__all__ = ["Shelf", "UnreadableError"]
+__all__ = ["Document", "Shelf", "UnreadableError"]
 
 
 class UnreadableError(UnderstudyError):
@@ -64,3 +65,22 @@ class Shelf(Protocol):
     def remove(self, name: str) -> None:
         """Remove a document, whether it is there or not."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document of a shelf, wherever that is."""
+
+    shelf: Shelf
+    name: str
+
+    def __str__(self) -> str:
+        return self.shelf.place(self.name)
+
+    def read(self) -> bytes | None:
+        """Its content, None where it is not there; raises UnderstudyError."""
+        return self.shelf.read(self.name)
+
+    def write(self, data: bytes) -> None:
+        """Replace its content, or make it; raises UnderstudyError."""
+        self.shelf.put(self.name, data)

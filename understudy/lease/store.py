@@ -11,7 +11,9 @@ from urllib.parse import unquote, urlsplit
 from understudy.errors import NotFoundError, UnderstudyError, UsageError
 from understudy.lease.folder import FolderShelf
 from understudy.lease.record import Lease, LeaseExistsError, is_id
-from understudy.lease.shelf import Shelf, UnreadableError
+from understudy.lease.s3 import S3Shelf
+from understudy.lease.s3_place import S3Place
+from understudy.lease.shelf import Document, Shelf, UnreadableError
 from understudy.stacks.identity import format_time
 
 __all__ = ["LeaseStore"]
@@ -25,24 +27,26 @@ class LeaseStore:
 
     @classmethod
     def beside(cls, backend: str, override: str = "") -> LeaseStore:
-        """The store beside the Pulumi state of a `file://` backend, or in the folder given for any other.
+        """The store beside the Pulumi state of a `file://` or `s3://` backend, or in the folder given for any other.
 
         Raises:
-            UsageError: the backend is of another kind and no folder is given.
+            UsageError: the backend is of another kind and no folder is given; for S3, there is no client or login.
         """
         if override:
             return cls(FolderShelf(Path(override).expanduser()))
         parts = urlsplit(backend)
         if parts.scheme == "file":
             return cls(FolderShelf(Path(unquote(parts.netloc + parts.path)).expanduser() / ".understudy" / "leases"))
+        if parts.scheme == "s3":
+            return cls(S3Shelf(S3Place.parse(backend)))
         raise UsageError(
-            f"Leases are kept beside the Pulumi state, and {backend!r} is not a file:// backend.",
+            f"Leases are kept beside the Pulumi state, and a backend of {parts.scheme}:// has no place for them.",
             hint="Name a folder that every machine with this backend shares: --lease-dir or UNDERSTUDY_LEASE_DIR.",
         )
 
-    def authority(self, environment: str) -> Path:
-        """The file of an environment's certificate authority, which lies beside the lease and goes with it."""
-        return Path(self.shelf.place(_authority(environment)))
+    def authority(self, environment: str) -> Document:
+        """The place of an environment's certificate authority, which lies beside the lease and goes with it."""
+        return Document(self.shelf, _authority(environment))
 
     def create(self, lease: Lease) -> None:
         """Write a new lease, whole or not at all.

@@ -8,8 +8,9 @@ from understudy.errors import UsageError
 from understudy.export.sinks.budget import Budget
 from understudy.export.sinks.interface import Delivery, SinkError
 from understudy.export.sinks.s3_address import S3Address
-from understudy.export.sinks.s3_client import make_client, sink_error
+from understudy.export.sinks.s3_errors import THREADS, sink_error
 from understudy.export.sinks.s3_sending import Sending
+from understudy.s3_client import make_client
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -36,7 +37,7 @@ class S3Sink:
 
     def _connected(self) -> S3Client:
         if self._client is None:
-            self._client = make_client()
+            self._client = make_client("sends evidence to S3", 2 * THREADS)
         return self._client
 
     def check(self) -> str:

@@ -22,7 +22,7 @@ from understudy.export.sinks.contents import (
 )
 from understudy.export.sinks.interface import Delivery, SinkError, Stage
 from understudy.export.sinks.s3_address import S3Address
-from understudy.export.sinks.s3_client import THREADS, sink_error
+from understudy.export.sinks.s3_errors import THREADS, sink_error
 from understudy.export.sinks.side_by_side import side_by_side
 
 if TYPE_CHECKING:

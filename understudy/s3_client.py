@@ -1,0 +1,120 @@
+"""boto3 at its seam: a client for what a bucket is used for, and what its errors say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from understudy import __version__
+from understudy.errors import UsageError
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+__all__ = ["S3Access", "S3Failure", "explain", "is_amazon", "make_client"]
+
+_CONNECT, _READ = 10, 30
+"""Seconds: for a connection, and for the next bytes on one."""
+
+_AGAIN = frozenset({408, 429})
+_AGAIN_CODES = frozenset({"RequestTimeout", "BadDigest", "XAmzContentSHA256Mismatch", "OperationAborted"})
+"""Answers of the 4xx kind after which another try may help (Amazon S3 API Reference, "Error Responses")."""
+
+
+@dataclass(frozen=True, slots=True)
+class S3Access:
+    """How a bucket is reached, where that is said; what is empty is looked for where the AWS SDK looks.
+
+    `endpoint` is a URL; `path_style`: the bucket stands in the path, as everywhere but at AWS itself it always does.
+    """
+
+    region: str = ""
+    endpoint: str = ""
+    profile: str = ""
+    path_style: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class S3Failure:
+    """What an error says: in words, whether another try may help, S3's code and HTTP's status (0: no answer)."""
+
+    text: str
+    again: bool
+    code: str = ""
+    status: int = 0
+
+
+def make_client(purpose: str, connections: int, access: S3Access | None = None) -> S3Client:
+    """A client that tries each request once.
+
+    Args:
+        purpose: what boto3 is wanted for, in words, for messages.
+        connections: how many requests there are at once.
+        access: how the bucket is reached.
+
+    Raises:
+        UsageError: boto3 is missing, there are no credentials, or the settings are not usable.
+    """
+    try:
+        import boto3
+        from botocore.config import Config
+        from botocore.exceptions import BotoCoreError
+    except ImportError as error:
+        raise UsageError(
+            f"Looked for boto3, which {purpose}, and it is not installed.",
+            hint="Install it with `pip install 'understudy[s3]'`.",
+        ) from error
+    access = access or S3Access()
+    config = Config(
+        connect_timeout=_CONNECT,
+        read_timeout=_READ,
+        retries={"total_max_attempts": 1},  # who asks tries again
+        max_pool_connections=connections,
+        request_checksum_calculation="when_required",  # the sinks give SHA-256 with each object
+        user_agent_extra=f"understudy/{__version__}",
+    )
+    path_style = config.merge(Config(s3={"addressing_style": "path"}))
+    region, endpoint = access.region or None, access.endpoint or None
+    try:
+        session = boto3.Session(profile_name=access.profile or None)
+        if session.get_credentials() is None:
+            raise UsageError(
+                "Looked for credentials for S3 where the AWS SDK looks, and found none.",
+                hint="Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or give the machine a role.",
+            )
+        styled = path_style if access.path_style else config
+        client = session.client("s3", region_name=region, endpoint_url=endpoint, config=styled)
+        if styled is config and not is_amazon(client):
+            client = session.client("s3", region_name=region, endpoint_url=endpoint, config=path_style)
+    except (BotoCoreError, ValueError) as error:
+        raise UsageError(f"Made a client for S3, and it failed: {error}.") from error
+    return client
+
+
+def is_amazon(client: S3Client) -> bool:
+    """Whether the server is AWS's own."""
+    host = urlsplit(client.meta.endpoint_url).hostname or ""
+    return host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+
+
+def explain(error: Exception) -> S3Failure:
+    """What an error of boto3 says."""
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        HTTPClientError,
+        IncompleteReadError,
+        ResponseStreamingError,
+    )
+
+    if isinstance(error, ClientError):
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        again = status >= 500 or status in _AGAIN or code in _AGAIN_CODES  # noqa: PLR2004 - the server's own errors
+        message = str(error.response.get("Error", {}).get("Message", ""))
+        told = f"{status} {code}" if code != str(status) else code
+        return S3Failure(f"{told}{f' ({message})' if message else ''}", again, code, status)
+    again = isinstance(error, (HTTPClientError, IncompleteReadError, ResponseStreamingError, OSError))
+    kind = "" if isinstance(error, BotoCoreError) else f"{type(error).__name__}: "
+    return S3Failure(f"{kind}{error}", again)
