@@ -66,6 +66,7 @@ LAYERS = (
         "owner",
         "groups",
         "ci_job",
+        "s3_client",
     ),
 )
 RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
