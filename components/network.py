@@ -9,13 +9,11 @@ import pulumi
 import pulumi_docker as docker
 
 from understudy.components.labels import object_labels
+from understudy.components.plan import capacity
 from understudy.stacks import identity
 from understudy.stacks.identity import LABEL
 
-__all__ = ["LEAST", "Network", "NetworkArgs", "capacity"]
-
-LEAST = 32
-"""Containers that every network has room for."""
+__all__ = ["Network", "NetworkArgs"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,15 +33,6 @@ class NetworkArgs:
     internal: bool
     hosts: int
     labels: Mapping[str, str] = field(default_factory=dict)
-
-
-def capacity(members: int) -> int:
-    """The containers that a network of so many members is made for: a power of two, at least LEAST.
-
-    The number is on a label, and another label replaces the network with all its containers; so it has to stay the
-    same when a service is added.
-    """
-    return max(LEAST, 1 << max(0, members - 1).bit_length())
 
 
 class Network(pulumi.ComponentResource):

@@ -12,13 +12,16 @@ from understudy.stacks import identity
 from understudy.stacks.clone import Clone
 from understudy.stacks.topology import Dependency, Service, Topology
 
-__all__ = ["EDGE", "Plan", "make_plan", "ordered"]
+__all__ = ["EDGE", "LEAST", "Plan", "capacity", "make_plan", "ordered"]
 
 EDGE = "edge"
 """The logical name of the network by which the relay is reached."""
 
 OUTSIDE = "outside"
 """The logical name of the network by which the egress relay reaches third parties."""
+
+LEAST = 32
+"""Containers that every network has room for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,11 @@ class Plan:
     edge: str
     routes: tuple[Route, ...]
     hosts: Mapping[str, int]
+
+    def capacities(self, *, outward: bool) -> tuple[int, ...]:
+        """How many containers each network is made for, the relay's too and that of allowed third parties."""
+        own = (1,) * (bool(self.routes) + outward)
+        return tuple(capacity(members) for members in (*self.hosts.values(), *own))
 
     def awaited(self, service: Service) -> tuple[str, ...]:
         """The services that have to be ready, or completed, before this one is created, or what it follows is.
@@ -91,6 +99,15 @@ class Plan:
         """The containers that have to be started before this service's are."""
         started = (d.service for d in _present(service, self.containers) if d.condition == "started")
         return tuple(container for name in started for container in self.containers[name])
+
+
+def capacity(members: int) -> int:
+    """The containers that a network of so many members is made for: a power of two, at least LEAST.
+
+    The number is on a label, and another label replaces the network with all its containers; so it has to stay the
+    same when a service is added.
+    """
+    return max(LEAST, 1 << max(0, members - 1).bit_length())
 
 
 def make_plan(clone: Clone, environment: str) -> Plan:

@@ -211,7 +211,7 @@ def redraw(lease: Lease, changes: tuple[Change, ...]) -> Blueprint:
         folder=project,
         file=lease.topology,
         documents=documents,
-        commit=Commit(lease.commit, lease.commit[:12], "", parse_time(lease.created), lease.branch),
+        commit=Commit(lease.commit, lease.commit[:12], "", made := parse_time(lease.created), lease.branch, made),
         dirty=lease.dirty,
         production_ref="",
         production=candidate,

@@ -25,6 +25,7 @@ _HOW = (
     *("memory_limit", "cpu_limit"),
 )
 _LIFE = ("ttl", "max_ttl", "lease_dir", "lock_timeout")
+_ROOM = ("max_environments", "min_free_memory", "min_free_disk", "on_limit", "queue_timeout")
 _TESTS = ("workers", "fail_fast", "max_failures", "order", "shard", "durations", "history", "runs")
 _SINKS = ("export", "export_variable", "export_retries", "export_timeout")
 
@@ -37,7 +38,7 @@ def cli() -> None:
 
 @cli.command()
 @printed_as("text", "json")
-@declared(*_WHERE, *_HOW, *_LIFE, *_TESTS, *_SINKS, "shards", "keep_on_failure", "reuse")
+@declared(*_WHERE, *_HOW, *_LIFE, *_ROOM, *_TESTS, *_SINKS, "on_newer", "shards", "keep_on_failure", "reuse")
 def run(form: str, **flags: object) -> None:
     """Clone, provision, test, export and destroy one commit."""
     options = resolved(flags)
@@ -63,7 +64,7 @@ def plan(form: str, **flags: object) -> None:
 
 @cli.command()
 @printed_as("text", "json")
-@declared(*_WHERE, *_HOW, *_LIFE)
+@declared(*_WHERE, *_HOW, *_LIFE, *_ROOM)
 def up(form: str, **flags: object) -> None:
     """Make or update the environment of this branch and leave it running."""
     options = resolved(flags)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import threading
 from pathlib import Path
 
 from understudy.console import make_console
@@ -14,6 +13,7 @@ from understudy.lease import Lease, LeaseState
 from understudy.options import resolve
 from understudy.owner import this_process
 from understudy.session import Session, open_session
+from understudy.stops import Stop
 from understudy.targets.interface import Outcome
 from understudy.teardown import tear_down
 
@@ -68,7 +68,7 @@ def main(arguments: list[str]) -> int:
     try:
         with (
             make_console("plain", sys.stdout) as console,
-            open_session(resolve({}, os.environ, None), Path("/"), console, threading.Event()) as session,
+            open_session(resolve({}, os.environ, None), Path("/"), console, Stop()) as session,
         ):
             return end(session, given.environment, back=given.back)
     except UnderstudyError as error:

@@ -9,6 +9,8 @@ UnderstudyError                      exit
 |-- EnvironmentFailedError           3    a service died while tests ran
 |-- TestsFailedError                 1    a test failed
 |   `-- HaltedError                  1    one failed in another part of the run
+|-- LimitError                       7    a limit leaves no room; nothing was created
+|-- SupersededError                  7    a newer commit of the branch is run instead
 |-- LeftoversError                   4    something remained, or nobody could look
 |-- ExportError                      6    evidence could not be written
 `-- InterruptedRunError              130  a signal or another command ended it
@@ -22,8 +24,10 @@ __all__ = [
     "HaltedError",
     "InterruptedRunError",
     "LeftoversError",
+    "LimitError",
     "NotFoundError",
     "ProvisionError",
+    "SupersededError",
     "TestsFailedError",
     "ToolError",
     "UnderstudyError",
@@ -98,6 +102,18 @@ class ExportError(UnderstudyError):
     """Evidence could not be written."""
 
     exit_code = 6
+
+
+class LimitError(UnderstudyError):
+    """A limit leaves no room on the target; nothing was created."""
+
+    exit_code = 7
+
+
+class SupersededError(UnderstudyError):
+    """A newer commit of the branch is run instead; what was created is removed."""
+
+    exit_code = 7
 
 
 class InterruptedRunError(UnderstudyError):

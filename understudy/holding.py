@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from understudy.admission.admitting import admit
 from understudy.blueprint import Blueprint
 from understudy.errors import UnderstudyError
 from understudy.heartbeat import Heartbeat
@@ -20,7 +21,7 @@ from understudy.interrupts import Interrupts, Rest
 from understudy.lease import Lease, LeaseExistsError, LeaseState
 from understudy.progress import Phase, Progress, State
 from understudy.session import Session
-from understudy.waiting import create, take, wait_idle
+from understudy.waiting import take, wait_idle
 from understudy.watchdog import Guard, guarded
 
 __all__ = ["Held", "making", "provisioning", "taking"]
@@ -84,7 +85,7 @@ class Held(Rest):
 @contextmanager
 def making(
     session: Session,
-    blueprint: Blueprint,  # noqa: ARG001 - admission will look at it
+    blueprint: Blueprint,
     lease: Lease,
     interrupts: Interrupts,
 ) -> Iterator[Held]:
@@ -93,11 +94,12 @@ def making(
     Raises:
         LeaseExistsError: there is one of this id, and nobody works on it.
         BusyError: somebody works on it still after --lock-timeout.
+        SupersededError: a newer commit of the branch is at work.
+        LimitError: a limit leaves no room.
     """
 
     def write() -> Lease:
-        create(session, lease)
-        return lease
+        return admit(session, blueprint, lease)
 
     with _held(session, lease, write, interrupts, new=True) as held:
         yield held
@@ -156,15 +158,11 @@ def _held(
     back: bool = False,
     new: bool = False,
 ) -> Iterator[Held]:
-    def ask(reason: str) -> None:
-        session.asked = reason
-        interrupts.ask(reason)
-
     with _guard(session, lease, back=back) as guard:
         held = Held(write(), guard, session, back, new)
         interrupts.rest = held
         try:
-            with Heartbeat(session.store, held.lease, ask):
+            with Heartbeat(session.store, held.lease, interrupts.ask):
                 yield held
         finally:
             if held.over():

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Self
 
+from understudy.stops import Stop
+
 __all__ = ["DEADLINE", "Interrupts", "Rest"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -59,8 +61,7 @@ class Interrupts:
     """
 
     def __init__(self, say: Callable[[str], None], deadline: float = DEADLINE) -> None:
-        self.stop = threading.Event()
-        self.asked = ""
+        self.stop = Stop()
         self.rest = Rest()
         self._say, self._deadline = say, deadline
         self._before: dict[signal.Signals, object] = {}
@@ -72,14 +73,13 @@ class Interrupts:
 
     @property
     def interrupted(self) -> bool:
-        """Whether a signal came."""
+        """Whether a signal came, or another process asks for the end."""
         return self.stop.is_set()
 
     def ask(self, reason: str) -> None:
-        """End as on a signal, because another process asks for it; the first reason stays in `asked`."""
-        self.asked = self.asked or reason
+        """End as on a signal, because another process asks for it."""
         if not self.stop.is_set():
-            self.stop.set()
+            self.stop.ask(reason)
             self._say(f"{reason}: stopping, then cleaning up.")
 
     def __enter__(self) -> Self:

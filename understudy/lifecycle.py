@@ -8,6 +8,7 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +20,6 @@ from understudy.blueprint import Blueprint, draw, redraw
 from understudy.build.git import Repository
 from understudy.console import Console, make_console
 from understudy.errors import (
-    InterruptedRunError,
     LeftoversError,
     NotFoundError,
     UnderstudyError,
@@ -43,6 +43,7 @@ from understudy.report.codec import encode
 from understudy.session import Session, find_lease, open_session
 from understudy.stacks import identity
 from understudy.stages import authority_of, known_of, mocks_of, run_stages, run_tests
+from understudy.stops import ended
 from understudy.suites.network import hold_images
 from understudy.targets.docker_client import client
 from understudy.targets.interface import Outcome
@@ -75,10 +76,14 @@ def run(options: Options, folder: Path, *, form: str) -> int:
             settle(session.engine, session.target, session.store, console)
             opportune(session)
             blueprint = with_images(blueprint, client())
-            lease = own_lease(session, blueprint, _run_key(options, blueprint))
+            lease = replace(own_lease(session, blueprint, _run_key(options, blueprint)), run=True)
             recorder: Recorder | None = None
             try:
-                with making(session, blueprint, lease, interrupts) as held, ended_afterwards(session, lease) as ending:
+                with (
+                    making(session, blueprint, lease, interrupts) as held,
+                    ended_afterwards(session, held.lease) as ending,
+                ):
+                    lease = held.lease
                     recorder = Recorder.open(session, blueprint, lease, known_of(session, blueprint, lease))
                     ending.recorder = recorder
                     held.evidence = recorder.handed_over
@@ -231,8 +236,9 @@ def command_of(options: Options, form: str) -> Iterator[tuple[Console, Interrupt
         try:
             yield console, interrupts
         except UnderstudyError as error:
-            if interrupts.asked or (interrupts.interrupted and error.exit_code != InterruptedRunError.exit_code):
-                raise InterruptedRunError.by(interrupts.asked, error) from error
+            told = ended(interrupts.stop, error)
+            if told is not error:
+                raise told from error
             raise
 
 

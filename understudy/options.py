@@ -110,8 +110,8 @@ def _amount(value: object) -> float:
 
 
 def _size(value: object) -> int:
-    """Bytes: a whole number, or one with a unit of 1024 (`512m`, `4g`)."""
-    match = re.fullmatch(r"(\d{1,15})([bkmgt]?)b?", str(value).strip().lower(), re.ASCII)
+    """Bytes: a whole number, or one with a unit of 1024 (`512m`, `4g`, `2GiB`)."""
+    match = re.fullmatch(r"(\d{1,15})([bkmgt]?)(?:i?b)?", str(value).strip().lower(), re.ASCII)
     if isinstance(value, bool) or match is None:
         raise ValueError("a size, such as 512m or 4g")
     return int(match[1]) << 10 * "bkmgt".index(match[2] or "b")
@@ -237,6 +237,18 @@ class Options:
     lock_timeout: float = _option(
         60.0, _seconds_or_none, "How long to wait for another command that works on the environment; 0: not at all."
     )
+    on_newer: str = _option(
+        "supersede",
+        _one_of("supersede", "queue", "parallel"),
+        "What a run does about those of other commits of its branch: end older ones, wait, or go on beside them.",
+    )
+    max_environments: int = _option(0, _count, "The most environments at once on the target; 0: no limit.")
+    min_free_memory: int = _option(0, _size, "Memory that the Docker host must have left, such as 2g; 0: no limit.")
+    min_free_disk: int = _option(0, _size, "Disk that the Docker host must have left, such as 10g; 0: no limit.")
+    on_limit: str = _option(
+        "refuse", _one_of("queue", "refuse"), "What is done where a limit leaves no room: wait for it, or do not run."
+    )
+    queue_timeout: float = _option(3600.0, seconds, "How long a run waits in a queue, for its branch or for room.")
     image_budget: float = _option(10.0, _amount, "Gigabytes of built images that are kept.")
     origins: Mapping[str, Origin] = field(default_factory=dict)
 

@@ -105,6 +105,7 @@ def begin(
         allow=tuple(sorted(blueprint.documents.allow.names)),
         commit=blueprint.commit.sha,
         branch=blueprint.commit.branch,
+        committed=identity.format_time(blueprint.commit.commit_time),
         owner=this_process(job.url if (job := ci_job(os.environ)) else ""),
         created=identity.format_time(now),
         expires=identity.format_time(now + timedelta(seconds=options.ttl)),

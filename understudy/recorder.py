@@ -62,6 +62,7 @@ from understudy.report.timeline import timeline
 from understudy.report_html import REPORT, write_report
 from understudy.session import Session
 from understudy.stacks.fidelity import fidelity_report
+from understudy.stops import ended
 from understudy.suites.arrangement import Arrangement
 from understudy.suites.contract import EndpointAddress
 from understudy.suites.results import SuitesResult, SuiteStatus
@@ -173,10 +174,9 @@ class Recorder:
             self.failed(UnderstudyError(f"A defect of Understudy itself: {type(error).__name__}, see defect.txt."))
 
     def failed(self, error: UnderstudyError, phase: Phase | None = None) -> None:
-        """Take an error into the record; when a signal came first, that is the cause."""
+        """Take an error into the record; when a signal came first, or another command's wish, that is the cause."""
         phase = phase or Phase(error.phase or self.phase)
-        if self.session.stop.is_set() and (self.session.asked or error.exit_code != InterruptedRunError.exit_code):
-            error = InterruptedRunError.by(self.session.asked, error)
+        error = ended(self.session.stop, error)
         redact_error(error, self.folder.redactor)
         now, offset = utc(time.time()), time.monotonic() - self._began
         with self._lock:
@@ -258,10 +258,9 @@ class Recorder:
         suites = self.blueprint.clone.topology.suites
         if self.record.suites or not suites:
             return
-        cause = self.record.causes[0] if self.record.causes else None
-        why = cause.message.partition("\n")[0] if cause else "the run ended before its tests"
-        interrupted = cause is not None and cause.code == InterruptedRunError.exit_code
-        status = SuiteStatus.INTERRUPTED if interrupted else SuiteStatus.STOPPED
+        causes = self.record.causes
+        why = causes[0].message.partition("\n")[0] if causes else "the run ended before its tests"
+        status = SuiteStatus.INTERRUPTED if self.session.stop.is_set() else SuiteStatus.STOPPED
         with self._lock:
             self.record = self.record.with_suites(run_nothing(suites, self.folder.path, why, status))
 
@@ -321,13 +320,9 @@ class Recorder:
         if receipt.outcome is not Outcome.CLEAN:
             remains = ", ".join(f"{each.kind} {each.name}" for each in receipt.leftovers)
             told = "; ".join(part for part in (receipt.reason, remains) if part)
-            self.failed(
-                LeftoversError(
-                    f"Destroyed environment {receipt.environment}, looked again, and the receipt is "
-                    f"{receipt.outcome}: {told}.",
-                    hint=f"`understudy down {receipt.environment}` tries again.",
-                )
-            )
+            what = f"Destroyed environment {receipt.environment}, looked again, and the receipt is {receipt.outcome}"
+            hint = f"`understudy down {receipt.environment}` tries again."
+            self.failed(LeftoversError(f"{what}: {told}.", hint=hint))
 
     def close(self, say: Callable[[str], None], send: Callable[[], bool] = lambda: True) -> None:
         """Write the record and say what the run came to and where all of it lies.

@@ -19,6 +19,7 @@ from understudy.lease import Lease, LeaseStore
 from understudy.options import Options
 from understudy.progress import Phase, Progress, ProgressListener, State
 from understudy.provider.server import ProviderServer
+from understudy.stops import Stop
 from understudy.targets.docker import DockerTarget
 from understudy.targets.interface import Target
 
@@ -32,14 +33,12 @@ class Session:
     options: Options
     folder: Path
     listener: ProgressListener
-    stop: threading.Event
+    stop: Stop
     settings: EngineSettings
     engine: Engine
     target: Target
     store: LeaseStore
     halt: Halt = field(default_factory=Halt)
-    asked: str = ""
-    """Why another process asked this command to stop; `stop` is set then."""
 
     @contextmanager
     def phase(self, phase: Phase) -> Iterator[Callable[[], None]]:
@@ -78,9 +77,7 @@ def lease_store(options: Options, settings: EngineSettings) -> LeaseStore:
 
 
 @contextmanager
-def open_session(
-    options: Options, folder: Path, listener: ProgressListener, stop: threading.Event
-) -> Iterator[Session]:
+def open_session(options: Options, folder: Path, listener: ProgressListener, stop: Stop) -> Iterator[Session]:
     """Connect to the target and the engine; the provider serves as long as the session is open.
 
     Raises:

@@ -25,7 +25,7 @@ from understudy.aftermath import tell_kept
 from understudy.arranging import hold_options, shard_of
 from understudy.ci.github import publish
 from understudy.console import Console
-from understudy.errors import ExportError, InterruptedRunError, ProvisionError, UnderstudyError, UsageError
+from understudy.errors import ExportError, InterruptedRunError, LimitError, ProvisionError, UnderstudyError, UsageError
 from understudy.export import RunFolder
 from understudy.export.folder import runs_of
 from understudy.export.sinks import Stage, open_outbox
@@ -211,7 +211,7 @@ class Split(Rest):
 
 
 def _ended(part: ShardProcess, code: int) -> UnderstudyError:
-    known = {2: UsageError, InterruptedRunError.exit_code: InterruptedRunError}
+    known = {2: UsageError, LimitError.exit_code: LimitError, InterruptedRunError.exit_code: InterruptedRunError}
     message = f"Ran part {part.shard}, and {how_it_ended(code)}"
     words = f": {said}" if (said := part.last_words()) and code > 0 else "."
     hint = ""

@@ -194,7 +194,7 @@ def test_every_network_has_room_for_the_members_that_really_join(declare: Declar
 
 @pytest.mark.parametrize(("members", "room"), [(0, 32), (1, 32), (32, 32), (33, 64), (64, 64), (65, 128)])
 def test_a_network_is_made_for_more_than_its_members(members: int, room: int) -> None:
-    from understudy.components.network import capacity
+    from understudy.components.plan import capacity
 
     assert capacity(members) == room
 

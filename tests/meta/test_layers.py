@@ -26,6 +26,7 @@ LAYERS = (
         "exporting",
     ),
     ("aftermath", "reap", "holding", "ending"),
+    ("admission",),
     ("stages",),
     ("recorder",),
     ("recording", "last_lines"),

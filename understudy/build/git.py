@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +17,8 @@ from understudy.errors import UsageError
 
 __all__ = ["SHALLOW", "Commit", "Repository", "git_environment", "is_below", "normal_path"]
 
+_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
 SHALLOW = (
     "This clone is shallow and holds few commits: fetch the others with `git fetch --unshallow` (GitHub: `fetch-depth: "
     "0` for actions/checkout; GitLab: GIT_DEPTH=0)"
@@ -25,13 +28,17 @@ SHALLOW = (
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One commit. `subject` and `branch` are a stranger's text; `branch` is empty where none is known."""
+    """One commit. `subject` and `branch` are a stranger's text; `branch` is empty where none is known.
+
+    `commit_time` is when it was made as it is, which an amended or rebased commit's author time is not.
+    """
 
     sha: str
     short: str
     subject: str
     author_time: datetime
     branch: str
+    commit_time: datetime
 
 
 def normal_path(*parts: str) -> str | None:
@@ -122,10 +129,20 @@ class Repository(GitFolder):
                 f"Looked for commit {rev!r} in {self.root}, and there is none.", hint=self._where_commits_are(variables)
             )
         raw = self.store.run(
-            "log", "--no-walk", "--no-color", "--format=%H%n%h%n%at%n%s", "--end-of-options", sha, "--"
+            "log", "--no-walk", "--no-color", "--format=%H%n%h%n%at%n%ct%n%s", "--end-of-options", sha, "--"
         )
-        full, short, seconds, subject = (raw.stdout.decode("utf-8", "replace") + "\n\n\n").split("\n")[:4]
-        return Commit(full, short, subject, _moment(seconds), self._branch(rev, full, variables))
+        lines = (raw.stdout.decode("utf-8", "replace") + "\n" * 4).split("\n")
+        full, short, written, made, subject = lines[:5]
+        return Commit(full, short, subject, _moment(written), self._branch(rev, full, variables), _moment(made))
+
+    def is_ancestor(self, older: str, newer: str) -> bool:
+        """Whether one commit is known here to be an ancestor of another; both may be unknown.
+
+        In a shallow clone history is cut off, so that False says nothing there.
+        """
+        if not (_HASH.fullmatch(older) and _HASH.fullmatch(newer)):
+            return False
+        return self.store.run("merge-base", "--is-ancestor", older, newer, accept=(0, 1, 128)).returncode == 0
 
     def _where_commits_are(self, variables: Mapping[str, str]) -> str:
         """Why a commit may not be here, and what to do."""

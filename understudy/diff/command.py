@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from understudy.options import Options
 from understudy.progress import silent
 from understudy.stacks.compare import SECTIONS
 from understudy.stacks.differences import Difference, differences
+from understudy.stops import Stop
 
 __all__ = ["FORMATS", "Wanted", "compare_sides", "run"]
 
@@ -102,7 +102,7 @@ def _compared(options: Options, folder: Path, first: str | None, second: str | N
     from understudy.diff.preview import foreseen
     from understudy.session import open_session
 
-    with open_session(options, folder, silent, threading.Event()) as session:
+    with open_session(options, folder, silent, Stop()) as session:
         preview, told = foreseen(session, before, after)
     different = record.different or preview.changes > 0
     return replace(record, preview=preview, different=different, warnings=(*record.warnings, *told))
@@ -113,7 +113,7 @@ def _drifted(options: Options, folder: Path, name: str | None) -> DiffRecord:
     from understudy.session import open_session
 
     side = told(Sides(options, folder), f"env:{name or ''}")
-    with open_session(options, folder, silent, threading.Event()) as session:
+    with open_session(options, folder, silent, Stop()) as session:
         return drift_of(session, side)
 
 

@@ -30,6 +30,7 @@ def is_id(text: str) -> bool:
 class LeaseState(StrEnum):
     """Where the environment stands."""
 
+    WAITING = "waiting"
     PROVISIONING = "provisioning"
     READY = "ready"
     TESTING = "testing"
@@ -60,7 +61,8 @@ class Lease:
     `key` is the name or branch that a user calls it by, `name` the topology's. `plain`: the stack is a user's own,
     under plain Pulumi. `dirty`: the files are those of a working folder on top of `commit`. `files` are the Compose
     files, relative to the folder of the first, which is `topology`; `env_files`, `given` (`NAME=VALUE`, less declared
-    secrets), `compose_profiles` and `allow` what they were read with.
+    secrets), `compose_profiles` and `allow` what they were read with. `run`: the environment is a run's, and ends with
+    it; `committed` is the time of commit, or empty.
 
     `renewed` is its owner's last heartbeat, `active` the last time that a command or a person used the environment,
     `idle` the seconds without either after which it is over (0: never). `asked_to_stop` is why another command wants
@@ -98,6 +100,8 @@ class Lease:
     asked_to_stop: str = ""
     attempts: int = 0
     last_failure: str = ""
+    run: bool = False
+    committed: str = ""
 
     @property
     def worked_on(self) -> bool:

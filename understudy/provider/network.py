@@ -7,7 +7,6 @@ import random
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from docker.types import IPAMConfig, IPAMPool
@@ -19,8 +18,9 @@ from understudy.targets.docker_endpoints import clear_network, network_lock
 from .check import labels_of
 from .docker_errors import ConflictError, GoneError, docker, reason
 from .room import Call, NotReadyError
-from .subnets import choose, prefix_for, routed
+from .subnets import choose, prefix_for
 from .tables import NETWORK
+from .taken import taken_subnets
 
 __all__ = ["Networks"]
 
@@ -29,7 +29,6 @@ ATTEMPTS = 24
 
 REMOVALS = 8
 FIRST_PAUSE = 0.2
-_HOST_ROUTES = Path("/proc/net/route")
 
 
 class Networks:
@@ -122,7 +121,7 @@ class Networks:
         prefix = prefix_for(int(members) if members.isdigit() else None)
         pool = ipaddress.IPv4Network(room.settings.subnet_pool)
         with room.reserving:
-            taken = [*_docker_subnets(call), *_host_subnets(), *room.reserved]
+            taken = [*taken_subnets(room.docker), *room.reserved]
             found = choose(pool, prefix, taken, random.randrange(2**16))  # noqa: S311 - spreads processes, hides nothing
             if found is None:
                 raise ProvisionError(
@@ -169,24 +168,6 @@ def _post(call: Call, inputs: Mapping[str, Any], pools: list[IPAMPool]) -> str:
             attachable=inputs.get("attachable", False),
         )
     return str(made["Id"])
-
-
-def _docker_subnets(call: Call) -> Iterator[ipaddress.IPv4Network]:
-    with docker("Listing networks"):
-        listed = call.room.docker.api.networks()
-    for network in listed:
-        for config in (network.get("IPAM") or {}).get("Config") or ():
-            try:
-                yield ipaddress.IPv4Network(config.get("Subnet", ""))
-            except ValueError:
-                continue
-
-
-def _host_subnets() -> tuple[ipaddress.IPv4Network, ...]:
-    try:
-        return routed(_HOST_ROUTES.read_text(encoding="ascii"))
-    except OSError:
-        return ()
 
 
 def _remove(call: Call, object_id: str, state: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ import ipaddress
 import itertools
 from collections.abc import Iterable
 
-__all__ = ["DEFAULT_PREFIX", "choose", "prefix_for", "routed"]
+__all__ = ["DEFAULT_PREFIX", "choose", "homeless", "prefix_for", "routed"]
 
 DEFAULT_PREFIX = 26
 """62 addresses: enough for most environments, and 1,024 such networks fit a /16."""
@@ -40,6 +40,18 @@ def choose(
         if not any(found.overlaps(network) for network in occupied):
             return found
     return None
+
+
+def homeless(pool: ipaddress.IPv4Network, prefixes: Iterable[int], taken: Iterable[ipaddress.IPv4Network]) -> int:
+    """How many of so many new networks find no free subnet in the pool."""
+    occupied, missing = list(taken), 0
+    for prefix in sorted(prefixes):
+        found = choose(pool, prefix, occupied, 0)
+        if found is None:
+            missing += 1
+        else:
+            occupied.append(found)
+    return missing
 
 
 def routed(table: str) -> tuple[ipaddress.IPv4Network, ...]:

@@ -24,6 +24,7 @@ from understudy.reap.passing import Pass, reap
 from understudy.reap.text import as_data, as_line, as_text
 from understudy.session import open_session
 from understudy.stacks.identity import format_time
+from understudy.stops import Stop
 
 __all__ = ["Wanted", "every", "run"]
 
@@ -108,7 +109,7 @@ def every(
     return 0
 
 
-def _line(options: Options, folder: Path, wanted: Wanted, stop: threading.Event) -> str:
+def _line(options: Options, folder: Path, wanted: Wanted, stop: Stop) -> str:
     """One pass as one line, whatever happens."""
     try:
         made = _pass(options, folder, wanted, silent, stop)
@@ -121,7 +122,7 @@ def _line(options: Options, folder: Path, wanted: Wanted, stop: threading.Event)
     return json.dumps(as_data(made)) if wanted.form == "json" else as_line(made)
 
 
-def _pass(options: Options, folder: Path, wanted: Wanted, listener: ProgressListener, stop: threading.Event) -> Pass:
+def _pass(options: Options, folder: Path, wanted: Wanted, listener: ProgressListener, stop: Stop) -> Pass:
     with open_session(options, folder, listener, stop) as session:
         return reap(session, Policy(wanted.older_than), dry=not wanted.yes, most=wanted.max_destroy)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from understudy.options import Options
 from understudy.receipts import keep
 from understudy.session import open_session
 from understudy.stacks.identity import format_time
+from understudy.stops import Stop
 from understudy.targets.interface import Outcome, Receipt
 
 __all__ = ["forget", "give_up"]
@@ -25,7 +25,7 @@ def forget(
     options: Options,
     folder: Path,
     console: Console,
-    stop: threading.Event,
+    stop: Stop,
     target: str,
     *,
     dry: bool,

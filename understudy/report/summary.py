@@ -45,6 +45,8 @@ def verdict(record: RunRecord) -> str:
     cause = _cause(record)
     if cause is not None and cause.kind == "EnvironmentFailedError":
         return "the environment failed while tests ran"
+    if cause is not None and cause.kind == "SupersededError":
+        return "superseded by a newer commit"
     return _VERDICTS.get(record.exit_code, f"exit code {record.exit_code}")
 
 

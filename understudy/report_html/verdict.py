@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from understudy.errors import EnvironmentFailedError
+from understudy.errors import EnvironmentFailedError, SupersededError
 from understudy.report import RunRecord
 from understudy.suites.results import BAD, Outcome
 
@@ -54,6 +54,8 @@ def verdict_of(record: RunRecord) -> Verdict:
     cause = next((each for each in record.causes if each.code == record.exit_code), None)
     if cause and cause.kind == EnvironmentFailedError.__name__:
         word = "The environment failed"
+    if cause and cause.kind == SupersededError.__name__:
+        kind, word = "interrupted", "Superseded"
     said = cause.message.partition("\n")[0] if cause else ""
     return Verdict(kind, word, said or _tests(record))
 

@@ -1,0 +1,1 @@
+"""Admission: whether a run may begin now - a newer commit of its branch, places, memory, disk, networks."""
