@@ -296,10 +296,6 @@ class Recorder:
         """Take in that the environment was not destroyed."""
         self._change(kept=kept)
 
-    def _end_logs(self, *, destroyed: bool) -> None:
-        follower, self._follower = self._follower, None
-        self.folder.end_logs(follower, destroyed=destroyed)
-
     def _keep_clone(self, lease: Lease) -> None:
         """Copy the clone that lies beside the environment's tree, for comparisons; a run that made none has none."""
         kept = Path(lease.tree).parent / CLONE
@@ -314,7 +310,7 @@ class Recorder:
 
     def removed(self, receipt: Receipt) -> None:
         """Take in the receipt, and the lines that were printed until then; any outcome but CLEAN is a cause."""
-        self._end_logs(destroyed=receipt.outcome is Outcome.CLEAN)
+        self.folder.end_logs(self._follower, destroyed=receipt.outcome is Outcome.CLEAN)
         self._change(receipt=ReceiptRecord.of(receipt, time.monotonic() - self._began))
         self.folder.write_receipt(receipt)
         if receipt.outcome is not Outcome.CLEAN:
@@ -329,7 +325,7 @@ class Recorder:
 
         `send` is called when the folder is complete; where it returns False the record has changed by it.
         """
-        self._end_logs(destroyed=False)
+        self.folder.end_logs(self._follower, destroyed=False)
         self.session.listener = self._pass_on
         self._checkpoints.close()
         self.folder.write_json("timeline.json", timeline(self.record))

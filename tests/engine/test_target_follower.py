@@ -156,5 +156,6 @@ def test_lines_that_come_while_it_is_destroyed_are_in_its_log_at_last(stage: Sta
     wait_until(lambda: b"last words" in stage.docker.api.logs(made))
     stage.docker.api.remove_container(made, force=True)
     assert follower.close(destroyed=True) == ()
+    assert follower.close(destroyed=False) == ()
     assert texts(log) == ["up", "last words"]
     assert texts(tmp_path / "kept.log") == ["stays"]

@@ -42,15 +42,16 @@ class Tails:
     def close(self, *, destroyed: bool) -> tuple[str, ...]:
         """End them: of what was `destroyed` with all that it said meanwhile; returns what went wrong.
 
-        A log file whose thread does not end is left to it.
+        A log file whose thread does not end is left to it. Whoever asks again finds nothing to end.
         """
+        tails, self._tails = self._tails, []
         limit = time.monotonic() + (_LAST_WORDS if destroyed else 0.0)
-        for tail in self._tails:
+        for tail in tails:
             tail.wait(limit)
-        for tail in self._tails:
+        for tail in tails:
             tail.end()
         limit = time.monotonic() + _LAST_WORDS
-        return tuple(problem for tail in self._tails if (problem := tail.closed(limit)))
+        return tuple(problem for tail in tails if (problem := tail.closed(limit)))
 
 
 class _Tail:

@@ -121,7 +121,7 @@ class Follower(Protocol):
         """
 
     def close(self, *, destroyed: bool) -> tuple[str, ...]:
-        """End the logs, once: of what was `destroyed` with all that it said meanwhile; returns further problems."""
+        """End the logs: of what was `destroyed` with all that it said meanwhile; returns further problems."""
 
 
 Spare = Callable[[Mapping[str, str]], str]
