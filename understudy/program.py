@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 import pulumi
@@ -29,6 +28,7 @@ from understudy.preparation import (
     with_images,
 )
 from understudy.rehearsal import rehearsed
+from understudy.scratch import Scratch
 from understudy.seed import seed_for
 from understudy.stacks import identity
 from understudy.targets.docker import DockerTarget
@@ -115,8 +115,8 @@ def _main(folder: Path) -> None:
         store.create(lease)
     tree = take_tree(blueprint, settings.state, lease.id)
     lease = keep_tree(store, lease, blueprint, tree)
-    with tempfile.TemporaryDirectory(prefix="understudy-build-") as logs:
-        built = ImageBuilder(client(), settings.state, Path(logs)).build(
+    with Scratch("build") as logs:
+        built = ImageBuilder(client(), settings.state, logs).build(
             blueprint.clone.topology, tree, blueprint.folder, skip=frozenset(blueprint.clone.unchanged_builds)
         )
     images = image_refs(blueprint, {name: image.reference for name, image in built.items()})

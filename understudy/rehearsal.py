@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from understudy.engine.settings import EngineSettings
 from understudy.lease import Lease, LeaseStore
 from understudy.options import Options
 from understudy.preparation import binds, certificates_for, environment_args, image_refs, take_tree, trees, with_images
+from understudy.scratch import Scratch
 from understudy.seed import seed_for
 from understudy.targets.docker_client import client
 
@@ -86,5 +86,5 @@ def _tree(blueprint: Blueprint, state: Path, lease: Lease) -> Iterator[CommitTre
     if kept == trees(state, lease.id) / blueprint.commit.sha[:16] / "files" and kept.is_dir():
         yield take_tree(blueprint, state, lease.id)
         return
-    with tempfile.TemporaryDirectory(prefix="understudy-preview-") as folder:
-        yield take_tree(blueprint, Path(folder), "preview")
+    with Scratch("preview") as folder:
+        yield take_tree(blueprint, folder, "preview")

@@ -66,6 +66,7 @@ LAYERS = (
         "files",
         "owner",
         "groups",
+        "scratch",
         "ci_job",
         "s3_client",
     ),

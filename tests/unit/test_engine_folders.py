@@ -11,7 +11,8 @@ import pytest
 
 from understudy.engine.backend import FileBackend
 from understudy.engine.interface import StackRef
-from understudy.engine.workdir import sweep, work_folder
+from understudy.engine.workdir import work_folder
+from understudy.scratch import Scratch, sweep
 
 REF = StackRef("p", "s1")
 
@@ -37,19 +38,19 @@ def test_a_work_folder_goes_when_the_work_fails(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_sweep_removes_only_what_is_old_and_dead(tmp_path: Path) -> None:
-    old = 10_000
-    for name in ("dead", "alive", "young"):
-        folder = tmp_path / f"understudy-op-{name}"
-        folder.mkdir()
-        (folder / ".lock").touch()
+def test_sweep_removes_what_no_process_holds(tmp_path: Path) -> None:
+    for name in ("dead", "alive", "old", "young"):
+        (tmp_path / f"understudy-op-{name}").mkdir()
+    for name in ("dead", "alive"):
+        (tmp_path / f"understudy-op-{name}" / ".lock").touch()
     (tmp_path / "understudy-op-link").symlink_to(tmp_path / "other")
     (tmp_path / "other").mkdir()
-    for name in ("understudy-op-dead", "understudy-op-alive", "other"):
-        os.utime(tmp_path / name, (old, old))
-    with (tmp_path / "understudy-op-alive" / ".lock").open() as held:
+    for name in ("understudy-op-old", "other"):
+        os.utime(tmp_path / name, (10_000, 10_000))
+    with Scratch("git") as mine, (tmp_path / "understudy-op-alive" / ".lock").open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         sweep()
+        assert mine.is_dir()
     left = sorted(path.name for path in tmp_path.iterdir())
     assert left == ["other", "understudy-op-alive", "understudy-op-link", "understudy-op-young"]
 

@@ -17,7 +17,7 @@ import pytest
 from support import wait_for
 
 from understudy.watchdog import Guard, guarded, process
-from understudy.watchdog.place import place, socket_name
+from understudy.watchdog.place import connect, place, socket_name
 
 OWNER = """
 import os, subprocess, sys
@@ -144,9 +144,9 @@ def test_one_that_takes_connections_and_hears_nobody_is_not_taken_for_there(worl
     fcntl.flock(lock, fcntl.LOCK_EX)
     thread = threading.Thread(target=end)
     thread.start()
-    world.owner("done").kill()
+    connect(world.state, b'{"verb": "release", "number": 0}\n').close()
     thread.join()
-    world.await_word("done")
+    assert world.watchdogs() != []
 
 
 def test_a_watchdog_that_was_killed_is_replaced_and_knows_its_owners(world: World) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from understudy.build.git_folder import GitFolder, Missing
 from understudy.build.lfs import smudge
 from understudy.build.submodules import submodules
 from understudy.errors import UnderstudyError
+from understudy.scratch import Scratch
 
 __all__ = ["Taken", "checkout", "filtered", "new_folder"]
 
@@ -53,8 +53,8 @@ def checkout(folder: GitFolder, sha: str, into: Path, prefix: bytes = b"") -> Ta
         ToolError: git failed.
     """
     new_folder(into)
-    with tempfile.TemporaryDirectory(prefix="understudy-index-") as scratch:
-        index = Path(scratch) / "index"
+    with Scratch("index") as scratch:
+        index = scratch / "index"
         store = folder.store
         if store.run("read-tree", "--end-of-options", sha, index=index, accept=(0, 128)).returncode != 0:
             raise folder.absent(f"the tree of commit {sha[:12]}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +17,7 @@ from understudy.build.keys import BuildPlan, Origin, build_plans
 from understudy.build.tree import CommitTree
 from understudy.errors import InterruptedRunError, ProvisionError, ToolError
 from understudy.progress import Phase, Progress, ProgressListener, State, silent
+from understudy.scratch import Scratch
 from understudy.stacks.identity import CACHE_LABEL
 from understudy.stacks.topology import Topology
 
@@ -191,8 +191,8 @@ class ImageBuilder:
     def _run(self, plan: BuildPlan, tree: CommitTree, failed: threading.Event, tags: Mapping[str, str]) -> None:
         with self._finding:
             builder = self._builder = self._builder or Builder.find()
-        with tempfile.TemporaryDirectory(prefix="understudy-build-") as folder:
-            written = Path(folder) / "Dockerfile"
+        with Scratch("build") as folder:
+            written = folder / "Dockerfile"
             if plan.build.inline is not None:
                 written.write_text(plan.build.inline, encoding="utf-8")
             command = builder.command(

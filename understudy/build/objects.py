@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
-import tempfile
-import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from understudy.build.git_process import message_of, run_git
 from understudy.errors import ToolError, UnderstudyError
+from understudy.scratch import Scratch
 
 __all__ = ["RAW", "Found", "ObjectStore", "quoted"]
 
@@ -51,8 +49,8 @@ class ObjectStore:
         self.folders = folders
         self.object_format = object_format
         try:
-            self.git_dir = Path(tempfile.mkdtemp(prefix="understudy-git-"))
-            weakref.finalize(self, shutil.rmtree, str(self.git_dir), ignore_errors=True)
+            self._scratch = Scratch("git")
+            self.git_dir = self._scratch.path
             for name in ("objects/info", "refs", "info", "written"):
                 (self.git_dir / name).mkdir(parents=True)
             (self.git_dir / "HEAD").write_text("ref: refs/heads/none\n", encoding="ascii")

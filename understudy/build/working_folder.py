@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from understudy.build.git_folder import GitFolder, Missing, shown
 from understudy.build.objects import RAW, ObjectStore
 from understudy.build.submodules import sub_folder
 from understudy.errors import ToolError, UsageError
+from understudy.scratch import Scratch
 
 __all__ = ["copy_working_folder"]
 
@@ -220,8 +220,8 @@ def _copy(source: Path, target: Path) -> str:
 
 def _tree_of(folder: GitFolder, work_tree: Path, objects: Path, names: list[bytes]) -> str:
     store = ObjectStore((), folder.object_format, attributes=RAW)
-    with tempfile.TemporaryDirectory(prefix="understudy-index-") as scratch:
-        index = Path(scratch) / "index"
+    with Scratch("index") as scratch:
+        index = scratch / "index"
         data = b"".join(name + b"\0" for name in names)
         adding = ("update-index", "--add", "-z", "--stdin")
         store.run(*adding, work_tree=work_tree, index=index, objects=objects, data=data)

@@ -9,7 +9,7 @@ from understudy.engine.interface import Engine
 from understudy.engine.probe import probe
 from understudy.engine.pulumi_engine import PulumiEngine
 from understudy.engine.settings import EngineSettings
-from understudy.engine.workdir import sweep
+from understudy.scratch import sweep
 
 __all__ = ["make_engine"]
 

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import shutil
-import tempfile
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from understudy.engine.interface import StackRef
+from understudy.scratch import Scratch
 
-__all__ = ["sweep", "work_folder"]
-
-_PREFIX = "understudy-op-"
-_YOUNG = 60.0
-"""Seconds in which a folder without a lock may still be on its way to one."""
+__all__ = ["work_folder"]
 
 
 @contextmanager
@@ -32,10 +24,7 @@ def work_folder(ref: StackRef | None = None, config: Mapping[str, str] | None = 
         ref: The stack; its project is written to Pulumi.yaml.
         config: Written to Pulumi.<stack>.yaml; a key without a namespace gets the project's.
     """
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-    lock = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with Scratch("op") as folder:
         (folder / "tmp").mkdir()
         if ref is not None:
             (folder / "Pulumi.yaml").write_text(f"name: {json.dumps(ref.project)}\nruntime: python\n", "utf-8")
@@ -43,30 +32,7 @@ def work_folder(ref: StackRef | None = None, config: Mapping[str, str] | None = 
             text = json.dumps({"config": {_qualified(ref.project, key): value for key, value in config.items()}})
             (folder / f"Pulumi.{ref.name}.yaml").write_text(text, "utf-8")
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
 
 
 def _qualified(project: str, key: str) -> str:
     return key if ":" in key else f"{project}:{key}"
-
-
-def sweep() -> None:
-    """Remove the work folders of our own user whose process died without doing it."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        with suppress(OSError):
-            if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-                continue
-            _remove_if_dead(folder)
-
-
-def _remove_if_dead(folder: Path) -> None:
-    if time.time() - folder.stat().st_mtime < _YOUNG:
-        return
-    handle = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(folder, ignore_errors=True)
-    finally:
-        os.close(handle)

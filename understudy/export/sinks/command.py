@@ -8,7 +8,6 @@ import shlex
 import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from understudy.errors import UsageError
 from understudy.export.sinks.budget import Budget
 from understudy.export.sinks.interface import Delivery, SinkError
 from understudy.redact import Redactor
+from understudy.scratch import Scratch
 from understudy.suites.contract import RESERVED, host_environment
 
 __all__ = ["LOGS", "CommandSink", "command_sink"]
@@ -73,8 +73,8 @@ class CommandSink:
         )
 
     def _once(self, delivery: Delivery, budget: Budget) -> None:
-        with tempfile.TemporaryDirectory(prefix="understudy-export-") as place:
-            output = Path(place) / "output"
+        with Scratch("export") as place:
+            output = place / "output"
             try:
                 code = self._run(delivery, budget, output)
             except OSError as error:

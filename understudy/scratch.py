@@ -1,0 +1,80 @@
+"""Temporary folders, each held by a lock that ends with its process: those of a killed one are removed by the next."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+import weakref
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+__all__ = ["KINDS", "Scratch", "sweep"]
+
+KINDS = ("build", "export", "git", "index", "op", "preview")
+"""What the folders are for, which is in their names: `understudy-<kind>-<random>`."""
+
+_YOUNG = 60.0
+"""Seconds in which a folder without a lock may still be on its way to one."""
+
+
+class Scratch:
+    """A folder of mode 0700 in the system's temporary folder, gone with `close`, the object, or the context's end.
+
+    Args:
+        kind: one of `KINDS`.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix=f"understudy-{KINDS[KINDS.index(kind)]}-"))
+        self.close = weakref.finalize(self, _remove, self.path, _locked(self.path))
+
+    def __enter__(self) -> Path:
+        return self.path
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _locked(folder: Path) -> int:
+    """A lock is held before it has its name, so that one that is found and free is a dead process's."""
+    handle = os.open(folder / ".lock-new", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    (folder / ".lock-new").rename(folder / ".lock")
+    return handle
+
+
+def _remove(folder: Path, handle: int) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    os.close(handle)
+
+
+def sweep() -> None:
+    """Remove the folders of our own user whose process died without doing it."""
+    for kind in KINDS:
+        for folder in Path(tempfile.gettempdir()).glob(f"understudy-{kind}-*"):
+            with suppress(OSError):
+                if not folder.is_symlink() and folder.stat().st_uid == os.getuid():
+                    _remove_if_dead(folder)
+
+
+def _remove_if_dead(folder: Path) -> None:
+    try:
+        handle = os.open(folder / ".lock", os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        if time.time() - folder.stat().st_mtime > _YOUNG:
+            shutil.rmtree(folder, ignore_errors=True)
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        os.close(handle)
