@@ -42,7 +42,8 @@ class EnvironmentArgs:
         clone: what to provision.
         environment: whose it is; the same at every update, since it stands in labels and names.
         images: service -> its image.
-        tree: absolute folder of the project at the commit; the mocks' files come from it.
+        tree: absolute folder of the project at the commit.
+        mock_tree: the one that the mocks' files come from.
         binds: source of a bind -> the path where its content lies; a source that is not named is taken from the tree.
         seed: the environment's seed of secrets.
         bind_address: the target's address that endpoints are published on.
@@ -58,6 +59,7 @@ class EnvironmentArgs:
     environment: identity.Environment
     images: Mapping[str, ImageRef]
     tree: str
+    mock_tree: str
     seed: bytes
     bind_address: str = "127.0.0.1"
     relay_image: str = "haproxy:2.6"
@@ -188,7 +190,7 @@ class Environment(pulumi.ComponentResource):
                 containers=plan.containers[service.name],
                 networks={key: network.docker_name for key, network in self.networks.items()},
                 volumes={key: volume.docker_name for key, volume in self.volumes.items()},
-                tree=args.tree,
+                tree=args.mock_tree,
                 seed=Seed(args.seed, args.clone.topology.secret_rules),
                 ready_timeout=args.ready_timeout,
                 after=plan.after(service),

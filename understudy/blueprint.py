@@ -25,6 +25,8 @@ from understudy.stacks.derive import derive, profile_named
 from understudy.stacks.hardening import Hardening
 from understudy.stacks.identity import parse_time
 from understudy.stacks.topology import Topology, TopologyError
+from understudy.stacks.untrusted import closed
+from understudy.untrusted import Untrusted
 
 _NO_DEFAULT = "no default branch is known here, so the commit stands for production"
 
@@ -54,6 +56,8 @@ class Blueprint:
     clone: Clone
     warnings: tuple[str, ...]
     production_source: str = ""
+    trusted_sha: str = ""
+    """Of an untrusted commit: the one of production whose suites, mocks and profiles count; empty: it is trusted."""
 
     @property
     def production_name(self) -> str:
@@ -79,13 +83,20 @@ def draw(options: Options, folder: Path) -> Blueprint:
             f"Looked for the working folder of {repository.root}, and a bare repository has none.",
             hint="Name a commit instead of --dirty.",
         )
+    untrusted = Untrusted.of(options, repository, project)
+    if untrusted is not None:
+        repository = untrusted.repository
     commit = repository.commit(options.commit)
     reader = from_folder(repository.root, project) if options.dirty else from_commit(repository, commit.sha, project)
     where = "the working folder" if options.dirty else f"commit {commit.short}"
     said = Documents.of(options, folder, place)
+    said = said if untrusted is None else untrusted.documents(said)
     documents = said.found(reader, place, where)
     name = place.name.removesuffix(".git") if repository.bare else place.name
-    candidate = documents.read(reader, project, name, where, place=place)
+    trusted = None if untrusted is None else untrusted.trusted(said)
+    candidate = documents.read(reader, project, name, where, place=place, trusted=trusted)
+    if untrusted is not None:
+        untrusted.hold(candidate)
     source = source_of(options)
     production_ref = "" if source else options.production_ref or repository.default_ref()
     taken = read_source(source, place, lambda _: None) if source else None
@@ -111,7 +122,10 @@ def draw(options: Options, folder: Path) -> Blueprint:
         why=_why_built(options, taken.topology if taken else production, before, candidate, after),
         hardening=_hardening(options),
         absent=_absent_binds(options, repository, commit.sha, project, candidate),
+        untrusted=untrusted is not None,
     )
+    if untrusted is not None:
+        clone = untrusted.confine(clone, profile_named(candidate, options.profile), commit.sha)
     return Blueprint(
         repository=repository,
         origin=repository.origin(),
@@ -126,6 +140,7 @@ def draw(options: Options, folder: Path) -> Blueprint:
         clone=clone,
         warnings=(*candidate.warnings, *notes),
         production_source=taken.name if taken else "",
+        trusted_sha="" if untrusted is None else untrusted.sha,
     )
 
 
@@ -200,6 +215,7 @@ def redraw(lease: Lease, changes: tuple[Change, ...]) -> Blueprint:
         lease.given,
         lease.compose_profiles,
         Allowed(frozenset(lease.allow)),
+        lease.untrusted,
     )
     candidate = documents.read(from_folder(Path(lease.tree), project), project, lease.name, where)
     clone = _derive(
@@ -231,13 +247,15 @@ def _derive(
     why: Mapping[str, str] = MappingProxyType({}),
     hardening: Hardening,
     absent: frozenset[str] = frozenset(),
+    untrusted: bool = False,
 ) -> Clone:
     try:
+        scaled = profile_named(candidate, profile)
         return derive(
             production,
             candidate,
             commit=commit,
-            profile=profile_named(candidate, profile),
+            profile=closed(scaled) if untrusted else scaled,
             unchanged_builds=unchanged,
             why_built=why,
             hardening=hardening,

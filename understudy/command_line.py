@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from understudy.errors import UnderstudyError
-from understudy.options import Options, OptionSpec, find_config, resolve, seconds, specs
+from understudy.options import Options, OptionSpec, seconds, specs
 
 __all__ = ["Command", "declared", "duration", "known_environments", "printed_as", "resolved"]
 
@@ -71,4 +71,6 @@ def resolved(flags: dict[str, object]) -> Options:
     Raises:
         UsageError: a value is not allowed.
     """
-    return resolve(flags, os.environ, find_config(Path.cwd()))
+    from understudy.configuration import configured
+
+    return configured(flags, os.environ, Path.cwd())

@@ -19,7 +19,7 @@ from understudy.stacks.sources.document import Document, load, peek, project_var
 from understudy.stacks.sources.document.env_file import MAX_CHARACTERS
 from understudy.stacks.sources.document.yaml_text import Node
 
-__all__ = ["FILES", "OVERRIDES", "Composition", "Request", "find"]
+__all__ = ["FILES", "OVERRIDES", "Composition", "Request", "find", "read_named"]
 
 FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 """Where a project's document is looked for, in Compose's order of preference."""
@@ -33,6 +33,9 @@ OVERRIDES = (
 """What is laid over it where no file is named, in Compose's order of preference."""
 
 _STDIN = "-"
+_GIVEN = "/dev/fd/"
+"""Where a shell puts what `<(command)` writes."""
+
 _TRUE = frozenset(("1", "t", "T", "true", "TRUE", "True"))
 
 
@@ -66,7 +69,7 @@ class Composition:
         """The bytes of a file named from the project's folder; None where there is none."""
         if name == _STDIN:
             return self._stdin
-        return _read(os.path.join(self.folder, name))  # noqa: PTH118 - a name may be absolute
+        return read_named(os.path.join(self.folder, name))  # noqa: PTH118 - a name may be absolute
 
     def shown(self, name: str) -> str:
         """A file's name as a person here would write it."""
@@ -98,12 +101,22 @@ class Composition:
         )
 
 
-def _read(path: str) -> bytes | None:
+def read_named(path: str) -> bytes | None:
+    """The bytes of a file that somebody named; None where there is none.
+
+    What is no regular file is refused, since a named pipe may never have a writer; but for the pipe that a shell's
+    `<(command)` is.
+
+    Raises:
+        UsageError: it is none, or it cannot be read.
+    """
     try:
-        mode = Path(path).stat().st_mode
-        if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) or stat.S_ISSOCK(mode):
-            raise UsageError(f"Read {path}, and it is no file.")
-        with Path(path).open("rb") as file:  # a pipe too, as a shell's <(command) is one
+        given = path.startswith(_GIVEN)
+        handle = os.open(path, os.O_RDONLY if given else os.O_RDONLY | os.O_NONBLOCK)
+        with os.fdopen(handle, "rb") as file:
+            mode = os.fstat(handle).st_mode
+            if not stat.S_ISREG(mode) and not (given and stat.S_ISFIFO(mode)):
+                raise UsageError(f"Read {path}, and it is no file.", hint="A named pipe may never end: write a file.")
             return file.read(MAX_CHARACTERS + 1)  # so that `decode` refuses it
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return None
@@ -162,7 +175,7 @@ def _variables(process: Mapping[str, str], request: Request, env_files: list[str
     switch = process.get("COMPOSE_DISABLE_ENV_FILE", "false")
     if not env_files and switch in _TRUE:
         return {**process, **request.given}
-    read: Callable[[str], bytes | None] = lambda name: _read(os.path.join(folder, name))  # noqa: E731, PTH118 - short
+    read: Callable[[str], bytes | None] = lambda name: read_named(os.path.join(folder, name))  # noqa: E731, PTH118 - short
     return project_variables(process, read, env_files=env_files, given=request.given)
 
 

@@ -10,12 +10,13 @@ from pathlib import Path, PurePosixPath
 
 from understudy.build.git import Repository, normal_path
 from understudy.build.tree import read_inside
-from understudy.composition import FILES, OVERRIDES
+from understudy.composition import FILES, OVERRIDES, read_named
 from understudy.errors import UsageError
 from understudy.options import CONFIG_FILE, Options
 from understudy.stacks.allowed import NOTHING, Allowed
 from understudy.stacks.sources import compose
 from understudy.stacks.sources.document import project_variables
+from understudy.stacks.sources.trusted import Trusted
 from understudy.stacks.topology import Topology, TopologyError
 
 __all__ = ["Documents", "Reader", "from_commit", "from_folder", "suites_file"]
@@ -66,6 +67,7 @@ class Documents:
         given: `NAME=VALUE`, above all other variables.
         profiles: Compose's own profiles that are active.
         allow: what is cloned although it would be refused.
+        closed: nothing of this process's environment is a variable: the documents are a stranger's.
         warnings: what was found beside what was named.
         gone: what was named and is not there.
     """
@@ -75,6 +77,7 @@ class Documents:
     given: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()
     allow: Allowed = NOTHING
+    closed: bool = False
     warnings: tuple[str, ...] = field(default=(), compare=False)
     gone: tuple[str, ...] = field(default=(), compare=False)
 
@@ -96,6 +99,7 @@ class Documents:
             options.set,
             options.compose_profile,
             allow,
+            options.untrusted,
         )
 
     def found(self, reader: Reader, project: Path, where: str) -> Documents:
@@ -135,19 +139,18 @@ class Documents:
         def read(name: str) -> bytes | None:
             if not name.startswith("/"):
                 return reader(name)
-            try:
-                return Path(name).read_bytes()
-            except FileNotFoundError:
-                return None
-            except OSError as error:
-                raise UsageError(f"Read {name}, and it failed: {error}.") from error
+            return read_named(name)
 
         given = {name: value for name, _, value in (text.partition("=") for text in self.given)}
         try:
-            process = {name: value for name, value in os.environ.items() if name not in _OWN}
+            process = {} if self.closed else {name: value for name, value in os.environ.items() if name not in _OWN}
             return project_variables(process, read, env_files=self.env_files, given=given)
         except TopologyError as error:
             raise UsageError(f"Read the variables, and it failed: {error}.") from error
+
+    def trusted(self, reader: Reader, folder: str) -> Trusted:
+        """These, as `reader` has them, as what an untrusted version of them is read with."""
+        return Trusted(self.files, self.variables(reader), reader, self.profiles, suites_file(reader, folder))
 
     def at(self, reader: Reader) -> Documents:
         """These, less the files that are not there (`gone`); none at all where the first is not."""
@@ -170,6 +173,7 @@ class Documents:
         secrets: tuple[str, ...] = (),
         provisioned: bool = True,
         place: Path | None = None,
+        trusted: Trusted | None = None,
     ) -> Topology:
         """The topology.
 
@@ -181,6 +185,7 @@ class Documents:
             secrets: further names of secrets, that another version of the documents declares.
             provisioned: whether it is to run, and not only compared with.
             place: the project's folder on disk, for the message about a file that lies only there.
+            trusted: the documents whose extension keys and suites count in the place of these ones' own.
 
         Raises:
             UsageError: a file is missing, or they are no valid topology.
@@ -206,6 +211,7 @@ class Documents:
                 allow=self.allow,
                 provisioned=provisioned,
                 suites=suites_file(reader, folder) if provisioned else "",
+                trusted=trusted,
             )
         except TopologyError as error:
             raise UsageError(f"Read the topology from {where}, and it is not valid: {error}.") from error

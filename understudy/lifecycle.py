@@ -166,6 +166,7 @@ def test(options: Options, folder: Path, name: str | None, *, form: str) -> int:
         here = session.target.identity()
         if here != lease.target:
             raise NotFoundError(f"Environment {lease.id} is on {lease.target}, and this is {here}.")
+        _hold_trusted(lease)
         blueprint = redraw(lease, kept_changes(lease))
         _hold_suites(blueprint)
         hold_runs(folder / options.runs)
@@ -309,6 +310,15 @@ def _find(session: Session, folder: Path, name: str | None) -> Lease:
     except UsageError:
         return find_lease(session.store, None)
     return find_lease(session.store, None, repository.checked_out(), repository.origin())
+
+
+def _hold_trusted(lease: Lease) -> None:
+    """Its suites are production's, which stand nowhere beside the environment; the commit's own are a stranger's."""
+    if lease.untrusted:
+        raise UsageError(
+            f"Environment {lease.id} was made of an untrusted commit, and `test` knows the commit's own suites only.",
+            hint="`understudy run --untrusted` tests such a commit, by production's suites and in containers.",
+        )
 
 
 def _hold_suites(blueprint: Blueprint) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from understudy.errors import UsageError
 from understudy.files import is_git_data
 
-__all__ = ["CONFIG_FILE", "OptionSpec", "Options", "Origin", "find_config", "resolve", "seconds", "specs"]
+__all__ = ["CONFIG_FILE", "OptionSpec", "Options", "Origin", "Text", "find_config", "resolve", "seconds", "specs"]
 
 CONFIG_FILE = "understudy.toml"
 
@@ -25,6 +25,17 @@ SUITES = "tests"
 _LONGEST = 10 * 365 * 86400.0
 _MOST_PARTS = 1000
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What a file of options holds that lies in git, and what to call it in messages."""
+
+    name: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Origin(IntEnum):
@@ -191,6 +202,9 @@ class Options:
     from_docker: bool = _option(False, _switch, "What runs on the Docker host is production.")
     project: str = _option("", _text, "With --from-docker: only the Compose project of this name.")
     label: str = _option("", _text, "With --from-docker: only containers with this label, KEY or KEY=VALUE.")
+    untrusted: bool = _option(
+        False, _switch, "The commit is a stranger's: production says what is run, mocked, allowed and sent where."
+    )
     profile: str = _option("default", _text, "The profile of x-understudy that scales the clone.")
     name: str = _option("", _text, "The environment's name; without one it follows from the CI run or the branch.")
     ttl: float = _option(3600.0, seconds, "How long an environment that is kept may live.")
@@ -294,7 +308,7 @@ def find_config(start: Path) -> Path | None:
 def resolve(
     flags: Mapping[str, object],
     variables: Mapping[str, str],
-    config: Path | None,
+    config: Path | Text | None,
     *,
     said: Callable[[str], str] = _flag,
 ) -> Options:
@@ -303,7 +317,7 @@ def resolve(
     Args:
         flags: option name -> value, only those that were given.
         variables: the process's environment; `UNDERSTUDY_<NAME>` counts.
-        config: a TOML file whose top-level keys are option names, or None.
+        config: a TOML file, or what it holds, whose top-level keys are option names; or None.
         said: an option's name -> how it was given in `flags`, for messages.
 
     Raises:
@@ -334,10 +348,10 @@ def resolve(
     return Options(**values, origins=origins)
 
 
-def _load(config: Path | None) -> dict[str, object]:
+def _load(config: Path | Text | None) -> dict[str, object]:
     if config is None:
         return {}
     try:
-        return tomllib.loads(config.read_text(encoding="utf-8"))
+        return tomllib.loads(config.text if isinstance(config, Text) else config.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"Read {config}, and it is no TOML: {error}.") from error

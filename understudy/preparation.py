@@ -103,6 +103,7 @@ def begin(
         given=tuple(x for x in blueprint.documents.given if x.partition("=")[0] not in blueprint.candidate.secrets),
         compose_profiles=blueprint.documents.profiles,
         allow=tuple(sorted(blueprint.documents.allow.names)),
+        untrusted=bool(blueprint.trusted_sha),
         commit=blueprint.commit.sha,
         branch=blueprint.commit.branch,
         committed=identity.format_time(blueprint.commit.commit_time),
@@ -179,6 +180,13 @@ def take_tree(blueprint: Blueprint, state: Path, environment: str) -> CommitTree
     for path, use in _used(blueprint.clone):
         tree.require(str(PurePosixPath(blueprint.folder, path)), use)
     return tree
+
+
+def _mock_tree(blueprint: Blueprint, tree: CommitTree) -> CommitTree:
+    """The files that mocks are made of: production's where the commit is untrusted, beside the commit's own."""
+    if not blueprint.trusted_sha or blueprint.repository is None or not blueprint.clone.mocks:
+        return tree
+    return CommitTree.take(blueprint.repository, blueprint.trusted_sha, tree.root.parent.parent)
 
 
 def _used(clone: Clone) -> Iterator[tuple[str, str]]:
@@ -320,6 +328,7 @@ def environment_args(
         environment=environment_of(blueprint, lease),
         images=images,
         tree=str(tree.root / blueprint.folder),
+        mock_tree=str(_mock_tree(blueprint, tree).root / blueprint.folder),
         seed=seed,
         bind_address=options.bind,
         relay_image=options.relay_image,

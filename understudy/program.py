@@ -83,6 +83,11 @@ def main() -> None:
 
 def _main(folder: Path) -> None:
     options = _options(folder)
+    if options.untrusted:
+        raise UsageError(
+            "Plain `pulumi up` runs the program of the checkout itself, which an untrusted commit must not.",
+            hint="Use `understudy up --untrusted` from a checkout that you trust.",
+        )
     blueprint = draw(options, folder)
     backend = current_backend(os.environ, folder)
     settings = EngineSettings.from_environment(Path("pulumi"), {**os.environ, "PULUMI_BACKEND_URL": backend})

@@ -137,7 +137,10 @@ def _test(
             gate=awaited,
             watch=OfReady(watch, awaited),
             network=Network(
-                environment_of(blueprint, lease), blueprint.clone, ProviderSettings.from_environment().pids_limit
+                environment_of(blueprint, lease),
+                blueprint.clone,
+                ProviderSettings.from_environment().pids_limit,
+                closed=bool(blueprint.trusted_sha),
             ),
             arrangement=arrangement,
             so_far=recorder.testing,

@@ -21,6 +21,7 @@ from .compose_top import host_names, networks, services, volumes
 from .document.load import Document, load, peek
 from .nodes import Fields, Reading, Refusal
 from .suites_file import read_suites, together
+from .trusted import Trusted
 
 __all__ = ["RefusedError", "read", "read_files"]
 
@@ -92,6 +93,7 @@ def read_files(
     provisioned: bool = True,
     shown: Callable[[str], str] | None = None,
     suites: str = "",
+    trusted: Trusted | None = None,
 ) -> Topology:
     """The topology that Compose files describe, merged in their order.
 
@@ -109,20 +111,28 @@ def read_files(
         provisioned: False for what is only compared with the topology that is provisioned: nothing in it is refused.
         shown: a file's name as errors and places give it; by default its path from the root of the tree.
         suites: a TOML file with further suites, named relative to the project's folder; empty: there is none.
+        trusted: the documents whose extension keys and suites count in the place of these ones' own.
 
     Raises:
         RefusedError: a clone must not have all of it.
         TopologyError: the documents are no valid topology; with file, line, column and the path inside.
     """
     named = shown or (lambda name: posixpath.normpath(posixpath.join(folder, name)))
-    declared = Declared.of(peek(files, read_file=read_file, shown=named), secrets)
+    peeked = peek(files, read_file=read_file, shown=named)
+    declared = Declared.of(peeked if trusted is None else trusted.peek(peeked), secrets)
     values = scrubbed(variables, declared, declared.literals(variables))
     usual = project or PurePosixPath(folder).name or "project"
     document = load(files, read_file=read_file, variables=values, folder=usual, profiles=profiles, shown=named)
     reading = Reading(named(files[0]), _depth(folder), document.variables, read_file, allow, provisioned)
-    topology, literals = _topology(document, declared, variables, reading)
-    if suites and (data := read_file(suites)) is not None:
-        more = read_suites(data, named(suites), values, reading)
+    toml = read_file(suites) if suites else None
+    if trusted is not None:
+        values = scrubbed(trusted.variables, declared, declared.literals(trusted.variables))
+        document, differing = trusted.graft(document, values, named)
+        toml, other = trusted.toml(toml)
+        reading.changes += [*differing, *other]
+    topology, literals = _topology(document, declared, variables, reading, all_used=trusted is None)
+    if toml is not None:
+        more = read_suites(toml, named(suites or "understudy.toml"), values, reading)
         topology = replace(topology, suites=together(topology.suites, more, reading))
     if provisioned:
         hold_needs(topology, document.inactive)
@@ -149,9 +159,12 @@ def _depth(folder: str) -> int:
 
 
 def _topology(
-    document: Document, declared: Declared, variables: Mapping[str, str], reading: Reading
+    document: Document, declared: Declared, variables: Mapping[str, str], reading: Reading, *, all_used: bool
 ) -> tuple[Topology, Literals]:
-    """The topology as the document says it, and the values of secrets that are known."""
+    """The topology as the document says it, and the values of secrets that are known.
+
+    `all_used`: each declared secret has to stand somewhere.
+    """
     root = document.root
     files = definitions(root, declared.own, variables, reading)
     fields = Fields(root, reading)
@@ -185,7 +198,8 @@ def _topology(
         places=extension.places,
         where=root.where,
     )
-    hold_secrets(root, topology, document.named, rules)
+    if all_used:
+        hold_secrets(root, topology, document.named, rules)
     return topology, declared.literals(variables, files.literals, _spoken(topology))
 
 

@@ -137,6 +137,7 @@ def declare(tree: Path) -> Callable[..., Recording]:
             for name, found in clone.topology.services.items()
         }
         given = {"environment": ENV, "images": images, "tree": str(tree), "seed": b"seed", **fields}
+        given.setdefault("mock_tree", given["tree"])
 
         def body() -> pulumi.Output[Any]:
             endpoints = Environment("shop", EnvironmentArgs(clone=clone, **given)).endpoints

@@ -43,7 +43,13 @@ class World:
 
         images = {name: ImageRef(str(service.image)) for name, service in clone.topology.services.items()}
         args = EnvironmentArgs(
-            clone=clone, environment=self.environment, images=images, tree=str(self.tree), seed=b"s", ready_timeout=60
+            clone=clone,
+            environment=self.environment,
+            images=images,
+            tree=str(self.tree),
+            mock_tree=str(self.tree),
+            seed=b"s",
+            ready_timeout=60,
         )
         pulumi.export("endpoints", Environment(self.environment.id, args).endpoints)
 

@@ -41,6 +41,7 @@ LAYERS = (
     (
         "preparation",
         "blueprint",
+        "configuration",
         "production",
         "seed",
         "known_secrets",
@@ -48,6 +49,7 @@ LAYERS = (
         "checking",
         "composition",
         "documents",
+        "untrusted",
         "awaited",
     ),
     ("engine", "provider", "lease", "heartbeat", "targets", "build", "doctor"),

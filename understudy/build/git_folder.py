@@ -43,7 +43,8 @@ class GitFolder:
     """A repository's data.
 
     `root` is its work tree (of a bare repository the git folder itself), `git_dir` its own data, `common_dir` what
-    linked work trees share, `objects` a folder with further objects to read.
+    linked work trees share, `objects` a folder with further objects to read. One that is `alone` gives nothing of what
+    else is on this machine: no submodule's files, no content of Git LFS.
     """
 
     root: Path
@@ -52,6 +53,7 @@ class GitFolder:
     object_format: str = "sha1"
     bare: bool = False
     objects: Path | None = None
+    alone: bool = False
 
     def with_objects(self, objects: Path) -> Self:
         """The same repository, seeing also the objects in a folder outside of it."""

@@ -50,7 +50,7 @@ def smudge(folder: GitFolder, into: Path, files: Iterable[bytes], prefix: bytes 
     names = sorted(files)
     filters = _filters(folder, into, names)
     kept = {name for name in names if filters.get(name) == "lfs"}
-    stores = tuple(_stores(folder)) if kept else ()
+    stores = tuple(_stores(folder)) if kept and not folder.alone else ()
     excluded = _excluded(folder, into) if kept else frozenset()
     missing = []
     for name in sorted(kept):

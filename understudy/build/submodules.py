@@ -73,6 +73,9 @@ def _find(
     folder: GitFolder, path: bytes, sha: str, declared: Mapping[bytes, tuple[str, bool]], prefix: bytes
 ) -> Submodule:
     name, never = declared.get(path, ("", False))
+    if folder.alone:
+        what = "is a submodule, and an untrusted commit gets none: which one it is, it says itself"
+        return Submodule(prefix + path, sha, None, Missing(os.fsdecode(prefix + path), what))
     here = [found for found in (sub_folder(folder, place, path) for place in _places(folder, name, path)) if found]
     for found in here:
         if found.store.find(sha + "^{tree}"):

@@ -15,7 +15,7 @@ from understudy.stacks.clone import Clone
 from understudy.stacks.identity import LABEL
 from understudy.stacks.inside import inside
 from understudy.suites import process, pytest_boot
-from understudy.suites.contract import Contract, EndpointAddress
+from understudy.suites.contract import Contract, EndpointAddress, box_environment
 from understudy.suites.interpreter import BASE, PreparedSuite
 from understudy.suites.launch import Private
 from understudy.suites.process import SuiteProcess
@@ -62,11 +62,15 @@ def hold_images(clone: Clone, stop: threading.Event) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Where suites run that run on the network: an environment, what is in it, and the limit of processes for each."""
+    """Where suites run that run on the network: an environment, what is in it, and the limit of processes for each.
+
+    `closed`: they get none of this process's variables, as the commit is untrusted.
+    """
 
     environment: identity.Environment
     clone: Clone
     pids: int
+    closed: bool = False
 
     def contract(self, outside: Contract) -> Contract:
         """The contract as it holds inside: production's names and ports, of services that are not published too."""
@@ -132,7 +136,8 @@ class NetworkLauncher:
 
         suite, here = prepared.suite, self.network.environment
         certificates = trust_volume(client(), here.id)
-        environment = {**(prepared.environment or {}), **self.private.variables}
+        own = box_environment(suite.environment, {}) if self.network.closed else prepared.environment
+        environment = {**(own or {}), **self.private.variables}
         if certificates is not None:
             environment.update(trust.trusting(environment))
         environment["UNDERSTUDY_SUITE"] = prepared.suite.name
