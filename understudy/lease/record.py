@@ -62,7 +62,8 @@ class Lease:
     under plain Pulumi. `dirty`: the files are those of a working folder on top of `commit`. `files` are the Compose
     files, relative to the folder of the first, which is `topology`; `env_files`, `given` (`NAME=VALUE`, less declared
     secrets), `compose_profiles` and `allow` what they were read with. `run`: the environment is a run's, and ends with
-    it; `committed` is the time of commit, or empty. `untrusted`: the commit is a stranger's, whose own suites do not count.
+    it; `committed` is the time of commit, or empty. `untrusted`: the commit is a stranger's, and its suites do not
+    count.
 
     `renewed` is its owner's last heartbeat, `active` the last time that a command or a person used the environment,
     `idle` the seconds without either after which it is over (0: never). `asked_to_stop` is why another command wants
