@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +12,8 @@ from typing import Any
 
 from understudy.engine.fake import FakeEngine
 from understudy.errors import ToolError
-from understudy.lease import FolderShelf, Lease, LeaseState, LeaseStore
+from understudy.lease import Lease, LeaseState, LeaseStore
+from understudy.lease.shelf import Shelf, UnreadableError
 from understudy.options import Options
 from understudy.owner import Owner, this_process
 from understudy.progress import Progress
@@ -119,13 +120,53 @@ class MemoryTarget:
         return Receipt(environment, expected, outcome, taken, left)
 
 
+class MemoryShelf:
+    """Documents in a dictionary."""
+
+    renew_every = look_every = 1.0
+
+    def __init__(self) -> None:
+        self.documents: dict[str, bytes] = {}
+
+    def place(self, name: str) -> str:
+        return name
+
+    def read(self, name: str) -> bytes | None:
+        return self.documents.get(name)
+
+    def each(self) -> Iterator[tuple[str, bytes | UnreadableError]]:
+        yield from [(name, data) for name, data in self.documents.items() if "/" not in name]
+
+    def changed(self, _folder: str) -> Mapping[str, float]:
+        return {}
+
+    def create(self, name: str, data: bytes) -> bool:
+        return self.documents.setdefault(name, data) is data
+
+    def change(self, name: str, alter: Callable[[bytes], bytes | None]) -> bool:
+        if name not in self.documents:
+            return False
+        after = alter(self.documents[name])
+        if after is None:
+            del self.documents[name]
+        else:
+            self.documents[name] = after
+        return True
+
+    def put(self, name: str, data: bytes) -> None:
+        self.documents[name] = data
+
+    def remove(self, name: str) -> None:
+        self.documents.pop(name, None)
+
+
 class World:
     """A session over memory, and what it heard."""
 
-    def __init__(self, folder: Path, **options: object) -> None:
+    def __init__(self, shelf: Shelf | None = None, **options: object) -> None:
         self.heard: list[Progress] = []
         self.target = MemoryTarget()
-        self.store = LeaseStore(FolderShelf(folder))
+        self.store = LeaseStore(MemoryShelf() if shelf is None else shelf)
         self.engine = FakeEngine(run_programs=False)
         self.session: Any = SimpleNamespace(
             engine=self.engine,
@@ -133,7 +174,7 @@ class World:
             store=self.store,
             listener=self.heard.append,
             stop=threading.Event(),
-            settings=SimpleNamespace(backend="file:///x", backend_folder=None, state=folder),
+            settings=SimpleNamespace(backend="s3://x", backend_folder=None, state=Path("/nowhere")),
             options=Options(**options),  # type: ignore[arg-type]  # options by name
         )
 

@@ -17,8 +17,8 @@ from understudy.reap.passing import OPPORTUNE, opportune
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path / "leases")
+def world() -> World:
+    return World()
 
 
 def test_what_is_over_and_idle_goes_and_nothing_else(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from understudy.lease import HEARTBEAT_LOST, Lease, LeaseState, is_id, over
@@ -118,12 +119,13 @@ _NOT_AFTER = LABEL + "not-after"
 
 
 def moment_of(labels: Mapping[str, str], facts: Facts) -> datetime | None:
-    """The label's moment; None when it cannot be read, or is of a clock that was never set."""
+    """The label's moment; None when it is not written as we write it, or is of a clock that was never set."""
+    text = labels.get(_NOT_AFTER, "")
     try:
-        moment = parse_time(labels[_NOT_AFTER])
+        moment = parse_time(text)
     except ValueError:
         return None
-    return moment if _FIRST <= moment <= facts.moment + _LONGEST else None
+    return moment if format_time(moment) == text and _FIRST <= moment <= facts.moment + _LONGEST else None
 
 
 def _of_lease(fact: LeaseFact, items: list[Owned], facts: Facts, policy: Policy) -> Verdict:
@@ -134,8 +136,26 @@ def _of_lease(fact: LeaseFact, items: list[Owned], facts: Facts, policy: Policy)
     if why := odd(lease, facts.moment):
         return Verdict(Judgement.UNKNOWN, subject, why, doubt=True, objects=len(items))
     if _worked_on(fact, facts.moment):
-        reason = f"{lease.state} by process {lease.owner.pid} of {lease.owner.user} on {lease.owner.host}"
-        return _keep(subject, reason, items, attempts=lease.attempts)
+        return _at_work(fact, items, facts)
+    if fact.restored and items:
+        return replace(_without_lease(lease.id, items, facts), attempts=lease.attempts)
+    return _at_rest(fact, items, facts, policy)
+
+
+def _at_work(fact: LeaseFact, items: list[Owned], facts: Facts) -> Verdict:
+    """A live owner is never cut off; one that is past the hard limit is asked to stop."""
+    lease = fact.lease
+    reason = f"{lease.state} by process {lease.owner.pid} of {lease.owner.user} on {lease.owner.host}"
+    ask = ""
+    if facts.moment - SMALL_SKEW >= parse_time(lease.not_after):
+        ask = f"the hard limit of its life, {lease.not_after}, is past"
+        reason += f", which is asked to stop: {ask}"
+    verdict = _keep(_environment(lease.id), reason, items, attempts=lease.attempts)
+    return replace(verdict, ask=ask)
+
+
+def _at_rest(fact: LeaseFact, items: list[Owned], facts: Facts, policy: Policy) -> Verdict:
+    lease, subject = fact.lease, _environment(fact.lease.id)
     ended = _over(fact, facts.moment, policy)
     if not ended:
         return _keep(subject, f"it may live until {lease.expires}", items)
@@ -204,7 +224,7 @@ def _of_stack(stack: StackFact, facts: Facts) -> Verdict:
     """A stack of our own project that neither a lease nor an object of this target names."""
     subject = Subject("stack", f"{stack.ref.project}/{stack.ref.name}")
     if stack.locked:
-        return Verdict(Judgement.HOLD, subject, "it has no lease, and somebody holds its lock")
+        return Verdict(Judgement.HOLD, subject, f"it has no lease, and is locked by {stack.locked}")
     if stack.resources == 0:
         return Verdict(Judgement.REAP, subject, "it has no lease, no resource and no lock")
     if stack.target and stack.target != facts.target:

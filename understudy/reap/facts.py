@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
 from understudy.engine.interface import Engine, StackRef, StackSummary
+from understudy.engine.stale_locks import Processes, why_gone
 from understudy.errors import UnderstudyError
 from understudy.lease import Lease, LeaseStore
 from understudy.reap.branches import branches_gone
@@ -17,10 +17,7 @@ from understudy.stacks.identity import LABEL
 from understudy.targets.interface import Owned, Target
 from understudy.teardown import OWN_PROJECT
 
-__all__ = ["Gone", "Locked", "fact_of", "gather"]
-
-Locked = Callable[[StackRef], bool]
-"""Whether a process that is not known to be gone holds the lock of a stack."""
+__all__ = ["Gone", "fact_of", "gather", "locked_by"]
 
 _T = TypeVar("_T")
 
@@ -32,7 +29,6 @@ def gather(
     store: LeaseStore,
     engine: Engine | None = None,
     *,
-    locked: Locked = lambda _ref: True,
     gone: Gone = branches_gone,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Facts:
@@ -42,7 +38,6 @@ def gather(
         target: whose objects are listed.
         store: the leases of the backend.
         engine: of the backend; None: stacks are not looked at.
-        locked: tells whether a stack is locked.
         gone: leases -> environment -> whether its branch is gone.
         now: this machine's clock.
     """
@@ -66,7 +61,7 @@ def gather(
     named = {(lease.project, lease.stack) for lease in leases}
     stacks = None
     if summaries is not None and engine is not None:
-        stacks = tuple(_stack(summary, engine, named, locked) for summary in summaries)
+        stacks = tuple(_stack(summary, engine, named) for summary in summaries)
     branches = gone(tuple(lease for lease in leases if lease.target == here)) if here else {}
     return Facts(
         target=here,
@@ -85,22 +80,42 @@ def fact_of(lease: Lease, branch_gone: bool | None = None) -> LeaseFact:  # noqa
     return LeaseFact(lease, lease.owner.alive(), lease.owner.is_this_process(), branch_gone)
 
 
-def _stack(summary: StackSummary, engine: Engine, named: set[tuple[str, str]], locked: Locked) -> StackFact:
-    """Only a stack of ours that no lease names is looked into."""
+def locked_by(engine: Engine, ref: StackRef) -> str:
+    """Which process, not known to be gone, holds a lock of a stack; `""`: none that can be seen."""
+    here = Processes.here()
+    return next((str(lock) for lock in engine.locks(ref) if not why_gone(lock, here)), "")
+
+
+def _stack(summary: StackSummary, engine: Engine, named: set[tuple[str, str]]) -> StackFact:
+    """Only a stack of ours that no lease names is looked into: its state counts resources that nobody made."""
     ref = summary.ref
     if ref.project != OWN_PROJECT or (ref.project, ref.name) in named:
         return StackFact(ref, summary.resources)
-    state: object = {}
-    if summary.resources:
-        try:
-            state = engine.export_state(ref)
-        except (UnderstudyError, json.JSONDecodeError):
-            state = {}
+    locked = locked_by(engine, ref)
+    if not summary.resources:
+        return StackFact(ref, summary.resources, locked)
+    try:
+        state = engine.export_state(ref)
+    except (UnderstudyError, ValueError):
+        return StackFact(ref, None, locked)
     labels = list(_labels(state))
     targets = {label[LABEL + "target"] for label in labels}
     latest = max((label[LABEL + "not-after"] for label in labels), default="")
-    target = targets.pop() if len(targets) == 1 else ""
-    return StackFact(ref, summary.resources, locked(ref), target, latest)
+    return StackFact(ref, _made(state), locked, targets.pop() if len(targets) == 1 else "", latest)
+
+
+def _made(state: Mapping[str, object]) -> int | None:
+    """How many resources of a state exist on a target: neither the stack itself, nor components, nor providers."""
+    deployment = state.get("deployment")
+    resources = deployment.get("resources", []) if isinstance(deployment, dict) else None
+    if not isinstance(resources, list):
+        return None
+    return sum(
+        bool(
+            isinstance(each, dict) and each.get("custom") and not str(each.get("type")).startswith("pulumi:providers:")
+        )
+        for each in resources
+    )
 
 
 def _labels(value: object) -> Iterator[Mapping[str, str]]:

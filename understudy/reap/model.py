@@ -35,18 +35,23 @@ class LeaseFact:
     mine: bool = False
     branch_gone: bool | None = None
 
+    @property
+    def restored(self) -> bool:
+        """Whether a reaper wrote it for an environment that had lost its own; the objects' labels go on to count."""
+        return not self.lease.topology and not self.lease.commit
+
 
 @dataclass(frozen=True, slots=True)
 class StackFact:
     """A stack of the backend.
 
-    `resources`: how many its state has, None: unknown. `locked`: by a process that is not known to be gone. `target`
-    and `not_after`: what the labels in its state say, read for stacks with resources and no lease; `""`: nothing.
+    `resources`: how many its state has, None: unknown. `locked`: by which process, not known to be gone. `target` and
+    `not_after`: what the labels in its state say, read for stacks with resources and no lease; `""`: nothing.
     """
 
     ref: StackRef
     resources: int | None
-    locked: bool = False
+    locked: str = ""
     target: str = ""
     not_after: str = ""
 
@@ -106,7 +111,7 @@ class Verdict:
     """A judgement and its reason.
 
     `doubt`: it was kept because it could not be judged. `objects`: how many of the environment the target holds.
-    `attempts`: removals that failed before.
+    `attempts`: removals that failed before. `ask`: why the owner, which is at work, is to be asked to stop; `""`: not.
     """
 
     kind: Judgement
@@ -115,3 +120,4 @@ class Verdict:
     doubt: bool = False
     objects: int = 0
     attempts: int = 0
+    ask: str = ""

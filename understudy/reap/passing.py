@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from understudy.build.cache import ImageCache, Pruned
-from understudy.engine.backend import FileBackend
-from understudy.engine.interface import StackRef
 from understudy.errors import LeftoversError, UnderstudyError
+from understudy.lease import BusyError, Lease
 from understudy.progress import Phase, Progress, State
 from understudy.reap.branches import branches_gone
 from understudy.reap.classify import classify
@@ -85,9 +84,11 @@ def reap(session: Session, policy: Policy, *, dry: bool, most: int | None = None
         most: the cap; None: the usual one.
         gone: leases -> environment -> whether its branch is gone.
     """
-    facts = gather(session.target, session.store, session.engine, locked=_locks(session), gone=gone)
+    facts = gather(session.target, session.store, session.engine, gone=gone)
     verdicts = classify(facts, policy)
     made = Pass(facts, verdicts, cap_of(verdicts, most), dry)
+    if not dry:
+        _ask(session, facts, verdicts)
     if not dry and not made.capped:
         made = replace(made, reaped=_swept(session, facts, verdicts, policy))
     try:
@@ -122,10 +123,28 @@ def _extendable(facts: Facts, environment: str) -> bool:
     return any(fact.lease.id == environment and facts.now < parse_time(fact.lease.not_after) for fact in facts.leases)
 
 
+def _ask(session: Session, facts: Facts, verdicts: tuple[Verdict, ...]) -> None:
+    """Write into the lease of an owner that is past its hard limit why it is to stop; its heartbeat sees that."""
+    leases = {fact.lease.id: fact.lease for fact in facts.leases}
+    for verdict in verdicts:
+        lease = leases.get(verdict.subject.name)
+        if not verdict.ask or lease is None or lease.asked_to_stop:
+            continue
+        try:
+            session.store.update(lease, check=partial(_hold_same, lease), asked_to_stop=verdict.ask)
+        except UnderstudyError as error:
+            session.listener(Progress(Phase.DESTROY, State.WARNING, f"environment {lease.id}", str(error)))
+
+
+def _hold_same(before: Lease, now: Lease) -> None:
+    if now.owner != before.owner:
+        raise BusyError("Another process has taken it over meanwhile.")
+
+
 def _swept(
     session: Session, facts: Facts, verdicts: tuple[Verdict, ...], policy: Policy, seconds: float = float("inf")
 ) -> tuple[Reaped, ...]:
-    sweeper = Sweeper(session.engine, session.target, session.store, session.listener, session.settings.backend)
+    sweeper = Sweeper(session)
 
     def take(verdict: Verdict) -> Reaped:
         name = f"{verdict.subject.kind} {verdict.subject.name}"
@@ -137,11 +156,3 @@ def _swept(
         return done
 
     return sweep(verdicts, take, session.stop, seconds=seconds)
-
-
-def _locks(session: Session) -> Callable[[StackRef], bool]:
-    folder = session.settings.backend_folder
-    if folder is None:
-        return lambda _ref: False  # the CLI itself refuses a stack that is locked
-    files = FileBackend(folder)
-    return lambda ref: bool(files.locks(ref))

@@ -8,17 +8,18 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from understudy.engine.interface import Engine
+from understudy.engine.interface import StackRef
 from understudy.errors import NotFoundError, UnderstudyError
-from understudy.lease import BusyError, Lease, LeaseExistsError, LeaseState, LeaseStore
+from understudy.lease import BusyError, Lease, LeaseExistsError, LeaseState
 from understudy.owner import this_process
-from understudy.progress import ProgressListener
 from understudy.reap.classify import LABEL_GRACE, classify, moment_of
-from understudy.reap.facts import fact_of
+from understudy.reap.facts import fact_of, locked_by
 from understudy.reap.model import Facts, Judgement, Policy, Subject, Verdict
+from understudy.session import Session
 from understudy.stacks.identity import LABEL, format_time, parse_time
-from understudy.targets.interface import Outcome, Owned, Receipt, Spare, Target, spare_none
+from understudy.targets.interface import Outcome, Owned, Receipt, Spare, spare_none
 from understudy.teardown import OWN_PROJECT, tear_down
+from understudy.waiting import wait_idle
 
 __all__ = ["PARALLEL", "Reaped", "Sweeper", "sweep"]
 
@@ -50,13 +51,9 @@ class _LeftError(UnderstudyError):
 
 @dataclass(frozen=True, slots=True)
 class Sweeper:
-    """What a removal works with; `backend` is the URL of the Pulumi state."""
+    """Takes what a verdict gives up, and tears it down; `session` is the command at work."""
 
-    engine: Engine
-    target: Target
-    store: LeaseStore
-    listener: ProgressListener
-    backend: str
+    session: Session
 
     def take(self, verdict: Verdict, facts: Facts, policy: Policy) -> Reaped:
         """Tear down what a verdict gives up, unless it changed meanwhile; nothing is raised."""
@@ -66,13 +63,9 @@ class Sweeper:
             return Reaped(verdict.subject, detail=f"left: {error.args[0]}")
         except UnderstudyError as error:
             return Reaped(verdict.subject, detail=str(error), failed=True)
+        at = self.session
         receipt = tear_down(
-            lease,
-            engine=self.engine,
-            target=self.target,
-            store=self.store,
-            listener=self.listener,
-            spare=spare,
+            lease, engine=at.engine, target=at.target, store=at.store, listener=at.listener, spare=spare
         )
         return Reaped(verdict.subject, receipt, receipt.reason, failed=receipt.outcome is not Outcome.CLEAN)
 
@@ -86,23 +79,31 @@ class Sweeper:
             LeaseExistsError: another process was first.
             UnderstudyError: it cannot be looked at, or the lease not be written.
         """
-        if (here := self.target.identity()) != facts.target:
+        engine, target, store = self.session.engine, self.session.target, self.session.store
+        if (here := target.identity()) != facts.target:
             raise _LeftError(f"The target was {facts.target}, and now this is {here}.")
         environment = subject.name.rpartition("/")[2]
-        known = None if environment in facts.broken else self.store.find(environment)
-        items = self.target.inventory(environment)
+        known = None if environment in facts.broken else store.find(environment)
+        items = target.inventory(environment)
         if known is None:
             self._hold(subject, replace(facts, leases=(), objects=items), policy)
-            lost = _lease_for(environment, items, facts, self.backend)
-            self.store.restore(lost)
+            if by := locked_by(engine, StackRef(OWN_PROJECT, environment)):
+                raise _LeftError(f"Its stack is locked by {by}.")
+            lost = _lease_for(environment, items, facts, self.session.settings.backend)
+            store.restore(lost)
             return lost, _spared(facts)
         gone = {fact.lease.id: fact.branch_gone for fact in facts.leases}.get(environment)
 
         def still(now: Lease) -> None:
             self._hold(subject, replace(facts, leases=(fact_of(now, gone),), objects=items, stacks=None), policy)
 
-        taken = self.store.update(known, check=still, state=LeaseState.DESTROYING, owner=this_process())
-        return taken, spare_none
+        def write(now: Lease) -> Lease:
+            return store.update(now, check=still, state=LeaseState.DESTROYING, owner=this_process())
+
+        taken = wait_idle(self.session, known, 0.0, take=write)
+        if taken is None:
+            raise _LeftError("Another command has removed it meanwhile.")
+        return taken, _spared(facts) if fact_of(taken).restored else spare_none
 
     def _hold(self, subject: Subject, facts: Facts, policy: Policy) -> None:
         for verdict in classify(facts, policy):

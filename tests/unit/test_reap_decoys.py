@@ -1,0 +1,127 @@
+"""Random inventories with decoys: a pass removes all that is ours and over, and nothing else (faults, F18, T13).
+
+FAULTS_INVENTORIES says how many; the fault suite asks for 10,000.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from reap_world import ELSEWHERE, World, at, labels, lease
+
+from understudy.build.cache import ImageCache, Pruned
+from understudy.lease import LeaseState
+from understudy.reap import Policy
+from understudy.reap.passing import reap
+from understudy.stacks.identity import LABEL, OWNERSHIP
+
+INVENTORIES = int(os.environ.get("FAULTS_INVENTORIES", "200"))
+
+
+@dataclass(frozen=True)
+class Case:
+    """One environment: how it is put into the world, whether it has to go, and whether labels change before removal."""
+
+    kind: str
+    build: Callable[[World, str], None]
+    goes: bool
+    change: str = ""
+
+
+def leased(kind: str, *, goes: bool, until: float = -1.5, **changes: object) -> Case:
+    def build(world: World, name: str) -> None:
+        made = lease(name, not_after=at(until), created=at(until - 3), expires=at(until - 1), **changes)
+        world.store.create(made)
+        world.target.add(f"{name}-web", labels(name, made.not_after, target=made.target))
+        world.target.add(f"{name}-net", labels(name, made.not_after, target=made.target), "network")
+
+    return Case(kind, build, goes)
+
+
+def orphan(kind: str, *, goes: bool, until: str = "", change: str = "", **extra: str) -> Case:
+    def build(world: World, name: str) -> None:
+        world.target.add(f"{name}-web", labels(name, until or at(-1.5), **extra))
+
+    return Case(kind, build, goes, change)
+
+
+def decoy(kind: str, alter: Callable[[dict[str, str]], dict[str, str]]) -> Case:
+    def build(world: World, name: str) -> None:
+        world.target.add(f"{name}-web", alter(labels(name, at(-200))))
+
+    return Case(kind, build, goes=False)
+
+
+def without(*keys: str) -> Callable[[dict[str, str]], dict[str, str]]:
+    return lambda whole: {key: value for key, value in whole.items() if key not in keys}
+
+
+SUBSETS = st.lists(st.sampled_from(OWNERSHIP), min_size=1, max_size=4, unique=True)
+TIMES = ("", "soon", "2026-01-01", "2026-01-01T00:00:00", "2026-01-01T00:00:00+01:00", "1970-01-01T00:00:00Z")
+TIMES += ("2100-01-01T00:00:00Z", "2026-13-01T00:00:00Z", "0", "2026-01-01t00:00:00z", "1e9")
+CHANGES = ("environment", "target", "gone", "protect", "not-after", "project")
+
+CASES = st.one_of(
+    st.just(leased("over", goes=True)),
+    st.just(leased("killed", goes=True, state=LeaseState.EXPORTING)),
+    st.just(leased("lost", goes=True, state=LeaseState.TESTING, owner=ELSEWHERE, renewed=at(-1))),
+    st.just(leased("elsewhere", goes=False, state=LeaseState.TESTING, owner=ELSEWHERE, renewed=at(0))),
+    st.just(leased("remote", goes=False, target="docker:two")),
+    st.just(leased("impossible", goes=False, until=400_000.0)),
+    st.floats(-1000, -1.01).map(lambda hours: orphan("orphan", goes=True, until=at(hours))),
+    st.floats(-0.99, 1000).map(lambda hours: orphan("future", goes=False, until=at(hours))),
+    st.sampled_from(CHANGES).map(lambda what: orphan("changed", goes=False, change=what)),
+    SUBSETS.map(lambda keys: decoy("half", without(*keys))),
+    st.sampled_from(TIMES).map(lambda text: decoy("time", lambda whole: {**whole, LABEL + "not-after": text})),
+    st.sampled_from(("docker:two", "DOCKER:ONE", "docker:one ", "aws:1/eu")).map(
+        lambda text: decoy("target", lambda whole: {**whole, LABEL + "target": text})
+    ),
+    st.sampled_from(("true", "yes", "0", "no", "1", " ")).map(
+        lambda text: decoy("protect", lambda whole: {**whole, LABEL + "protect": text})
+    ),
+    st.sampled_from((str.upper, str.title, str.swapcase)).map(
+        lambda case: decoy("case", lambda whole: {case(key): value for key, value in whole.items()})
+    ),
+    st.just(decoy("production", lambda _whole: {"com.docker.compose.project": "shop", "environment": "production"})),
+    st.just(decoy("others", lambda whole: {key.replace("dev.", "com."): value for key, value in whole.items()})),
+)
+
+
+@settings(max_examples=INVENTORIES, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(CASES, min_size=1, max_size=12))
+def test_all_that_is_ours_and_over_goes_and_nothing_else(cases: list[Case]) -> None:
+    world = World()
+    for number, case in enumerate(cases):
+        case.build(world, f"e{number}")
+    changes = {f"e{number}-web": case.change for number, case in enumerate(cases) if case.change}
+
+    def change(name: str) -> None:
+        """What was listed is another thing by the time that it is to be removed."""
+        what = changes.pop(name, "")
+        if not what:
+            return
+        held = world.target.objects[name]
+        altered = dict(held.labels)
+        new = {"protect": "true", "not-after": at(9)}.get(what, "other")
+        if what == "gone":
+            altered = {}
+        else:
+            altered[LABEL + what] = "" if what == "project" else new
+        world.target.add(name, altered)
+
+    world.target.before_removal = change
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("understudy.reap.passing.client", lambda: None)
+        patch.setattr(ImageCache, "prune", lambda *_, **__: Pruned((), 0))
+        made = reap(world.session, Policy(), dry=False, most=len(cases), gone=lambda _leases: {})
+    expected = {f"e{number}" for number, case in enumerate(cases) if not case.goes}
+    assert {name.partition("-")[0] for name in world.target.objects} == expected
+    going = {f"e{number}" for number, case in enumerate(cases) if case.goes}
+    assert {name.partition("-")[0] for name in world.target.removals} == going
+    assert not going & world.ids()
+    assert all(reaped.clean for reaped in made.reaped if reaped.subject.name in going)
