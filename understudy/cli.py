@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from understudy import __version__
-from understudy.command_line import declared, known_environments, printed_as, resolved
+from understudy.command_line import declared, known_environments, known_receipts, printed_as, resolved
 from understudy.errors import InterruptedRunError, UnderstudyError, UsageError
 from understudy.reap_cli import reap
 from understudy.topology_cli import topology
@@ -24,7 +24,7 @@ _HOW = (
     *("bind", "ready_timeout", "parallel", "relay_image", "mock_image", "docker_provider", "image_budget"),
     *("memory_limit", "cpu_limit"),
 )
-_LIFE = ("ttl", "max_ttl", "lease_dir", "lock_timeout")
+_LIFE = ("ttl", "max_ttl", "idle_ttl", "lease_dir", "lock_timeout")
 _ROOM = ("max_environments", "min_free_memory", "min_free_disk", "on_limit", "queue_timeout")
 _TESTS = ("workers", "fail_fast", "max_failures", "order", "shard", "durations", "history", "runs")
 _SINKS = ("export", "export_variable", "export_retries", "export_timeout")
@@ -124,6 +124,18 @@ def extend(environment: str, duration: str | None, form: str, **flags: object) -
     from understudy.extending import extend as work
 
     sys.exit(work(options, environment, duration, form=form))
+
+
+@cli.command()
+@click.argument("environment", shell_complete=known_receipts)
+@printed_as("text", "json")
+@declared("lease_dir")
+def receipt(environment: str, form: str, **flags: object) -> None:
+    """Show the proof that an environment is gone; exit with 4 while it is not, or was not proven to be."""
+    options = resolved(flags)
+    from understudy.receipts.command import show
+
+    sys.exit(show(options, environment, form=form))
 
 
 @cli.command()

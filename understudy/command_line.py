@@ -12,7 +12,7 @@ import click
 from understudy.errors import UnderstudyError
 from understudy.options import Options, OptionSpec, seconds, specs
 
-__all__ = ["Command", "declared", "duration", "known_environments", "printed_as", "resolved"]
+__all__ = ["Command", "declared", "duration", "known_environments", "known_receipts", "printed_as", "resolved"]
 
 Command = Callable[..., Any]
 
@@ -36,6 +36,18 @@ def known_environments(_context: click.Context, _parameter: click.Parameter, beg
     try:
         return [name for name in names(resolved({})) if name.startswith(begun)]
     except UnderstudyError:  # what is wrong is said by the command itself, not while it is typed
+        return []
+
+
+def known_receipts(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """The environments of which there is a receipt, by their ids, and those that are there; as above."""
+    from understudy.listing import names
+    from understudy.receipts.command import ids
+
+    try:
+        options = resolved({})
+        return [name for name in dict.fromkeys((*names(options), *ids(options))) if name.startswith(begun)]
+    except UnderstudyError:
         return []
 
 

@@ -10,7 +10,7 @@ import click
 
 from understudy.engine.settings import EngineSettings
 from understudy.errors import UsageError
-from understudy.lease import BusyError, Lease, LeaseState
+from understudy.lease import BusyError, Lease, LeaseState, ends
 from understudy.options import Options, seconds
 from understudy.session import find_lease, lease_store
 from understudy.stacks.identity import format_time, parse_time
@@ -21,7 +21,8 @@ __all__ = ["extend"]
 def extend(options: Options, name: str, duration: str | None, *, form: str) -> int:
     """Let an environment live longer by a duration (default: `ttl`); returns 0.
 
-    It counts from the expiry or, where that is over, from now. A process that is at work on it is no hindrance.
+    It counts from the expiry or, where that is over, from now. A process that is at work on it is no hindrance. Whoever
+    extends an environment uses it: its idle time begins anew.
 
     Raises:
         NotFoundError: there is no such environment.
@@ -36,8 +37,8 @@ def extend(options: Options, name: str, duration: str | None, *, form: str) -> i
     store = lease_store(options, settings)
     now = datetime.now(UTC)
 
-    def until(lease: Lease) -> str:
-        if lease.state is LeaseState.DESTROYING and lease.owner.alive() is not False:
+    def later(lease: Lease) -> dict[str, object]:
+        if lease.state is LeaseState.DESTROYING and lease.worked_on:
             raise BusyError(f"Environment {lease.id} is being destroyed by process {lease.owner.pid}.")
         latest = parse_time(lease.not_after)
         begin = max(now, parse_time(lease.expires))
@@ -50,15 +51,14 @@ def extend(options: Options, name: str, duration: str | None, *, form: str) -> i
                 if rest
                 else "That cannot be changed any more: --max-ttl says it when an environment is made.",
             )
-        return format_time(begin + longer)
+        return {"expires": format_time(begin + longer), "active": format_time(now)}
 
-    def hold(found: Lease) -> None:
-        until(found)
-
-    lease = find_lease(store, name)
-    lease = store.update(lease, check=hold, expires=until(lease))
+    lease = store.update(find_lease(store, name), check=later)
+    moment = format_time(ends(lease)[0])
     if form == "json":
-        click.echo(json.dumps({"environment": lease.id, "expires": lease.expires, "not_after": lease.not_after}))
+        data = {"environment": lease.id, "expires": lease.expires, "not_after": lease.not_after, "ends": moment}
+        click.echo(json.dumps(data))
     else:
-        click.echo(f"environment {lease.id} expires at {lease.expires}, at the latest at {lease.not_after}")
+        unused = f", if nobody uses it already at {moment}" if moment < lease.expires else ""
+        click.echo(f"environment {lease.id} expires at {lease.expires}, at the latest at {lease.not_after}{unused}")
     return 0

@@ -14,7 +14,7 @@ import click
 from understudy.console import printable
 from understudy.engine.factory import make_engine
 from understudy.errors import LeftoversError, NotFoundError, UnderstudyError
-from understudy.lease import Lease, LeaseStore
+from understudy.lease import Lease, LeaseStore, ends
 from understudy.options import Options
 from understudy.progress import silent
 from understudy.session import find_lease, lease_store, read_settings
@@ -79,11 +79,13 @@ def logs(options: Options, environment: str, services: tuple[str, ...], *, follo
     Raises:
         NotFoundError: there is no such environment.
     """
-    lease = find_lease(lease_store(options, read_settings(silent)), environment)
+    store = lease_store(options, read_settings(silent))
+    lease = find_lease(store, environment)
     target = DockerTarget()
     here = target.identity()
     if here != lease.target:
         raise NotFoundError(f"Environment {lease.id} is on {lease.target}, and this is {here}.")
+    store.use(lease)
     for service, line in target.lines(lease.id, services, follow=follow):
         plain = printable(f"{service} | {line}")
         sys.stdout.write(f"{json.dumps({'service': service, 'line': line}) if form == 'json' else plain}\n")
@@ -135,7 +137,7 @@ def _print_table(leases: tuple[Lease, ...], here: str) -> None:
             lease.commit[:10],
             f"{lease.project}/{lease.stack}",
             _span((now - parse_time(lease.created)).total_seconds()),
-            _span((parse_time(lease.expires) - now).total_seconds()),
+            _span((ends(lease)[0] - now).total_seconds()),
             "here" if lease.target == here else lease.target,
         )
         for lease in leases

@@ -66,6 +66,11 @@ def _seconds_or_none(value: object) -> float:
     return 0.0 if str(value).strip() in {"0", "0s"} else seconds(value)
 
 
+def _limit(value: object) -> float:
+    """A duration, or 0: no limit."""
+    return 0.0 if str(value) in {"0", "0.0"} else seconds(value)
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("text")  # noqa: TRY004 - one error for all bad values
@@ -209,6 +214,9 @@ class Options:
     name: str = _option("", _text, "The environment's name; without one it follows from the CI run or the branch.")
     ttl: float = _option(3600.0, seconds, "How long an environment that is kept may live.")
     max_ttl: float = _option(86400.0, seconds, "The age that no extension passes.")
+    idle_ttl: float = _option(
+        0.0, _limit, "How long an environment that is kept may be used by nobody; 0: as long as it may live."
+    )
     bind: str = _option("127.0.0.1", _text, "The address on which endpoints are published.")
     ready_timeout: float = _option(180.0, seconds, "How long a service may take to get ready.")
     parallel: int = _option(64, _positive, "How many resources are worked on at once.")

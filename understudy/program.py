@@ -36,7 +36,7 @@ from understudy.targets.docker_client import client, daemon_identity
 
 __all__ = ["declare", "main"]
 
-_CONFIGURED = ("topology", "commit", "profile", "ttl", "production_ref", "bind", "docker_provider")
+_CONFIGURED = ("topology", "commit", "profile", "ttl", "idle_ttl", "production_ref", "bind", "docker_provider")
 
 
 def declare(args: EnvironmentArgs, *, provider: str = "embedded") -> None:
@@ -68,9 +68,9 @@ def main() -> None:
     """What a project's `__main__.py` calls: the environment that `pulumi config` describes.
 
     Configuration, all optional: `understudy:topology`, `understudy:commit`, `understudy:profile`, `understudy:ttl`,
-    `understudy:production_ref`, `understudy:bind`. A preview creates nothing, not even a lease; an update writes the
-    lease first. `pulumi destroy` runs no program, so the lease is closed by the next `understudy` command that
-    finds the stack empty and nothing of it on the target.
+    `understudy:idle_ttl`, `understudy:production_ref`, `understudy:bind`. A preview creates nothing, not even a
+    lease; an update writes the lease first. `pulumi destroy` runs no program, so the lease is closed by the next
+    `understudy` command that finds the stack empty and nothing of it on the target.
 
     Raises:
         pulumi.RunError: the environment could not be declared; the message says why.

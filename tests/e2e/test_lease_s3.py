@@ -21,9 +21,7 @@ services:
 """
 
 
-def test_a_stranger_with_the_backend_ends_what_another_made(
-    small: Callable[[str], Project], tmp_path: Path
-) -> None:
+def test_a_stranger_with_the_backend_ends_what_another_made(small: Callable[[str], Project], tmp_path: Path) -> None:
     with serve_moto() as url:
         bucket = make_bucket(url, "team")
         options = f"region=eu-west-1&endpoint={url.removeprefix('http://')}&disableSSL=true&s3ForcePathStyle=true"

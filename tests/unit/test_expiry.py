@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from understudy.engine.fake import FakeEngine
 from understudy.errors import NotFoundError, UnderstudyError, UsageError
 from understudy.extending import extend
 from understudy.halts import Halt, Halted
-from understudy.lease import BusyError, FolderShelf, Lease, LeaseState, LeaseStore
+from understudy.lease import BusyError, FolderShelf, Lease, LeaseState, LeaseStore, over
 from understudy.options import Options
 from understudy.owner import Owner, this_process
 from understudy.progress import Progress
@@ -128,8 +129,30 @@ def test_nothing_is_extended_past_not_after(extending: World) -> None:
         extend(Options(), "young", "1h", form="text")
 
 
+def test_whoever_extends_uses_it_and_hears_when_disuse_ends_it(
+    extending: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    extending.store.create(lease("idle", idle=600.0, expires=at(1)))
+    assert over(extending.store.read("idle"), datetime.now(UTC)).startswith("nobody used it since ")
+    assert extend(Options(), "idle", "1h", form="json") == 0
+    assert over(extending.store.read("idle"), datetime.now(UTC)) == ""
+    shown = json.loads(capsys.readouterr().out)
+    assert parse_time(shown["ends"]) - datetime.now(UTC) < timedelta(minutes=11)
+    assert extend(Options(), "idle", "1h", form="text") == 0
+    assert "if nobody uses it already at" in capsys.readouterr().out
+
+
+def test_two_who_extend_at_once_both_count(extending: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    extending.store.create(lease("young", expires=at(1)))
+    stale = extending.store.read("young")
+    monkeypatch.setattr("understudy.extending.find_lease", lambda _store, _name: stale)
+    for _ in range(2):
+        extend(Options(), "young", "1h", form="text")
+    assert hours_left(extending, "young") == pytest.approx(3, abs=0.1)
+
+
 def test_what_is_being_destroyed_unknown_or_no_duration_is_refused(extending: World) -> None:
-    extending.store.create(lease("going", state=LeaseState.DESTROYING, owner=this_process()))
+    extending.store.create(lease("going", state=LeaseState.DESTROYING, owner=ELSEWHERE, renewed=at(0)))
     with pytest.raises(BusyError, match="being destroyed"):
         extend(Options(), "going", "1h", form="text")
     with pytest.raises(NotFoundError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,9 +14,12 @@ from understudy.lease.record import Lease, LeaseExistsError, is_id
 from understudy.lease.s3 import S3Shelf
 from understudy.lease.s3_place import S3Place
 from understudy.lease.shelf import Document, Shelf, UnreadableError
-from understudy.stacks.identity import format_time
+from understudy.stacks.identity import format_time, parse_time
 
 __all__ = ["LeaseStore"]
+
+_USED = 60.0
+"""Seconds within which uses of an environment count as one."""
 
 
 class LeaseStore:
@@ -91,11 +94,18 @@ class LeaseStore:
         except NotFoundError:
             return None
 
-    def update(self, lease: Lease, *, check: Callable[[Lease], None] | None = None, **changes: object) -> Lease:
+    def update(
+        self,
+        lease: Lease,
+        *,
+        check: Callable[[Lease], Mapping[str, object] | None] | None = None,
+        **changes: object,
+    ) -> Lease:
         """Change some fields of a lease as it is by now, atomically, and return it; others' changes are kept.
 
-        `check` sees the lease as it is before the change, and may raise to prevent it. A change by the owner is a
-        sign of life; a new owner uses the environment, and nobody has asked it to stop yet.
+        `check` sees the lease as it is before the change, and may raise to prevent it or return further changes that
+        depend on it. A change by the owner is a sign of life; a new owner uses the environment, and nobody has asked
+        it to stop yet.
 
         Raises:
             NotFoundError: it was closed meanwhile.
@@ -106,11 +116,10 @@ class LeaseStore:
         def alter(data: bytes) -> bytes:
             nonlocal changed
             before = self._lease(lease.id, data)
-            if check is not None:
-                check(before)
+            more = check(before) if check is not None else None
             now = format_time(datetime.now(UTC))
             fresh: dict[str, object] = {"active": now, "asked_to_stop": ""} if "owner" in changes else {}
-            changed = replace(before, **{**fresh, **changes})  # type: ignore[arg-type]  # fields of Lease by name
+            changed = replace(before, **{**fresh, **changes, **(more or {})})  # type: ignore[arg-type]  # fields of Lease by name
             if changed.owner.is_this_process():
                 changed = replace(changed, renewed=now)
             return changed.to_json().encode()
@@ -134,6 +143,19 @@ class LeaseStore:
 
         if not self.shelf.change(_name(lease.id), alter):
             self.create(lease)
+
+    def use(self, lease: Lease) -> None:
+        """Say that somebody uses an environment, so that its idle time begins anew.
+
+        Nothing is written more often than once a minute, nor where no limit is set.
+
+        Raises:
+            NotFoundError: it was closed meanwhile.
+            UnderstudyError: it cannot be written.
+        """
+        now = datetime.now(UTC)
+        if lease.idle and (now - parse_time(lease.active or lease.created)).total_seconds() >= _USED:
+            self.update(lease, active=format_time(now))
 
     def close(self, lease: Lease) -> bool:
         """Remove a lease unless another process took it over meanwhile; says whether it is gone.

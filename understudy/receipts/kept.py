@@ -6,14 +6,15 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
-from understudy.errors import NotFoundError, UnderstudyError
+from understudy.errors import UnderstudyError
 from understudy.lease import Lease, LeaseStore, is_id
 from understudy.owner import Owner, this_process
 from understudy.stacks.identity import parse_time
 from understudy.targets.interface import Outcome, Owned, Receipt
 
-__all__ = ["KEPT_DAYS", "MOST", "KeptReceipt", "find", "keep"]
+__all__ = ["KEPT_DAYS", "MOST", "KeptReceipt", "find", "keep", "known"]
 
 KEPT_DAYS = 90.0
 """After so many days a receipt goes."""
@@ -21,10 +22,13 @@ KEPT_DAYS = 90.0
 MOST = 10_000
 """So many receipts stay at most; the oldest go first."""
 
+_SCHEMA = 1
+_FOLDER = "receipts"
+
 
 @dataclass(frozen=True, slots=True)
 class KeptReceipt:
-    """A receipt, what the lease said of its environment, who destroyed that, and the how-many-th attempt it was."""
+    """A receipt, who destroyed the environment and the how-many-th attempt it was, and what its lease said of it."""
 
     receipt: Receipt
     by: Owner
@@ -35,26 +39,49 @@ class KeptReceipt:
     stack: str = ""
     created: str = ""
 
-    def to_json(self) -> str:
-        """The document."""
-        return json.dumps({"schema": 1, **asdict(self)}, indent=1, sort_keys=True) + "\n"
+    def data(self) -> dict[str, object]:
+        """The receipt as JSON's kinds of data; an object's labels, which may hold what others wrote, stay out."""
+        receipt = self.receipt
+        return {
+            "schema": _SCHEMA,
+            "environment": receipt.environment,
+            "outcome": str(receipt.outcome),
+            "target": receipt.target,
+            "taken_at": receipt.taken_at,
+            "looked": dict(receipt.looked),
+            "leftovers": [{"kind": each.kind, "id": each.id, "name": each.name} for each in receipt.leftovers],
+            "reason": receipt.reason,
+            "by": asdict(self.by),
+            "attempts": self.attempts,
+            "commit": self.commit,
+            "branch": self.branch,
+            "repository": self.repository,
+            "stack": self.stack,
+            "created": self.created,
+        }
 
     @classmethod
     def from_json(cls, text: str) -> KeptReceipt:
-        """The reverse of `to_json`.
+        """A receipt from the text of its `data`.
 
         Raises:
             ValueError: the text is no kept receipt.
         """
         try:
             data = json.loads(text)
-            if data.pop("schema") != 1:
+            if data.pop("schema") != _SCHEMA:
                 raise ValueError("its schema is another one")  # noqa: TRY301 - joins the other reasons
-            inner = data.pop("receipt")
-            leftovers = tuple(Owned(**each) for each in inner.pop("leftovers"))
-            receipt = Receipt(**{**inner, "outcome": Outcome(inner["outcome"]), "leftovers": leftovers})
+            receipt = Receipt(
+                data.pop("environment"),
+                data.pop("target"),
+                Outcome(data.pop("outcome")),
+                data.pop("taken_at"),
+                tuple(Owned(**each) for each in data.pop("leftovers")),
+                data.pop("reason"),
+                dict(data.pop("looked")),
+            )
             parse_time(receipt.taken_at)
-            return cls(**{**data, "receipt": receipt, "by": Owner(**data["by"])})
+            return cls(receipt, Owner(**data.pop("by")), **data)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"not a receipt: {error}") from error
 
@@ -83,7 +110,8 @@ def keep(store: LeaseStore, receipt: Receipt, lease: Lease | None = None) -> Kep
             f"{lease.project}/{lease.stack}",
             lease.created,
         )
-    store.shelf.put(_name(receipt.environment), kept.to_json().encode())
+    data = json.dumps(kept.data(), indent=1, sort_keys=True) + "\n"
+    store.shelf.put(f"{_FOLDER}/{receipt.environment}.json", data.encode())
     for name in _past(store.shelf.changed(_FOLDER), time.time()):
         store.shelf.remove(name)
     return kept
@@ -95,11 +123,8 @@ def find(store: LeaseStore, environment: str) -> KeptReceipt | None:
     Raises:
         UnderstudyError: it cannot be read.
     """
-    try:
-        name = _name(environment)
-    except NotFoundError:
-        return None
-    data = store.shelf.read(name)
+    name = f"{_FOLDER}/{environment}.json"
+    data = store.shelf.read(name) if is_id(environment) else None
     if data is None:
         return None
     try:
@@ -108,13 +133,13 @@ def find(store: LeaseStore, environment: str) -> KeptReceipt | None:
         raise UnderstudyError(f"Read the receipt {store.shelf.place(name)}, and it failed: {error}.") from error
 
 
-_FOLDER = "receipts"
+def known(store: LeaseStore) -> tuple[str, ...]:
+    """The ids of all environments of which a receipt is kept.
 
-
-def _name(environment: str) -> str:
-    if not is_id(environment):
-        raise NotFoundError(f"There is no environment {environment!r} on this backend.")
-    return f"{_FOLDER}/{environment}.json"
+    Raises:
+        UnderstudyError: they cannot be listed.
+    """
+    return tuple(sorted(Path(name).stem for name in store.shelf.changed(_FOLDER)))
 
 
 def _past(changed: Mapping[str, float], now: float) -> list[str]:
