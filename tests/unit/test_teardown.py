@@ -37,7 +37,7 @@ class FakeTarget:
     def inventory(self, _environment: str | None = None) -> tuple[Owned, ...]:
         return tuple(self.held)
 
-    def sweep(self, _environment: str) -> Swept:
+    def sweep(self, _environment: str, _spare: object = None) -> Swept:
         self.swept += 1
         if self.stuck:
             return Swept((), tuple((owned, "in use") for owned in self.held))
