@@ -14,6 +14,7 @@ from understudy.options import resolve
 from understudy.owner import this_process
 from understudy.session import Session, open_session
 from understudy.stops import Stop
+from understudy.targets.docker_suite_box import is_suite
 from understudy.targets.interface import Outcome
 from understudy.teardown import tear_down
 
@@ -29,8 +30,8 @@ class _HandedOverError(UnderstudyError):
 def end(session: Session, environment: str, *, back: bool = False) -> int:
     """End what a dead owner was doing with an environment: destroy it or, with `back`, give it back to its lease.
 
-    Returns 0 where nothing is left to be done, also because its owner had handed it over before it died; 4 for any
-    receipt but CLEAN.
+    What suites ran in goes in either case. Returns 0 where nothing is left to be done, also because the owner had
+    handed it over before it died; 4 for any receipt but CLEAN.
 
     Raises:
         BusyError: a process is at work on it; its own watchdog follows.
@@ -40,12 +41,13 @@ def end(session: Session, environment: str, *, back: bool = False) -> int:
     if lease is None:
         return 0
     try:
-        if back:
-            state = LeaseState.HANDED_OVER if lease.plain else LeaseState.KEPT
-            session.store.update(lease, check=_hold_dead, state=state)
-            return 0
-        lease = session.store.update(lease, check=_hold_dead, state=LeaseState.DESTROYING, owner=this_process())
+        work = {} if back else {"state": LeaseState.DESTROYING}
+        lease = session.store.update(lease, check=_hold_dead, owner=this_process(), **work)
     except _HandedOverError:
+        return 0
+    if back:
+        session.target.sweep(environment, lambda labels: "" if is_suite(labels) else "its lease has it")
+        session.store.update(lease, state=LeaseState.HANDED_OVER if lease.plain else LeaseState.KEPT)
         return 0
     receipt = tear_down(
         lease, engine=session.engine, target=session.target, store=session.store, listener=session.listener
