@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/bin
 
-.PHONY: help setup demo test quick lint docs bench clean
+.PHONY: help setup demo test quick lint docs bench faults clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ docs: ## write what is generated: docs/cli.md, tables of other pages, the publis
 
 bench: setup ## measure: against Docker Compose, built from its pinned module, and how fast a report opens
 	@$(VENV)/python scripts/bench.py --compose "$$($(PYTHON) scripts/setup_compose.py)"
+
+faults: setup ## the whole fault suite on Docker Engines of its own (as root), and its table; FAULTS='--only KIND --count N'
+	@cd tests && ../$(VENV)/python -m faults $(FAULTS)
 
 clean: ## remove the virtual environment and what the tools cache in this folder
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -86,6 +86,13 @@ class PrivateDaemon:
         files = [f"--mount={namespaces}/mnt", f"--wdns={Path.cwd()}"] if mounts else []
         return ["nsenter", f"--net={namespaces}/net", *files, "--", *argv]
 
+    def owns(self, pid: int) -> bool:
+        """Whether a process runs in its mounts: the holder, dockerd, containerd, shims."""
+        try:
+            return Path(f"/proc/{pid}/ns/mnt").readlink() == Path(f"/proc/{self.holder.pid}/ns/mnt").readlink()
+        except OSError:
+            return False
+
     def docker(self, *arguments: str) -> str:
         """What the docker CLI says of it."""
         done = subprocess.run(
@@ -165,18 +172,6 @@ class PrivateDaemon:
             load = ["docker", "-H", self.host, "load", "-q"]
             subprocess.run(load, stdin=saving.stdout, check=True, capture_output=True)
         assert saving.returncode == 0, f"docker save {wanted} ended with {saving.returncode}"
-
-    def inventory(self) -> dict[str, frozenset[str]]:
-        """Everything that it holds, labelled or not; of images only those that are no cache of ours."""
-        cached = set(self.docker("images", "-q", "--no-trunc", "--filter", "label=dev.understudy.cache").split())
-        images = set(self.docker("images", "-aq", "--no-trunc").split())
-        return {
-            "containers": frozenset(self.docker("ps", "-aq", "--no-trunc").split()),
-            # the daemon's own networks have other ids after it restarted
-            "networks": frozenset(self.docker("network", "ls", "-q", "--no-trunc", "--filter", "type=custom").split()),
-            "volumes": frozenset(self.docker("volume", "ls", "-q").split()),
-            "images": frozenset(images - cached),
-        }
 
 
 @contextmanager

@@ -1,0 +1,192 @@
+"""`make faults`: the trials of every kind in several lanes, their results as JSON lines, and the table of them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, Queue
+from typing import Any
+
+import faults.kinds  # noqa: F401 - registers them
+from faults.lane import open_lane
+from faults.report import summary, write_guarantees
+from faults.trial import KINDS, attempt
+from support import ROOT
+
+AGAIN = 3
+"""How often a trial that did not count is drawn anew."""
+
+SEED = 20260101
+
+
+@dataclass(frozen=True)
+class Wanted:
+    kind: str
+    index: int
+    tried: int = 0
+
+    @property
+    def drawn(self) -> int:
+        """Trials that did not count are drawn anew in the same stratum."""
+        return self.index + self.tried * 100_020
+
+
+def main(arguments: list[str]) -> int:
+    """Parse, run the lanes, write what came of it; 0 only if all that was asked for held."""
+    parser = argparse.ArgumentParser(prog="faults", description=__doc__)
+    parser.add_argument("--only", action="append", choices=sorted(KINDS), help="only this kind; may be repeated")
+    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--count", type=int, help="so many of each kind instead of the whole form's")
+    parser.add_argument("--index", type=int, action="append", help="only the trial of this number; may be repeated")
+    parser.add_argument("--lanes", type=int, default=3)
+    parser.add_argument("--patience", type=float, default=1.0, help="stretches every limit, on a busy machine")
+    parser.add_argument("--minutes", type=float, default=90, help="begin no trial after so long")
+    parser.add_argument("--results", type=Path, default=ROOT / "faults-results")
+    parser.add_argument("--resume", action="store_true", help="keep the results there are, and make only what lacks")
+    parser.add_argument("--lane", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args(arguments)
+    if given.lane:
+        return _lane(given)
+    given.results.mkdir(parents=True, exist_ok=True)
+    file = given.results / "trials.jsonl"
+    done = _read(file) if given.resume else []
+    if not given.resume:
+        file.unlink(missing_ok=True)
+    wanted = _wanted(given, done)
+    began = time.monotonic()
+    with file.open("a", encoding="utf-8") as out:
+        for record in _made(given, wanted):
+            record["reproduce"] = (
+                f"make faults FAULTS='--only {record['kind']} --seed {record['seed']} --index {record['index']}'"
+            )
+            out.write(json.dumps(record) + "\n")
+            out.flush()
+            _tell(record)
+            done.append(record)
+    text, failures = summary(done, given.seed, time.monotonic() - began, [name for name, _ in _counts(given)])
+    print(text)
+    if not (given.only or given.count or given.index):
+        write_guarantees(text)
+    lacking = sum(count for _, count in _counts(given)) - sum(
+        1 for r in done if r["counted"] and r["seed"] == given.seed
+    )
+    if lacking > 0:
+        print(f"{lacking} trials were not made in time, or did not count")
+    return 1 if failures or lacking > 0 else 0
+
+
+def _counts(given: argparse.Namespace) -> list[tuple[str, int]]:
+    names = given.only or list(KINDS)
+    if given.index:
+        return [(name, len(given.index)) for name in names]
+    return [(name, min(given.count or KINDS[name].count, KINDS[name].count)) for name in names]
+
+
+def _wanted(given: argparse.Namespace, done: list[dict[str, Any]]) -> list[Wanted]:
+    """What lacks, the kinds mixed so that every lane has of each."""
+    there = {(each["kind"], each["index"] % 100_020) for each in done if each["counted"] and each["seed"] == given.seed}
+    rows = []
+    for name, count in _counts(given):
+        numbers = given.index or range(count)
+        rows += [
+            (place / max(count, 1), Wanted(name, index))
+            for place, index in enumerate(numbers)
+            if (name, index) not in there
+        ]
+    return [wanted for _, wanted in sorted(rows, key=lambda row: row[0])]
+
+
+def _made(given: argparse.Namespace, wanted: list[Wanted]) -> Iterator[dict[str, Any]]:
+    """The records as they come from the lanes."""
+    todo: Queue[Wanted] = Queue()
+    for each in wanted:
+        todo.put(each)
+    came: Queue[dict[str, Any] | None] = Queue()
+    until = time.monotonic() + given.minutes * 60
+    lanes = min(given.lanes, len(wanted))
+    for number in range(lanes):
+        threading.Thread(target=_drive, args=(given, number, todo, came, until), daemon=True).start()
+    while lanes:
+        record = came.get()
+        if record is None:
+            lanes -= 1
+        else:
+            yield record
+
+
+def _drive(
+    given: argparse.Namespace, number: int, todo: Queue[Wanted], came: Queue[dict[str, Any] | None], until: float
+) -> None:
+    """Feed one lane's process, and hand on what it says; a lane that dies ends without taking the others along."""
+    command = [sys.executable, "-m", "faults", "--lane", "--seed", str(given.seed), "--patience", str(given.patience)]
+    with subprocess.Popen(
+        command, cwd=ROOT / "tests", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as lane:
+        assert lane.stdin is not None
+        assert lane.stdout is not None
+        try:
+            while time.monotonic() < until:
+                each = todo.get_nowait()
+                lane.stdin.write(json.dumps([each.kind, each.drawn]) + "\n")
+                lane.stdin.flush()
+                line = lane.stdout.readline()
+                if not line:
+                    came.put(_dead(each, given.seed, number))
+                    break
+                record = json.loads(line) | {"lane": number}
+                came.put(record)
+                if not record["counted"] and record["ok"] and each.tried < AGAIN:
+                    todo.put(Wanted(each.kind, each.index, each.tried + 1))
+        except (Empty, OSError):
+            pass
+        finally:
+            lane.stdin.close()
+            came.put(None)
+
+
+def _dead(each: Wanted, seed: int, number: int) -> dict[str, Any]:
+    return {
+        "kind": each.kind, "seed": seed, "index": each.drawn, "counted": True, "ok": False, "seconds": None,
+        "why": "the lane's process ended", "facts": {}, "lane": number,
+    }  # fmt: skip
+
+
+def _lane(given: argparse.Namespace) -> int:
+    """A lane's process: a trial for each line of standard input, its record as a line of standard output."""
+    folder = Path(tempfile.mkdtemp(prefix="udl-", dir="/tmp"))
+    try:
+        with open_lane(folder, patience=given.patience) as lane:
+            for line in sys.stdin:
+                name, index = json.loads(line)
+                print(json.dumps(attempt(lane, name, given.seed, index).to_json()), flush=True)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+def _tell(record: dict[str, Any]) -> None:
+    seconds = "" if record["seconds"] is None else f" after {record['seconds']:.1f} s"
+    outcome = "as before" if record["ok"] else f"FAILED: {record['why']}\n  {record['reproduce']}"
+    if not record["counted"] and record["ok"]:
+        outcome = "does not count"
+    facts = {key: value for key, value in record["facts"].items() if key not in {"output", "existed"}}
+    print(f"{record['kind']} {record['index']} {facts}: {outcome}{seconds}", flush=True)
+
+
+def _read(file: Path) -> list[dict[str, Any]]:
+    if not file.exists():
+        return []
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,103 @@
+"""One trial: what was done to which run at which instant, what it left, and whether that is right."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from faults.lane import Lane
+
+__all__ = ["KINDS", "Failed", "Kind", "Trial", "attempt", "kind"]
+
+ALONE = 15.0
+"""Seconds in which all is gone with no command given (the promise of `docs/guarantees.md`)."""
+
+
+class Failed(AssertionError):  # noqa: N818 - the word of the record
+    """What the checker found wrong."""
+
+
+@dataclass
+class Trial:
+    """The record of one trial, a line of the results. `seconds`: from the fault until all was as before."""
+
+    kind: str
+    seed: int
+    index: int
+    counted: bool = True
+    ok: bool = True
+    why: str = ""
+    seconds: float | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+Body = Callable[[Lane, random.Random, Trial], None]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of fault: how often in the whole form, and what a trial of it does."""
+
+    name: str
+    count: int
+    body: Body
+    says: str
+
+
+KINDS: dict[str, Kind] = {}
+
+
+def kind(name: str, count: int) -> Callable[[Body], Body]:
+    """Register a kind; its docstring is its line in the table."""
+
+    def register(body: Body) -> Body:
+        KINDS[name] = Kind(name, count, body, (body.__doc__ or "").strip().split("\n")[0].rstrip("."))
+        return body
+
+    return register
+
+
+def attempt(lane: Lane, name: str, seed: int, index: int) -> Trial:
+    """Make one trial and judge it; a failure is in the record, and the lane as it was before."""
+    trial = Trial(name, seed, index)
+    try:
+        KINDS[name].body(lane, _chance(f"{name} {seed} {index}"), trial)
+        if trial.counted:
+            hold_gone(lane, trial)
+    except Failed as failure:
+        trial.ok, trial.why = False, str(failure)
+    except Exception as error:  # noqa: BLE001 - a defect of the suite itself is a failure, too
+        trial.ok, trial.why = False, f"{type(error).__name__}: {error}"
+    if not trial.ok or not trial.counted:
+        trial.facts["output"] = _last_output(lane)
+        lane.clear()
+    return trial
+
+
+def _chance(seed: str) -> random.Random:
+    return random.Random(seed)  # noqa: S311 - it has to be the same again
+
+
+def hold_gone(lane: Lane, trial: Trial, limit: float = ALONE) -> None:
+    """Hold that all is as before within `limit` seconds; the first who asks sets the time."""
+    seconds, differences = lane.settled(limit)
+    if trial.seconds is None:
+        trial.seconds = seconds
+    if seconds is None:
+        raise Failed(f"{limit * lane.patience:g} s later: {differences}")
+
+
+def hold(condition: object, words: str) -> None:
+    """Hold something; unlike `assert`, with words that are kept in the record."""
+    if not condition:
+        raise Failed(words)
+
+
+def _last_output(lane: Lane) -> str:
+    outputs = sorted((lane.folder / "out").glob("*.txt"), key=lambda path: int(path.stem))
+    return "\n".join(f"--- {path.name}\n{path.read_text(errors='replace')[-3000:]}" for path in outputs[-2:])
