@@ -20,8 +20,6 @@ from understudy.teardown import tear_down
 
 __all__ = ["end", "main"]
 
-_LEFT = frozenset({LeaseState.KEPT, LeaseState.HANDED_OVER})
-
 
 class _HandedOverError(UnderstudyError):
     """The lease is all that the environment needs: its owner ended on purpose."""
@@ -56,7 +54,7 @@ def end(session: Session, environment: str, *, back: bool = False) -> int:
 
 
 def _hold_dead(lease: Lease) -> None:
-    if lease.state in _LEFT:
+    if lease.state.at_rest:
         raise _HandedOverError(f"Environment {lease.id} was handed over to its lease.")
     lease.hold_idle()
 

@@ -18,7 +18,7 @@ from understudy.blueprint import Blueprint
 from understudy.errors import UnderstudyError
 from understudy.heartbeat import Heartbeat
 from understudy.interrupts import Interrupts, Rest
-from understudy.lease import Lease, LeaseExistsError, LeaseState
+from understudy.lease import Lease, LeaseExistsError
 from understudy.progress import Phase, Progress, State
 from understudy.session import Session
 from understudy.waiting import take, wait_idle
@@ -29,9 +29,6 @@ __all__ = ["Held", "making", "provisioning", "taking"]
 
 def _nothing(_handed: str) -> None:
     """The evidence of a command that keeps none."""
-
-
-_HANDED_OVER = frozenset({LeaseState.KEPT, LeaseState.HANDED_OVER})
 
 
 @dataclass
@@ -52,7 +49,7 @@ class Held(Rest):
     def over(self) -> bool:
         """Whether nothing is left to do: the lease is closed, or all that the environment needs."""
         now = self.session.store.find(self.lease.id)
-        return now is None or now.state in _HANDED_OVER
+        return now is None or now.state.at_rest
 
     def second(self) -> str:
         """See Rest.second."""

@@ -7,16 +7,12 @@ from pathlib import Path
 
 from understudy.engine.interface import Engine, StackRef
 from understudy.engine.stale_locks import Lock, Processes, why_gone
-from understudy.lease import HEARTBEAT_LOST, Lease, LeaseState
+from understudy.lease import HEARTBEAT_LOST, Lease
 from understudy.owner import Owner, this_process
 from understudy.progress import Phase, Progress, ProgressListener, State
 from understudy.stacks.identity import format_time, parse_time
 
 __all__ = ["break_stale", "why_stale"]
-
-
-_AT_REST = frozenset({LeaseState.KEPT, LeaseState.HANDED_OVER})
-"""States in which nobody renews the lease: its silence says nothing of who works on the stack."""
 
 
 def why_stale(lock: Lock, lease: Lease, here: Processes, now: datetime | None = None) -> str:
@@ -71,7 +67,7 @@ def _why_lost(lock: Lock, lease: Lease, now: datetime) -> str:
     if now >= parse_time(lease.not_after):
         return f"the environment's last moment was {lease.not_after}"
     silent = lease.renewed or lease.created
-    at_work = lease.state not in _AT_REST and lease.owner.host == lock.host
+    at_work = not lease.state.at_rest and lease.owner.host == lock.host
     if at_work and _older(parse_time(silent), now) and _older(lock.made, now):
         return f"its owner on {lock.host} has given no sign of life since {silent}"
     return ""

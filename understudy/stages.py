@@ -63,6 +63,7 @@ def run_stages(session: Session, blueprint: Blueprint, lease: Lease, recorder: R
         logs = recorder.folder.path / "builds"
         made = provision(session, blueprint, lease, tree, logs, stop=stop, awaited=awaited)
         recorder.provisioned(made)  # at once: a run that is killed while its tests run has it in the record
+        session.store.update(lease, check=_ready)
         return made
 
     with Making(make, session.stop, awaited.fail) as making:
@@ -78,6 +79,11 @@ def run_stages(session: Session, blueprint: Blueprint, lease: Lease, recorder: R
             making.end()
         finally:
             recorder.tested(reuse.noted(result), awaited)
+
+
+def _ready(now: Lease) -> dict[str, object]:
+    """All of it is there, and where no suite was early nobody tests yet."""
+    return {"state": LeaseState.READY} if now.state is LeaseState.PROVISIONING else {}
 
 
 def run_tests(session: Session, blueprint: Blueprint, lease: Lease, recorder: Recorder) -> None:

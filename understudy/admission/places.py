@@ -12,13 +12,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from understudy.admission.order import is_ahead, is_waiting, rivals
-from understudy.lease import Lease, LeaseState
+from understudy.lease import Lease
 from understudy.stacks.identity import parse_time
 
 __all__ = ["before", "taken"]
-
-_LEFT = frozenset({LeaseState.KEPT, LeaseState.HANDED_OVER})
-"""The states of an environment that was left running on purpose."""
 
 
 def taken(mine: Lease, leases: Iterable[Lease], seen: Iterable[str], now: datetime | None = None) -> frozenset[str]:
@@ -53,6 +50,4 @@ def before(mine: Lease, leases: Iterable[Lease]) -> frozenset[str]:
 
 def _live(lease: Lease, now: datetime) -> bool:
     """Whether somebody works on it, or it was left running on purpose and its time is not over."""
-    return (
-        lease.worked_on or lease.owner.is_this_process() or (lease.state in _LEFT and now < parse_time(lease.expires))
-    )
+    return lease.worked_on or lease.owner.is_this_process() or (lease.state.at_rest and now < parse_time(lease.expires))

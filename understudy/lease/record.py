@@ -39,9 +39,10 @@ class LeaseState(StrEnum):
     KEPT = "kept"
     HANDED_OVER = "handed over"
 
-
-_WORK = frozenset(LeaseState) - {LeaseState.KEPT, LeaseState.HANDED_OVER}
-"""The states in which the environment is its owner's; in the others it was handed over to its lease."""
+    @property
+    def at_rest(self) -> bool:
+        """Whether the environment was handed over to its lease, on purpose; in any other state it is its owner's."""
+        return self in {LeaseState.KEPT, LeaseState.HANDED_OVER}
 
 
 class BusyError(UsageError):
@@ -112,7 +113,7 @@ class Lease:
         One that cannot be looked at from here, as on another host, is while it was heard of less than HEARTBEAT_LOST
         seconds ago.
         """
-        if self.state not in _WORK or self.owner.is_this_process():
+        if self.state.at_rest or self.owner.is_this_process():
             return False
         alive = self.owner.alive()
         if alive is not None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from understudy.lease import HEARTBEAT_LOST, Lease, LeaseState, is_id, over
+from understudy.lease import HEARTBEAT_LOST, Lease, is_id, over
 from understudy.reap.model import Facts, Judgement, LeaseFact, Policy, StackFact, Subject, Verdict
 from understudy.stacks.identity import LABEL, OWNERSHIP, format_time, parse_time
 from understudy.targets.interface import Owned
@@ -29,9 +29,6 @@ _LONGEST = timedelta(days=3653)
 
 _FIRST = datetime(2020, 1, 1, tzinfo=UTC)
 """Nothing of ours is older: a moment before it comes from a clock that was never set."""
-
-_HANDED = frozenset({LeaseState.KEPT, LeaseState.HANDED_OVER})
-"""The states in which an environment outlives its owner on purpose; in any other somebody has to be at work."""
 
 
 def classify(facts: Facts, policy: Policy = Policy()) -> tuple[Verdict, ...]:  # noqa: B008 - frozen
@@ -168,7 +165,7 @@ def _at_rest(fact: LeaseFact, items: list[Owned], facts: Facts, policy: Policy) 
 def _worked_on(fact: LeaseFact, moment: datetime) -> bool:
     """Whether another process is at work; one that cannot be looked at is until its heartbeat is lost for certain."""
     lease = fact.lease
-    if lease.state in _HANDED or fact.mine:
+    if lease.state.at_rest or fact.mine:
         return False
     if fact.alive is not None:
         return fact.alive
@@ -179,7 +176,7 @@ def _worked_on(fact: LeaseFact, moment: datetime) -> bool:
 def _over(fact: LeaseFact, moment: datetime, policy: Policy) -> str:
     """Why an environment that nobody works on is over; `""`: it is not."""
     lease = fact.lease
-    if lease.state not in _HANDED:
+    if not lease.state.at_rest:
         return f"its owner, process {lease.owner.pid} on {lease.owner.host}, ended while it was {lease.state}"
     here = moment if fact.alive is not None else moment - SMALL_SKEW
     if why := over(lease, here, branch_gone=fact.branch_gone):
