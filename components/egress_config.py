@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from understudy.stacks.topology import External
 
-__all__ = ["inner_config", "outer_config", "outer_port", "ports"]
+__all__ = ["NEVER", "inner_config", "outer_config", "outer_port", "ports"]
 
 _FIRST_PORT = 20001
 """The outer half's port for the first third party; each further one gets the next."""
@@ -43,7 +43,7 @@ _RESOLVE = """\
     tcp-request content reject unless {{ var(txn.address) -m found }}"""
 
 
-_NEVER = "0.0.0.0/8 127.0.0.0/8 169.254.0.0/16 100.100.100.200 168.63.129.16 192.0.0.192"
+NEVER = "0.0.0.0/8 127.0.0.0/8 169.254.0.0/16 100.100.100.200 168.63.129.16 192.0.0.192"
 """This container itself, and where clouds answer an instance's questions for its credentials, whatever name leads
 there: link-local (RFC 3927; AWS, Google, Azure, DigitalOcean), Alibaba Cloud, Azure's WireServer, Oracle Cloud."""
 
@@ -91,7 +91,7 @@ def _exit(number: int, external: External) -> str:
             f"frontend exit_{number}",
             f"    bind :{outer_port(number)}",
             _RESOLVE.format(name=_name(external.host)),
-            f"    tcp-request content reject if {{ var(txn.address) -m ip {_NEVER} }}",
+            f"    tcp-request content reject if {{ var(txn.address) -m ip {NEVER} }}",
             f"    default_backend real_{number}",
             "",
             *_backend(f"real_{number}", external.port),
