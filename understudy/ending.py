@@ -40,7 +40,7 @@ def end(session: Session, environment: str, *, back: bool = False) -> int:
         return 0
     try:
         work = {} if back else {"state": LeaseState.DESTROYING}
-        lease = session.store.update(lease, check=_hold_dead, owner=this_process(), **work)
+        former, lease = lease, session.store.update(lease, check=_hold_dead, owner=this_process(), **work)
     except _HandedOverError:
         return 0
     if back:
@@ -48,7 +48,12 @@ def end(session: Session, environment: str, *, back: bool = False) -> int:
         session.store.update(lease, state=LeaseState.HANDED_OVER if lease.plain else LeaseState.KEPT)
         return 0
     receipt = tear_down(
-        lease, engine=session.engine, target=session.target, store=session.store, listener=session.listener
+        lease,
+        engine=session.engine,
+        target=session.target,
+        store=session.store,
+        listener=session.listener,
+        former=former,
     )
     return 0 if receipt.outcome is Outcome.CLEAN else LeftoversError.exit_code
 

@@ -13,12 +13,13 @@ from understudy.engine.factory import make_engine
 from understudy.engine.interface import Engine
 from understudy.engine.pulumi_cli import ensure
 from understudy.engine.settings import EngineSettings
-from understudy.errors import NotFoundError, UnderstudyError
+from understudy.errors import LeftoversError, NotFoundError, UnderstudyError
 from understudy.halts import Halt
-from understudy.lease import Lease, LeaseStore
+from understudy.lease import Lease, LeaseStore, is_id
 from understudy.options import Options
 from understudy.progress import Phase, Progress, ProgressListener, State
 from understudy.provider.server import ProviderServer
+from understudy.stacks.identity import LABEL
 from understudy.stops import Stop
 from understudy.targets.docker import DockerTarget
 from understudy.targets.interface import Target
@@ -98,8 +99,9 @@ def find_lease(store: LeaseStore, name: str | None, branch: str = "", repository
 
     Raises:
         NotFoundError: none matches, or several do.
+        LeftoversError: it is the id of one whose lease cannot be read.
     """
-    leases, _ = store.list()
+    leases, broken = store.list()
     if name is None:
         wanted = f"the environment of branch {branch!r} of this repository" if branch else "an environment to take"
         matches = [lease for lease in leases if branch and (lease.branch, lease.repository) == (branch, repository)]
@@ -110,9 +112,20 @@ def find_lease(store: LeaseStore, name: str | None, branch: str = "", repository
     if len(matches) == 1:
         return matches[0]
     if not matches:
+        if name is not None and is_id(name) and (place := store.shelf.place(f"{name}.json")) in broken:
+            raise _broken(name, place)
         raise NotFoundError(
             f"Looked for {wanted}, and there is none.",
             hint="`understudy list` shows what is there; name one by its id.",
         )
     ids = ", ".join(f"{lease.id} ({lease.branch or lease.stack})" for lease in matches)
     raise NotFoundError(f"Looked for {wanted}, and {len(matches)} match: {ids}.", hint="Name one by its id.")
+
+
+def _broken(environment: str, place: str) -> LeftoversError:
+    return LeftoversError(
+        f"Looked for environment {environment}, and its lease {place} is cut off or cannot be read: what there is of "
+        "the environment is unknown.",
+        hint="Restore that file from a copy. Without one, `understudy reap --yes` removes by label what is past its "
+        f"last moment; `docker ps -a --filter label={LABEL}environment={environment}` shows what there is until then.",
+    )

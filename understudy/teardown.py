@@ -1,4 +1,4 @@
-"""Teardown: destroy by the engine, sweep by label what its state did not know, look again, and only then close."""
+"""Teardown: the lease says who destroys, the removal is tried, and only a clean second look closes the lease."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from understudy.build.tree import remove_trees
-from understudy.engine.errors import StackLockedError
 from understudy.engine.interface import Engine, StackRef
 from understudy.errors import UnderstudyError
-from understudy.lease import Lease, LeaseState, LeaseStore
-from understudy.locks import break_stale
+from understudy.lease import BusyError, Lease, LeaseState, LeaseStore
 from understudy.owner import this_process
 from understudy.progress import Phase, Progress, ProgressListener, State, safely
 from understudy.receipts import keep
+from understudy.removal import LOCK_WAIT, Removal, answers
 from understudy.stacks.identity import format_time, parse_time
 from understudy.targets.interface import Outcome, Owned, Receipt, Spare, Target, spare_none
 
@@ -23,9 +22,6 @@ __all__ = ["OWN_PROJECT", "settle", "tear_down"]
 
 OWN_PROJECT = "understudy"
 """The Pulumi project of the stacks that `run` and `up` make."""
-
-LOCK_WAIT = 20.0
-"""Seconds to wait for a stack's lock: a CLI that lost its owner took 1.1 to 2.0 s to end when that was tried."""
 
 _LOOK = 0.25
 
@@ -38,32 +34,41 @@ def tear_down(
     store: LeaseStore,
     listener: ProgressListener,
     spare: Spare = spare_none,
+    former: Lease | None = None,
 ) -> Receipt:
     """Destroy an environment and prove it. The lease is closed only by a CLEAN receipt from the right target.
 
-    Nothing is touched on another target than the lease's: the receipt is HOLD then. Whatever fails on the way is
-    told to the listener; what counts is the second look. What the engine's state does not know and `spare` has a
-    reason to keep stays.
+    Nothing is touched on another target than the lease's: the receipt is HOLD then. A target that does not answer, as
+    while its daemon restarts, is waited for up to COMEBACK. Whatever fails on the way is told to the listener; what
+    counts is the second look. An environment that another process destroys is left to that one.
+
+    Args:
+        lease: of the environment.
+        engine: that has its stack.
+        target: where it is looked for.
+        store: where the lease lies.
+        listener: is told.
+        spare: why an object that the engine's state does not know is kept; `""`: it is not.
+        former: the lease as it was before the caller took it over, whose owner may have left a lock.
     """
     began = time.monotonic()
     listener = safely(listener)
-    if not _on_its_target(lease, target):
-        receipt = target.receipt(lease.id, lease.target)
-        _conclude(lease, receipt, store, listener)
-        return receipt
+    there = answers(target, listener)
+    if not there or target.receipt(lease.id, lease.target).outcome is Outcome.HOLD:
+        return _conclude(lease, target.receipt(lease.id, lease.target), store, listener)
     listener(Progress(Phase.DESTROY, State.STARTED))
-    former, lease = lease, _mark(lease, store, listener)
-    destroyed = _destroy(former, engine, listener)
-    receipt = target.receipt(lease.id, lease.target)
-    if receipt.outcome is Outcome.LEFTOVERS:
-        _sweep(lease, target, listener, spare)
-        receipt = target.receipt(lease.id, lease.target)
-    if not destroyed and receipt.outcome is Outcome.CLEAN:
-        receipt = _forget(lease, receipt, engine, listener)
+    former = former or lease
+    try:
+        lease = _mark(lease, store, listener)
+    except BusyError as busy:
+        return _left_to_another(lease, target, store, listener, str(busy.args[0]))
+    removal = Removal(lease, former, engine, target, listener, spare)
+    receipt = removal.attempt()
+    if receipt.outcome is Outcome.UNKNOWN and answers(target, listener):
+        receipt = removal.attempt()
     state = State.DONE if receipt.outcome is Outcome.CLEAN else State.FAILED
     listener(Progress(Phase.DESTROY, state, seconds=time.monotonic() - began))
-    _conclude(lease, receipt, store, listener)
-    return receipt
+    return _conclude(lease, receipt, store, listener)
 
 
 def settle(engine: Engine, target: Target, store: LeaseStore, listener: ProgressListener) -> tuple[Receipt, ...]:
@@ -85,89 +90,71 @@ def settle(engine: Engine, target: Target, store: LeaseStore, listener: Progress
     for lease in handed:
         if StackRef(lease.project, lease.stack) in alive:
             continue
-        receipt = target.receipt(lease.id, lease.target)
-        _conclude(lease, receipt, store, listener)
-        receipts.append(receipt)
+        receipts.append(_conclude(lease, target.receipt(lease.id, lease.target), store, listener))
     return tuple(receipts)
 
 
-def _on_its_target(lease: Lease, target: Target) -> bool:
+def _nothing_there(lease: Lease, target: Target) -> bool:
     try:
-        return target.identity() == lease.target
+        return target.identity() == lease.target and not target.inventory(lease.id)
     except UnderstudyError:
         return False
 
 
-def _nothing_there(lease: Lease, target: Target) -> bool:
-    return _on_its_target(lease, target) and not target.inventory(lease.id)
-
-
-def _destroy(lease: Lease, engine: Engine, listener: ProgressListener) -> bool:
-    try:
-        _destroy_unlocked(engine, lease, listener)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the sweep and the second look come next
-        listener(Progress(Phase.DESTROY, State.WARNING, detail=f"{type(error).__name__}: {error}"))
-        return False
-    return True
-
-
-def _destroy_unlocked(engine: Engine, lease: Lease, listener: ProgressListener) -> None:
-    """A CLI whose owner was killed ends by itself within seconds: its lock is waited for, a stale one is broken."""
-    ref, limit = StackRef(lease.project, lease.stack), time.monotonic() + LOCK_WAIT
-    while True:
-        try:
-            engine.destroy(ref, remove=not lease.plain)
-        except StackLockedError as error:
-            if not break_stale(engine, lease, error.lock, listener):
-                if time.monotonic() > limit:
-                    raise
-                time.sleep(_LOOK)
-        else:
-            return
-
-
 def _mark(lease: Lease, store: LeaseStore, listener: ProgressListener) -> Lease:
-    """Say in the lease who destroys it; a lease that cannot be written stops nothing."""
+    """Say in the lease who destroys it; a lease that is gone, or cannot be read or written, stops nothing.
+
+    Raises:
+        BusyError: another process destroys it, or has taken it over; or it is another environment's by now.
+    """
+
+    def hold(now: Lease) -> None:
+        if now.created != lease.created:
+            raise BusyError(f"Environment {lease.id} was made anew at {now.created}, so it is another one by now.")
+        now.hold_idle()
+
     try:
-        return store.update(lease, state=LeaseState.DESTROYING, owner=this_process())
+        return store.update(lease, check=hold, state=LeaseState.DESTROYING, owner=this_process())
+    except BusyError:
+        raise
     except UnderstudyError as error:
         listener(Progress(Phase.DESTROY, State.WARNING, detail=str(error)))
         return lease
+
+
+def _left_to_another(lease: Lease, target: Target, store: LeaseStore, listener: ProgressListener, why: str) -> Receipt:
+    """Wait a while for the process that is at it, touching nothing, and say what is there then."""
+    listener(Progress(Phase.DESTROY, State.WARNING, detail=f"{why} It is left to that one."))
+    limit = time.monotonic() + LOCK_WAIT
+    while time.monotonic() < limit and _held(lease, store):
+        time.sleep(_LOOK)
+    receipt = target.receipt(lease.id, lease.target)
+    if _held(lease, store):
+        receipt = replace(receipt, outcome=_worse(receipt.outcome), reason=f"{why} It was left to that one.")
+    clean = receipt.outcome is Outcome.CLEAN
+    listener(Progress(Phase.DESTROY, State.DONE if clean else State.FAILED))
+    _tell(lease, receipt, listener)
+    return receipt
+
+
+def _held(lease: Lease, store: LeaseStore) -> bool:
+    """Whether the lease is there still, in another process's hands; one that cannot be read may be."""
+    try:
+        now = store.find(lease.id)
+    except UnderstudyError:
+        return True
+    return now is not None and now.created == lease.created and now.worked_on
+
+
+def _worse(outcome: Outcome) -> Outcome:
+    """Nothing found while another process is at work is no proof."""
+    return Outcome.UNKNOWN if outcome is Outcome.CLEAN else outcome
 
 
 def _ended(lease: Lease) -> bool:
     """Whether the process that wrote the lease is gone; where nobody here can know, whether its time is over."""
     alive = lease.owner.alive()
     return datetime.now(UTC) > parse_time(lease.expires) if alive is None else not alive
-
-
-def _forget(lease: Lease, receipt: Receipt, engine: Engine, listener: ProgressListener) -> Receipt:
-    """The target is empty but the stack's state is not: bring the state up to that, and destroy once more."""
-    try:
-        engine.refresh(StackRef(lease.project, lease.stack))
-    except Exception as error:  # noqa: BLE001 - the attempt to destroy says whether it mattered
-        listener(Progress(Phase.DESTROY, State.WARNING, detail=f"{type(error).__name__}: {error}"))
-    if _destroy(lease, engine, listener):
-        return receipt
-    return replace(
-        receipt,
-        outcome=Outcome.LEFTOVERS,
-        leftovers=(Owned("stack", f"{lease.project}/{lease.stack}", lease.stack),),
-        reason="nothing is left on the target, but the stack's state could not be removed",
-    )
-
-
-def _sweep(lease: Lease, target: Target, listener: ProgressListener, spare: Spare) -> None:
-    try:
-        swept = target.sweep(lease.id, spare)
-    except Exception as error:  # noqa: BLE001 - the second look says what remains
-        listener(Progress(Phase.DESTROY, State.WARNING, detail=f"{type(error).__name__}: {error}"))
-        return
-    for owned in swept.removed:
-        detail = "removed by label: the engine's state did not know it"
-        listener(Progress(Phase.DESTROY, State.WARNING, f"{owned.kind} {owned.name}", detail))
-    for owned, reason in swept.failed:
-        listener(Progress(Phase.DESTROY, State.FAILED, f"{owned.kind} {owned.name}", reason))
 
 
 def _keep(lease: Lease, receipt: Receipt, store: LeaseStore, listener: ProgressListener) -> None:
@@ -182,12 +169,20 @@ def _keep(lease: Lease, receipt: Receipt, store: LeaseStore, listener: ProgressL
         listener(Progress(Phase.RECEIPT, State.WARNING, detail=str(error)))
 
 
-def _close(lease: Lease, store: LeaseStore, listener: ProgressListener) -> bool:
+def _close(lease: Lease, receipt: Receipt, store: LeaseStore, listener: ProgressListener) -> Receipt:
+    """Close the lease of what is proven gone; one that cannot be closed is left over, one taken over is another's."""
     try:
-        return store.close(lease)
+        if store.close(lease):
+            _remove_trees(lease, listener)
     except UnderstudyError as error:
         listener(Progress(Phase.RECEIPT, State.WARNING, detail=str(error)))
-        return False
+        return replace(
+            receipt,
+            outcome=Outcome.LEFTOVERS,
+            leftovers=(Owned("lease", lease.id, lease.id),),
+            reason=f"nothing is left on the target, but its lease could not be closed: {error.args[0]}",
+        )
+    return receipt
 
 
 def _remove_trees(lease: Lease, listener: ProgressListener) -> None:
@@ -200,11 +195,17 @@ def _remove_trees(lease: Lease, listener: ProgressListener) -> None:
         listener(Progress(Phase.DESTROY, State.WARNING, detail=str(error)))
 
 
-def _conclude(lease: Lease, receipt: Receipt, store: LeaseStore, listener: ProgressListener) -> None:
-    clean = receipt.outcome is Outcome.CLEAN
+def _conclude(lease: Lease, receipt: Receipt, store: LeaseStore, listener: ProgressListener) -> Receipt:
+    """Keep the receipt, and close the lease where it is CLEAN; returns what came of that."""
     _keep(lease, receipt, store, listener)
-    if clean and _close(lease, store, listener):
-        _remove_trees(lease, listener)
+    if receipt.outcome is Outcome.CLEAN:
+        receipt = _close(lease, receipt, store, listener)
+    _tell(lease, receipt, listener)
+    return receipt
+
+
+def _tell(lease: Lease, receipt: Receipt, listener: ProgressListener) -> None:
+    clean = receipt.outcome is Outcome.CLEAN
     remains = "; ".join(f"{o.kind} {o.name}" for o in receipt.leftovers)
     detail = f"{receipt.outcome} {lease.id} at {format_time(datetime.now(UTC))}"
     detail += "".join(f" - {part}" for part in (receipt.reason, remains) if part)

@@ -34,7 +34,7 @@ LAYERS = (
     ("timing",),
     ("arranging", "reuse"),
     ("waiting",),
-    ("provision", "making", "teardown", "session", "receipts", "locks"),
+    ("provision", "making", "teardown", "session", "receipts", "locks", "removal"),
     ("ci",),
     ("program", "suites", "export", "report", "history"),
     ("rehearsal",),

@@ -27,7 +27,7 @@ def at(hours: float) -> str:
 
 
 def made(**changes: object) -> Lease:
-    return replace(lease("e1", created=at(-2), expires=at(-1), not_after=at(5)), **changes)  # type: ignore[arg-type]
+    return replace(lease("e1", created=at(-2), expires=at(-1), not_after=at(5)), **changes)  # type: ignore[arg-type]  # fields by name
 
 
 def facts(*leases: LeaseFact, **changes: object) -> Facts:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +13,13 @@ import pytest
 from understudy.engine.errors import EngineCrashedError
 from understudy.engine.fake import FakeEngine
 from understudy.engine.interface import StackRef
+from understudy.engine.stale_locks import Lock
 from understudy.errors import NotFoundError, ToolError
 from understudy.lease import FolderShelf, Lease, LeaseState, LeaseStore
 from understudy.owner import Owner, this_process
 from understudy.progress import Progress, State
 from understudy.session import find_lease
-from understudy.targets.interface import Outcome, Owned, Receipt, Swept
+from understudy.targets.interface import Outcome, Owned, Receipt, Spare, Swept, spare_none
 from understudy.teardown import settle, tear_down
 
 
@@ -27,9 +31,14 @@ class FakeTarget:
     held: list[Owned] = field(default_factory=list)
     stuck: bool = False
     silent: bool = False
+    answers_after: int = 10**9
     swept: int = 0
+    asked: int = 0
 
     def identity(self) -> str:
+        self.asked += 1
+        if self.silent and self.asked > self.answers_after:
+            self.silent, self.asked = False, 0
         if self.silent:
             raise ToolError("no answer")
         return self.here
@@ -37,7 +46,7 @@ class FakeTarget:
     def inventory(self, _environment: str | None = None) -> tuple[Owned, ...]:
         return tuple(self.held)
 
-    def sweep(self, _environment: str, _spare: object = None) -> Swept:
+    def sweep(self, _environment: str, _spare: Spare = spare_none) -> Swept:
         self.swept += 1
         if self.stuck:
             return Swept((), tuple((owned, "in use") for owned in self.held))
@@ -83,6 +92,15 @@ def lease(store: LeaseStore, tmp_path: Path) -> Lease:
     )
     store.create(made)
     return made
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("understudy.removal.COMEBACK", 0.1)
+
+
+def start_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19])
 
 
 Down = Callable[..., tuple[Receipt, list[Progress]]]
@@ -137,12 +155,123 @@ def test_a_target_that_does_not_answer_is_unknown_and_never_clean(down: Down, st
 
 
 def test_an_engine_that_fails_is_helped_by_the_sweep_but_its_state_counts(down: Down, store: LeaseStore) -> None:
-    engine = FakeEngine(run_programs=False, fail={"destroy": EngineCrashedError("it crashed")})
+    crashed = EngineCrashedError("it crashed")
+    engine = FakeEngine(run_programs=False, fail={"destroy": crashed, "discard": crashed})
     receipt, heard = down(FakeTarget(held=[LOST]), engine)
     assert receipt.outcome is Outcome.LEFTOVERS
     assert [owned.kind for owned in receipt.leftovers] == ["stack"]
     assert any("it crashed" in event.detail for event in heard)
     assert len(store.list()[0]) == 1
+
+
+def test_a_state_of_no_use_is_removed_once_the_target_is_clean_and_said_to_be(down: Down, store: LeaseStore) -> None:
+    engine = FakeEngine(run_programs=False, fail={"destroy": EngineCrashedError("it crashed")})
+    receipt, heard = down(FakeTarget(held=[LOST]), engine)
+    assert receipt.outcome is Outcome.CLEAN
+    assert "the stack's state was of no use" in receipt.reason
+    assert [call.verb for call in engine.calls] == ["destroy", "refresh", "destroy", "discard"]
+    assert any("removed by label" in event.detail for event in heard)
+    assert store.list()[0] == ()
+
+
+def test_the_state_of_a_users_own_stack_is_never_removed_unread(store: LeaseStore, lease: Lease) -> None:
+    engine = FakeEngine(run_programs=False, fail={"destroy": EngineCrashedError("it crashed")})
+    fake: Any = FakeTarget(held=[LOST])
+    own = store.update(lease, plain=True, project="mine", stack="dev")
+    receipt = tear_down(own, engine=engine, target=fake, store=store, listener=lambda _: None)
+    assert receipt.outcome is Outcome.LEFTOVERS
+    assert "your own" in receipt.reason
+    assert "discard" not in [call.verb for call in engine.calls]
+    assert fake.held == []
+
+
+@pytest.fixture
+def holder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lock]:
+    """A lock of a living process, which is waited for only shortly."""
+    monkeypatch.setattr("understudy.removal.LOCK_WAIT", 0.3)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        yield Lock("joe", this_process().host, child.pid, datetime.now(UTC).isoformat(), "/a")
+        child.kill()
+
+
+@pytest.mark.parametrize("held", [[LOST], []])
+def test_under_a_living_pulumi_nothing_is_removed_and_nothing_is_clean(
+    down: Down, store: LeaseStore, holder: Lock, held: list[Owned]
+) -> None:
+    engine, target = FakeEngine(run_programs=False), FakeTarget(held=list(held))
+    engine.locked[StackRef("understudy", "eaaaaaaaaaa")] = [holder]
+    receipt, _ = down(target, engine)
+    assert receipt.outcome is Outcome.LEFTOVERS
+    assert f"its stack is locked by process {holder.pid}" in receipt.reason
+    assert target.held == held
+    assert engine.locks(StackRef("understudy", "eaaaaaaaaaa")) == (holder,)
+    (kept,) = store.list()[0]
+    assert (kept.attempts, kept.last_failure) == (1, receipt.reason)
+
+
+def test_a_target_that_comes_back_in_time_is_waited_for_and_it_is_told_once(
+    down: Down, store: LeaseStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("understudy.removal.COMEBACK", 30)
+    monkeypatch.setattr("understudy.removal._LOOK", 0.01)
+    target = FakeTarget(held=[LOST], silent=True, answers_after=3)
+    receipt, heard = down(target, FakeEngine(run_programs=False))
+    assert receipt.outcome is Outcome.CLEAN
+    assert [event.subject for event in heard].count("target") == 1
+    assert store.list()[0] == ()
+
+
+def test_a_target_that_goes_away_while_it_is_emptied_is_tried_again(
+    down: Down, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("understudy.removal._LOOK", 0.01)
+    target = FakeTarget(held=[LOST])
+    looks = iter([False, True])
+    receipt_of = target.receipt
+
+    def receipt(environment: str, expected: str) -> Receipt:
+        if target.swept == 0 and target.asked and next(looks, False):
+            target.silent, target.answers_after = True, 2
+        return receipt_of(environment, expected)
+
+    monkeypatch.setattr(target, "receipt", receipt)
+    got, _ = down(target, FakeEngine(run_programs=False))
+    assert got.outcome is Outcome.CLEAN
+    assert target.held == []
+
+
+def test_what_another_living_process_destroys_is_left_to_it(
+    down: Down, store: LeaseStore, lease: Lease, holder: Lock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("understudy.teardown.LOCK_WAIT", 0.2)
+    other = replace(this_process(), pid=holder.pid, started=start_of(holder.pid))
+    store.update(lease, state=LeaseState.DESTROYING, owner=other)
+    engine, target = FakeEngine(run_programs=False), FakeTarget()
+    receipt, heard = down(target, engine)
+    assert receipt.outcome is Outcome.UNKNOWN
+    assert f"process {holder.pid}" in receipt.reason
+    assert engine.calls == []
+    assert store.read(lease.id).owner == other
+    assert any("left to that one" in event.detail for event in heard)
+
+
+def test_an_environment_made_anew_under_the_same_id_is_left_alone(down: Down, store: LeaseStore, lease: Lease) -> None:
+    store.close(lease)
+    store.create(replace(lease, created="2026-01-01T00:30:00Z"))
+    engine = FakeEngine(run_programs=False)
+    down(FakeTarget(held=[LOST]), engine)
+    assert engine.calls == []
+    assert store.read(lease.id).state is LeaseState.PROVISIONING
+
+
+def test_a_lease_that_cannot_be_closed_is_left_over(down: Down, store: LeaseStore, lease: Lease) -> None:
+    place = Path(store.shelf.place(f"{lease.id}.json"))
+    place.unlink()
+    (place / "in the way").mkdir(parents=True)
+    receipt, _ = down(FakeTarget(), FakeEngine(run_programs=False))
+    assert receipt.outcome is Outcome.LEFTOVERS
+    assert [owned.kind for owned in receipt.leftovers] == ["lease"]
+    assert str(place) in receipt.reason
 
 
 def test_settling_closes_what_plain_pulumi_destroyed_and_nothing_else(store: LeaseStore, lease: Lease) -> None:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+import json
+import os
 import shutil
 import socket
+import uuid
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
-from understudy.engine.interface import StackRef
+from understudy.engine.damage import examine, resources
+from understudy.engine.interface import StackRef, StackSummary
 from understudy.engine.stale_locks import Lock
 
 __all__ = ["FileBackend"]
+
+
+_ENDINGS = (".json", ".json.gz")
 
 
 class FileBackend:
@@ -27,7 +36,7 @@ class FileBackend:
 
     def has(self, ref: StackRef) -> bool:
         """Whether the stack's state file is there."""
-        return any(self._state(ref, ending).exists() for ending in (".json", ".json.gz"))
+        return any(os.path.lexists(self.state(ref, ending)) for ending in _ENDINGS)
 
     def locks(self, ref: StackRef) -> tuple[Lock, ...]:
         """The stack's locks, by file."""
@@ -40,23 +49,84 @@ class FileBackend:
             if pid is None or (lock.host, lock.pid) == (socket.gethostname(), pid):
                 Path(lock.path).unlink(missing_ok=True)
 
+    def damage(self, ref: StackRef) -> str:
+        """What is wrong with the stack's state file, as `examine` says it; `""`: nothing, or it is not there."""
+        found = (examine(self.state(ref, ending)) for ending in _ENDINGS)
+        return next((reason for reason in found if reason), "")
+
+    def stacks(self) -> tuple[StackSummary, ...]:
+        """Every stack by its state file, the damaged ones too, whose resources nobody knows."""
+        found = {}
+        for path in (self._root / "stacks").glob("*/*"):
+            for ending in _ENDINGS:
+                if path.name.endswith(ending):
+                    ref = StackRef(path.parent.name, path.name.removesuffix(ending))
+                    found[ref] = StackSummary(ref, resources(path), None)
+        return tuple(found[ref] for ref in sorted(found))
+
     def forget(self, ref: StackRef) -> None:
         """Delete what the CLI leaves of a removed stack: copies, attributes, history, backups, the locks' folder.
 
         A stack that is there, or there again, is left alone.
         """
-        if self.has(ref) or self.locks(ref):
-            return
-        for ending in (".json", ".json.gz"):
+        if not self.has(ref) and not self.locks(ref):
+            self._forget(ref)
+
+    def discard(self, ref: StackRef) -> tuple[Lock, ...]:
+        """Delete all of a stack whose state is of no use, under a lock of its own; the locks of others prevent it.
+
+        The lock is taken as the CLI does: written, and given up if there is another one by then.
+
+        Returns:
+            The locks that prevented it; none: nothing is left of the stack.
+
+        Raises:
+            OSError: something could not be deleted.
+        """
+        folder = self._locks(ref)
+        folder.mkdir(parents=True, exist_ok=True)
+        mine = folder / f"{uuid.uuid4()}.json"
+        lock = {
+            "pid": os.getpid(),
+            "username": "understudy",
+            "hostname": socket.gethostname(),
+            "timestamp": datetime.now(UTC).isoformat(),
+        }
+        try:
+            mine.write_text(json.dumps(lock), encoding="utf-8")
+            if others := tuple(each for each in self.locks(ref) if each.path != str(mine)):
+                return others
+            for ending in _ENDINGS:
+                _erase(self.state(ref, ending))
+            self._forget(ref)
+            if self.has(ref):
+                raise OSError(errno.ENOTEMPTY, "it is still there")
+        finally:
+            mine.unlink(missing_ok=True)
+            with suppress(OSError):  # not empty: someone just locked it
+                folder.rmdir()
+        return ()
+
+    def _forget(self, ref: StackRef) -> None:
+        for ending in _ENDINGS:
             for suffix in (".bak", ".bak.attrs", ".attrs"):
-                self._state(ref, ending + suffix).unlink(missing_ok=True)
+                _erase(self.state(ref, ending + suffix))
         for kind in ("history", "backups"):
-            shutil.rmtree(self._root / kind / ref.project / ref.name, ignore_errors=True)
+            _erase(self._root / kind / ref.project / ref.name)
         with suppress(OSError):  # not empty: someone just locked it
             self._locks(ref).rmdir()
 
-    def _state(self, ref: StackRef, ending: str) -> Path:
+    def state(self, ref: StackRef, ending: str = ".json") -> Path:
+        """The stack's state file, whether it is there or not."""
         return self._root / "stacks" / ref.project / (ref.name + ending)
 
     def _locks(self, ref: StackRef) -> Path:
         return self._root / "locks" / "organization" / ref.project / ref.name
+
+
+def _erase(path: Path) -> None:
+    """Delete a file, a folder with all in it, or a link and never what it points to; none there is no error."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

@@ -6,6 +6,7 @@ import json
 import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from understudy.engine.backend import FileBackend
@@ -13,6 +14,7 @@ from understudy.engine.errors import (
     BackendError,
     EngineError,
     InterruptedOperationError,
+    StackLockedError,
     StackNotFoundError,
     classify,
 )
@@ -120,12 +122,17 @@ class Commands:
         return exported
 
     def list(self) -> tuple[StackSummary, ...]:
-        """Every stack of the backend, sorted.
+        """Every stack of the backend, sorted; by its files where a damaged state makes the CLI list none.
 
         Raises:
             EngineError: the backend could not be listed.
         """
-        text = self._checked("pulumi stack ls", None, "stack", "ls", "--all", "--json", "-Q")
+        try:
+            text = self._checked("pulumi stack ls", None, "stack", "ls", "--all", "--json", "-Q")
+        except EngineError:
+            if self.files is None or not any(self.files.damage(stack.ref) for stack in self.files.stacks()):
+                raise
+            return self.files.stacks()
         try:
             found = [_summary(entry) for entry in json.loads(text)]
         except (ValueError, KeyError, TypeError) as error:
@@ -174,6 +181,36 @@ class Commands:
         self._checked("pulumi stack rm", ref, *verb)
         if self.files is not None:
             self.files.forget(ref)
+
+    def damage(self, ref: StackRef) -> str:
+        """See Engine.damage."""
+        return "" if self.files is None else self.files.damage(ref)
+
+    def discard(self, ref: StackRef) -> None:
+        """See Engine.discard.
+
+        Raises:
+            StackLockedError: another process holds it.
+            EngineError: it could not be removed.
+        """
+        verb = "pulumi stack rm --force"
+        if self.files is None or not self.files.there:
+            with suppress(StackNotFoundError):
+                self._checked(
+                    verb, ref, "stack", "rm", "--force", "--yes", "--remove-backups", "--stack", ref.qualified
+                )
+            return
+        try:
+            others = self.files.discard(ref)
+        except OSError as error:
+            what = f"Removed the files of {ref.qualified} from {self.settings.backend}, and it failed: {error}."
+            raise BackendError(what, verb=verb, stack=ref.qualified) from error
+        if others:
+            locked = StackLockedError(
+                f"Removed {ref.qualified}, and it is locked by {others[0]}.", verb=verb, stack=ref.qualified
+            )
+            locked.lock = others[0]
+            raise locked
 
     def absent(self, ref: StackRef) -> bool:
         """Whether the stack is known not to be there, without asking the CLI; False: nobody looked."""

@@ -9,7 +9,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from understudy.engine.commands import interrupted
-from understudy.engine.errors import StackLockedError, StackNotEmptyError, StackNotFoundError, program_failed
+from understudy.engine.errors import (
+    BackendError,
+    StackLockedError,
+    StackNotEmptyError,
+    StackNotFoundError,
+    program_failed,
+)
 from understudy.engine.event_log import ROOT
 from understudy.engine.events import Diagnostic, Listener, Op, ResourceDone, ResourceStarted, Summary
 from understudy.engine.fake_program import Declaration, Declared, declare
@@ -27,8 +33,11 @@ from understudy.engine.stale_locks import Lock
 
 __all__ = ["Call", "FakeEngine"]
 
-_LOCKING = frozenset({"up", "destroy", "refresh"})
+_LOCKING = frozenset({"up", "destroy", "refresh", "discard"})
 """The verbs that take the stack's lock."""
+
+_READING = frozenset({"up", "destroy", "refresh"})
+"""The verbs that need the stack's state."""
 
 _LOOK = 0.01
 """Seconds between two looks at `stop` while a verb is held."""
@@ -70,6 +79,7 @@ class FakeEngine:
         self.hold = dict(hold or {})
         self.calls: list[Call] = []
         self.locked: dict[StackRef, list[Lock]] = {}
+        self.damaged: dict[StackRef, str] = {}
         self._run_programs = run_programs
         self._stacks: dict[StackRef, _Stack] = {}
         self._lock = threading.RLock()
@@ -176,6 +186,18 @@ class FakeEngine:
             kept = [each for each in self.locked.get(ref, ()) if lock is not None and each != lock]
             self.locked[ref] = kept
 
+    def damage(self, ref: StackRef) -> str:
+        """See Engine.damage: what a test has put into `damaged`, which `destroy` and `refresh` stumble over."""
+        with self._lock:
+            return self.damaged.get(ref, "")
+
+    def discard(self, ref: StackRef) -> None:
+        """See Engine.discard."""
+        self._begin("discard", ref)
+        with self._lock:
+            self._stacks.pop(ref, None)
+            self.damaged.pop(ref, None)
+
     def remove(self, ref: StackRef) -> None:
         """See Engine.remove."""
         self._begin("remove", ref)
@@ -212,6 +234,8 @@ class FakeEngine:
             locked = StackLockedError(f"Ran `{verb}` on {name}; the stack is locked.", verb=verb, stack=name)
             locked.lock = locks[0]
             raise locked
+        if verb in _READING and ref is not None and (harm := self.damage(ref)):
+            raise BackendError(f"Ran `{verb}` on {name}; the state {harm}.", verb=verb, stack=name)
 
     def _declare(
         self, verb: str, ref: StackRef, program: Program, config: Mapping[str, str] | None, *, preview: bool = False

@@ -1,4 +1,4 @@
-"""The engine's interface: ten verbs over stacks, the same for the real engine and the fake."""
+"""The engine's interface: twelve verbs over stacks, the same for the real engine and the fake."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Seen:
 
 @runtime_checkable
 class Engine(Protocol):
-    """Ten verbs over stacks. All block, and raise only errors of understudy.engine.errors.
+    """Twelve verbs over stacks. All block, and raise only errors of understudy.engine.errors.
 
     `stop` is looked at all the time: once set, the running operation is told to end (one SIGTERM for the real
     engine), what is in flight is finished and recorded, and InterruptedOperationError is raised.
@@ -162,6 +162,22 @@ class Engine(Protocol):
         """Delete the stack's locks, or only the one given; one that is gone is no error.
 
         It stops no live process: the caller has to know that there is none.
+        """
+
+    def damage(self, ref: StackRef) -> str:
+        """What is wrong with the stack's state, in words that follow 'the state'.
+
+        `""`: nothing, or there is no such stack, or it takes the CLI to see it, whose verbs fail then.
+        """
+
+    def discard(self, ref: StackRef) -> None:
+        """Remove all that the backend has of a stack, whatever its state is like or says; nothing is deleted elsewhere.
+
+        The caller has to know that nothing of it is left anywhere else. A stack that is not there is no error.
+
+        Raises:
+            StackLockedError: another process holds it.
+            EngineError: it could not be removed.
         """
 
     def remove(self, ref: StackRef) -> None:

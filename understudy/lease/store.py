@@ -160,6 +160,8 @@ class LeaseStore:
     def close(self, lease: Lease) -> bool:
         """Remove a lease unless another process took it over meanwhile; says whether it is gone.
 
+        One that cannot be read goes too: whoever closes it has proven that nothing is left of the environment.
+
         Raises:
             UnderstudyError: it cannot be removed.
         """
@@ -167,7 +169,8 @@ class LeaseStore:
 
         def alter(data: bytes) -> bytes | None:
             nonlocal gone
-            gone = self._lease(lease.id, data).owner == lease.owner
+            now = _parsed(data)
+            gone = now is None or now.owner == lease.owner
             return None if gone else data
 
         self.shelf.change(_name(lease.id), alter)

@@ -58,19 +58,25 @@ class Sweeper:
     def take(self, verdict: Verdict, facts: Facts, policy: Policy) -> Reaped:
         """Tear down what a verdict gives up, unless it changed meanwhile; nothing is raised."""
         try:
-            lease, spare = self._taken(verdict.subject, facts, policy)
+            former, lease, spare = self._taken(verdict.subject, facts, policy)
         except (_LeftError, BusyError, NotFoundError, LeaseExistsError) as error:
             return Reaped(verdict.subject, detail=f"left: {error.args[0]}")
         except UnderstudyError as error:
             return Reaped(verdict.subject, detail=str(error), failed=True)
         at = self.session
         receipt = tear_down(
-            lease, engine=at.engine, target=at.target, store=at.store, listener=at.listener, spare=spare
+            lease,
+            engine=at.engine,
+            target=at.target,
+            store=at.store,
+            listener=at.listener,
+            spare=spare,
+            former=former,
         )
         return Reaped(verdict.subject, receipt, receipt.reason, failed=receipt.outcome is not Outcome.CLEAN)
 
-    def _taken(self, subject: Subject, facts: Facts, policy: Policy) -> tuple[Lease, Spare]:
-        """The subject's lease in this process's name, and what is to stay all the same.
+    def _taken(self, subject: Subject, facts: Facts, policy: Policy) -> tuple[Lease, Lease, Spare]:
+        """The subject's lease as it was and as it is now, in this process's name, and what is to stay all the same.
 
         Whose lease is lost gets a new one, which other processes respect; its labels go on to count.
 
@@ -91,7 +97,7 @@ class Sweeper:
                 raise _LeftError(f"Its stack is locked by {by}.")
             lost = _lease_for(environment, items, facts, self.session.settings.backend)
             store.restore(lost)
-            return lost, _spared(facts)
+            return lost, lost, _spared(facts)
         gone = {fact.lease.id: fact.branch_gone for fact in facts.leases}.get(environment)
 
         def still(now: Lease) -> None:
@@ -103,7 +109,7 @@ class Sweeper:
         taken = wait_idle(self.session, known, 0.0, take=write)
         if taken is None:
             raise _LeftError("Another command has removed it meanwhile.")
-        return taken, _spared(facts) if fact_of(taken).restored else spare_none
+        return known, taken, _spared(facts) if fact_of(taken).restored else spare_none
 
     def _hold(self, subject: Subject, facts: Facts, policy: Policy) -> None:
         for verdict in classify(facts, policy):

@@ -1,0 +1,158 @@
+"""The removal of one environment: by the engine, by label what its state did not know, then what is left of that."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+from understudy.engine.errors import StackLockedError
+from understudy.engine.interface import Engine, StackRef
+from understudy.errors import UnderstudyError
+from understudy.lease import Lease
+from understudy.locks import break_stale
+from understudy.progress import Phase, Progress, ProgressListener, State
+from understudy.targets.interface import Outcome, Owned, Receipt, Spare, Target
+
+__all__ = ["COMEBACK", "LOCK_WAIT", "Removal", "answers"]
+
+LOCK_WAIT = 20.0
+"""Seconds to wait for a stack's lock: a CLI that lost its owner took 1.1 to 2.0 s to end when that was tried."""
+
+COMEBACK = 30.0
+"""Seconds to wait for a target that does not answer: a Docker daemon that restarts."""
+
+_LOOK = 0.25
+
+
+def answers(target: Target, listener: ProgressListener) -> bool:
+    """Whether the target says who it is, within COMEBACK."""
+    limit, told = time.monotonic() + COMEBACK, False
+    while True:
+        try:
+            target.identity()
+        except UnderstudyError as error:
+            if time.monotonic() > limit:
+                return False
+            if not told:
+                told = True
+                detail = f"{error.args[0]} It is waited for up to {COMEBACK:g} s."
+                listener(Progress(Phase.DESTROY, State.WARNING, "target", detail))
+            time.sleep(_LOOK)
+        else:
+            return True
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """One environment to be removed; `former` is its lease as it was before this process took it over."""
+
+    lease: Lease
+    former: Lease
+    engine: Engine
+    target: Target
+    listener: ProgressListener
+    spare: Spare
+
+    @property
+    def ref(self) -> StackRef:
+        """Its stack."""
+        return StackRef(self.lease.project, self.lease.stack)
+
+    def attempt(self) -> Receipt:
+        """Remove all of it, once, and look; nothing is raised.
+
+        A stack that a living process holds is left alone, also on the target: what is removed there it would make anew.
+        """
+        if harm := self.engine.damage(self.ref):
+            self._warn(f"stack {self.ref.name}", f"its state {harm}: what there is is found by label")
+        failure = self._destroyed()
+        receipt = self._look()
+        if isinstance(failure, StackLockedError):
+            return self._left(receipt, f"its stack is locked by {failure.lock or 'another process'}")
+        if receipt.outcome is Outcome.LEFTOVERS:
+            self._sweep()
+            receipt = self._look()
+        if receipt.outcome is Outcome.CLEAN and (failure is not None or self._damaged()):
+            receipt = self._without_state(receipt)
+        return receipt
+
+    def _look(self) -> Receipt:
+        return self.target.receipt(self.lease.id, self.lease.target)
+
+    def _destroyed(self) -> Exception | None:
+        """Let the engine destroy the stack; returns why it did not."""
+        try:
+            self._destroy_unlocked()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the sweep and the second look come next
+            self._warn("", f"{type(error).__name__}: {error}")
+            return error
+        return None
+
+    def _destroy_unlocked(self) -> None:
+        """A CLI whose owner was killed ends by itself within seconds: its lock is waited for, a stale one is broken."""
+        limit = time.monotonic() + LOCK_WAIT
+        while True:
+            break_stale(self.engine, self.former, None, self.listener)
+            try:
+                self.engine.destroy(self.ref, remove=not self.lease.plain)
+                if locks := self.engine.locks(
+                    self.ref
+                ):  # a stack that is not there is destroyed without a look at them
+                    error = StackLockedError(f"Destroyed {self.ref.qualified}, and it is locked by {locks[0]}.")
+                    error.lock = locks[0]
+                    raise error
+            except StackLockedError as error:
+                if break_stale(self.engine, self.former, error.lock, self.listener):
+                    continue
+                if time.monotonic() > limit:
+                    raise
+                time.sleep(_LOOK)
+            else:
+                return
+
+    def _without_state(self, receipt: Receipt) -> Receipt:
+        """The target is empty but the stack's state is not: bring that up to date, or remove it unread."""
+        if not self._damaged():
+            try:
+                self.engine.refresh(self.ref)
+            except Exception as error:  # noqa: BLE001 - the attempt to destroy says whether it mattered
+                self._warn("", f"{type(error).__name__}: {error}")
+            if self._destroyed() is None and not self._damaged():
+                return receipt
+        if self.lease.plain:
+            return self._left(
+                receipt, "nothing is left on the target, but the state of the stack, which is your own, is"
+            )
+        try:
+            self.engine.discard(self.ref)
+        except Exception as error:  # noqa: BLE001 - it is left over then, and the receipt says so
+            return self._left(
+                receipt, f"nothing is left on the target, but the stack's state could not be removed: {error}"
+            )
+        reason = "the stack's state was of no use: all was found by label, and then the state removed"
+        self._warn(f"stack {self.ref.name}", reason)
+        return replace(receipt, reason=reason)
+
+    def _damaged(self) -> bool:
+        return bool(self.engine.damage(self.ref))
+
+    def _left(self, receipt: Receipt, reason: str) -> Receipt:
+        """The receipt of an environment whose stack is there still."""
+        if receipt.outcome is not Outcome.CLEAN:
+            return replace(receipt, reason="; ".join(filter(None, [receipt.reason, reason])))
+        stack = Owned("stack", f"{self.ref.project}/{self.ref.name}", self.ref.name)
+        return replace(receipt, outcome=Outcome.LEFTOVERS, leftovers=(stack,), reason=reason)
+
+    def _sweep(self) -> None:
+        try:
+            swept = self.target.sweep(self.lease.id, self.spare)
+        except Exception as error:  # noqa: BLE001 - the second look says what remains
+            self._warn("", f"{type(error).__name__}: {error}")
+            return
+        for owned in swept.removed:
+            self._warn(f"{owned.kind} {owned.name}", "removed by label: the engine's state did not know it")
+        for owned, reason in swept.failed:
+            self.listener(Progress(Phase.DESTROY, State.FAILED, f"{owned.kind} {owned.name}", reason))
+
+    def _warn(self, subject: str, detail: str) -> None:
+        self.listener(Progress(Phase.DESTROY, State.WARNING, subject, detail))
