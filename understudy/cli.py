@@ -276,11 +276,18 @@ def logs(environment: str, services: tuple[str, ...], follow: bool, form: str, *
 
 @cli.command()
 @printed_as("text", "json")
-def doctor(form: str) -> None:
-    """Look at what Understudy needs on this machine, and say what to do about what is missing."""
-    from understudy.doctor import main as work
+@declared("lease_dir")
+def doctor(form: str, **flags: object) -> None:
+    """Look at what Understudy needs on this machine, and say what to do about what is missing or stale.
 
-    sys.exit(work(form))
+    Stale are environments whose time is over or whose owner is dead, objects without a lease, and locks of processes
+    that are gone. Nothing is started or changed.
+    """
+    options = resolved(flags)
+    from understudy.doctor import main as work
+    from understudy.health import examine
+
+    sys.exit(work(form, examine(options)))
 
 
 @cli.command()

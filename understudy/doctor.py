@@ -62,9 +62,9 @@ def render(checks: Iterable[Check]) -> str:
     return "\n".join([*lines, "", f"Tested with {tested}."])
 
 
-def main(form: str = "text") -> int:
-    """Print the checks as text or json; 0 when nothing that is needed is missing, else 2."""
-    checks = examine()
+def main(form: str = "text", more: Iterable[Check] = ()) -> int:
+    """Print the checks, and `more` after them, as text or json; 0 when nothing that is needed is missing, else 2."""
+    checks = [*examine(), *more]
     data = {"checks": [asdict(check) for check in checks], "tested": dict(TESTED)}
     print(json.dumps(data, indent=1) if form == "json" else render(checks))  # noqa: T201 - what the command is for
     return 2 if any(check.ok is False for check in checks) else 0

@@ -25,6 +25,7 @@ LAYERS = (
         "extending",
         "exporting",
     ),
+    ("health",),
     ("aftermath", "reap", "holding", "ending"),
     ("admission",),
     ("stages",),

@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import uuid
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,6 +43,13 @@ class FileBackend:
         """The stack's locks, by file."""
         found = (Lock.read(path) for path in sorted(self._locks(ref).glob("*.json")))
         return tuple(lock for lock in found if lock is not None)
+
+    def every_lock(self) -> Iterator[tuple[StackRef, Lock]]:
+        """All locks of all stacks."""
+        for path in sorted((self._root / "locks" / "organization").glob("*/*/*.json")):
+            lock = Lock.read(path)
+            if lock is not None:
+                yield StackRef(path.parent.parent.name, path.parent.name), lock
 
     def unlock(self, ref: StackRef, *, pid: int | None = None) -> None:
         """Delete the stack's locks: all, or those of a process of this host that is known to be dead."""
