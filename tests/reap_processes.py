@@ -1,7 +1,7 @@
 """Reapers as processes over a target of files: several at once, or killed at the n-th thing that one does.
 
-Usage: reap_processes.py FOLDER race COUNT | kill STRIDE. Prints one JSON document. Children are forked from here, so that each
-has the modules loaded, and each is a process of its own as an owner of leases.
+Usage: reap_processes.py FOLDER race COUNT | kill STRIDE. Prints one JSON document. Children are forked from here, so
+that each has the modules loaded, and each is a process of its own as an owner of leases.
 """
 
 from __future__ import annotations
