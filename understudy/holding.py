@@ -46,11 +46,6 @@ class Held(Rest):
     new: bool
     evidence: Callable[[str], None] = _nothing
 
-    def over(self) -> bool:
-        """Whether nothing is left to do: the lease is closed, or all that the environment needs."""
-        now = self.session.store.find(self.lease.id)
-        return now is None or now.state.at_rest
-
     def second(self) -> str:
         """See Rest.second."""
         if self.guard.there:
@@ -71,11 +66,9 @@ class Held(Rest):
 
     def remains(self) -> str:
         """See Rest.remains."""
-        try:
-            if self.over():
+        with suppress(UnderstudyError):
+            if self.session.store.find(self.lease.id) is None:
                 return "Nothing remains."
-        except UnderstudyError:
-            pass
         return f"What remains of environment {self.lease.id} is removed by: understudy down {self.lease.id}"
 
 
@@ -156,14 +149,20 @@ def _held(
     new: bool = False,
 ) -> Iterator[Held]:
     with _guard(session, lease, back=back) as guard:
-        held = Held(write(), guard, session, back, new)
-        interrupts.rest = held
         try:
+            held = Held(write(), guard, session, back, new)
+            interrupts.rest = held
             with Heartbeat(session.store, held.lease, interrupts.ask):
                 yield held
         finally:
-            if held.over():
+            if _over(session, lease.id):
                 guard.release()
+
+
+def _over(session: Session, environment: str) -> bool:
+    """Whether nothing is left to do: the lease is closed, all that the environment needs, or another process's."""
+    now = session.store.find(environment)
+    return now is None or now.state.at_rest or not now.owner.is_this_process()
 
 
 def _guard(session: Session, lease: Lease, *, back: bool) -> Guard:

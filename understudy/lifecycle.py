@@ -209,12 +209,19 @@ def down(options: Options, folder: Path, name: str | None, *, form: str) -> int:
             )
             receipt = session.target.receipt(lease.id, lease.target)
         else:
-            with taking(session, left, lambda now: now, interrupts, back=False) as held:
-                receipt = destroy(session, held.lease)
+            with taking(session, left, partial(_condemned, session), interrupts, back=False):
+                receipt = destroy(session, left)
         console.say(f"receipt: {receipt.outcome} {lease.id}")
         opportune(session, spare=lease.id)
     _print(form, lambda: encode(ReceiptRecord.of(receipt)))
     return 0 if receipt.outcome is Outcome.CLEAN else LeftoversError.exit_code
+
+
+def _condemned(session: Session, now: Lease) -> Lease:
+    """Say in the lease that it is being destroyed, for whoever finishes that; on another target nothing is touched."""
+    if session.target.identity() != now.target:
+        return now
+    return session.store.update(now, check=Lease.hold_idle, state=LeaseState.DESTROYING, owner=this_process())
 
 
 @contextmanager
