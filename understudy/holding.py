@@ -52,7 +52,7 @@ class Held(Rest):
             return "Once more, and the watchdog does the rest."
         return f"Once more, and it ends at once, and leaves environment {self.lease.id} as it is."
 
-    def hand_over(self) -> str:
+    def hand_over(self, *, asked: bool) -> str:  # noqa: ARG002 - the watchdog is as good at either time
         """See Rest.hand_over. The watchdog sets to work when it sees this process end."""
         if not self.guard.confirm():
             return ""

@@ -40,8 +40,11 @@ class Rest:
         """What a second signal does, said with the first."""
         return "Once more, and it ends at once."
 
-    def hand_over(self) -> str:
-        """Leave the rest to somebody who is surely there, and say to whom; empty: there is nobody, or no rest."""
+    def hand_over(self, *, asked: bool) -> str:  # noqa: ARG002 - for those who have a rest
+        """Leave the rest to somebody who is surely there, and say to whom; empty: there is nobody, or no rest.
+
+        `asked`: a second signal came, and whoever sent it waits no longer; else the deadline has.
+        """
         return ""
 
     def flush(self, handed: str) -> None:
@@ -68,7 +71,7 @@ class Interrupts:
         self._told = -1
         self._thread: threading.Thread | None = None
         self._first: float | None = None
-        self._over = threading.Event()
+        self.over = threading.Event()
         self._ending = threading.Lock()
 
     @property
@@ -96,7 +99,7 @@ class Interrupts:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._over.set()
+        self.over.set()
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]  # what signal() itself gave back
         if self._thread is not None:
@@ -120,20 +123,21 @@ class Interrupts:
             for work in (self._until_deadline, self._say_first):
                 threading.Thread(target=work, args=(name,), daemon=True).start()
         elif name == "SIGINT" or now - self._first > TOGETHER:
-            handed = self._hand_over()
-            self._end(f"{name} again: {handed or f'ending at once. {self.rest.remains()}'}")
+            handed = self._hand_over(asked=True)
+            if not self.over.is_set():  # else it is just ending by itself
+                self._end(f"{name} again: {handed or f'ending at once. {self.rest.remains()}'}")
 
     def _say_first(self, name: str) -> None:
         self._say(f"{name}: stopping, then cleaning up. {self.rest.second()}")
 
     def _until_deadline(self, name: str) -> None:
-        if not self._over.wait(self._deadline) and (handed := self._hand_over()):
+        if not self.over.wait(self._deadline) and (handed := self._hand_over(asked=False)):
             self._end(f"{self._deadline:g} s after {name}: {handed}")
 
-    def _hand_over(self) -> str:
+    def _hand_over(self, *, asked: bool) -> str:
         """Who does the rest; empty: nobody. Once there is somebody, this process ends, so that is asked but once."""
         self._ending.acquire()
-        if handed := self.rest.hand_over():
+        if handed := self.rest.hand_over(asked=asked):
             flushing = threading.Thread(target=self.rest.flush, args=(handed,), daemon=True)
             flushing.start()
             flushing.join(FLUSH)

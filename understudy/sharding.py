@@ -48,6 +48,9 @@ __all__ = ["Split", "run"]
 POLL = 0.02
 """Seconds between two looks at the parts."""
 
+HURRY = 1.8
+"""Seconds after a second signal in which parts hand over, end, and are joined: a runner kills 2.5 s after it."""
+
 PATIENCE = 900.0
 """Seconds that parts have to clean up once they were told to end; what is left then is ended at once."""
 
@@ -191,6 +194,21 @@ class Split(Rest):
         self._interrupt()
         while self._look():
             pass
+
+    def second(self) -> str:
+        """See Rest.second."""
+        return "Once more, and the parts leave the rest to the watchdog."
+
+    def hand_over(self, *, asked: bool) -> str:
+        """See Rest.hand_over: parts do it by themselves, each at its own deadline; asked again, at once.
+
+        They are joined meanwhile, if that can be done in the time that there is.
+        """
+        if asked and self.parts:
+            for part in self.parts:
+                part.hurry()
+            self.interrupts.over.wait(HURRY)
+        return ""
 
     def remains(self) -> str:
         """See Rest.remains: this process ends, and parts that are left clean up by themselves."""

@@ -29,3 +29,61 @@ def test_the_handlers_of_before_are_back() -> None:
     with Interrupts(lambda _: None):
         pass
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
+
+
+RESTING = """
+import os, signal, sys, time
+from understudy.interrupts import Interrupts, Rest
+
+class Left(Rest):
+    def hand_over(self, *, asked):
+        print("asked" if asked else "due", flush=True)
+        return sys.argv[1]
+    def flush(self, handed):
+        print("flushed:", handed, flush=True)
+        time.sleep(float(sys.argv[2]))
+    def remains(self):
+        return "much remains."
+
+with Interrupts(lambda text: None, deadline=float(sys.argv[3])) as interrupts:
+    interrupts.rest = Left()
+    for number in map(int, sys.argv[4:]):
+        os.kill(os.getpid(), number)
+        interrupts.stop.wait(30)
+    time.sleep(1 + float(sys.argv[2]))
+    print("went on", flush=True)
+"""
+
+
+def left(handed: str, *signals: signal.Signals, flush: float = 0.0, deadline: float = 60.0) -> tuple[int, str, str]:
+    """A process that gets signals, and whose rest is taken by `handed`; its exit code and what it printed."""
+    arguments = [handed, str(flush), str(deadline), *(str(int(number)) for number in signals)]
+    done = subprocess.run(
+        [sys.executable, "-c", RESTING, *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+    return done.returncode, done.stdout, done.stderr.strip()
+
+
+def test_at_the_deadline_the_rest_is_handed_over() -> None:
+    code, out, said = left("to her", signal.SIGTERM, deadline=0.1)
+    assert (code, out) == (130, "due\nflushed: to her\n")
+    assert said == "0.1 s after SIGTERM: to her"
+
+
+def test_at_the_deadline_a_rest_that_nobody_takes_goes_on() -> None:
+    assert left("", signal.SIGTERM, deadline=0.1) == (0, "due\nwent on\n", "")
+
+
+def test_a_second_ctrl_c_hands_over_at_once_however_long_the_evidence_takes() -> None:
+    code, out, said = left("to her", signal.SIGINT, signal.SIGINT, flush=50.0)
+    assert (code, out) == (130, "asked\nflushed: to her\n")
+    assert said == "SIGINT again: to her"
+
+
+def test_a_second_ctrl_c_that_nobody_answers_says_what_remains() -> None:
+    code, _, said = left("", signal.SIGINT, signal.SIGINT)
+    assert (code, said) == (130, "SIGINT again: ending at once. much remains.")
+
+
+def test_a_terminal_that_closes_tells_twice_and_means_once() -> None:
+    assert left("to her", signal.SIGHUP, signal.SIGHUP, signal.SIGTERM) == (0, "went on\n", "")

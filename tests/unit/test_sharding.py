@@ -188,6 +188,26 @@ def test_a_second_signal_says_what_remains_of_each_part(fake: Fake) -> None:
     assert interrupts.rest.remains() == "Nothing remains."
 
 
+def test_a_second_signal_makes_parts_hand_over_and_waits_for_them(fake: Fake) -> None:
+    body = (
+        'signal.signal(signal.SIGINT, lambda *_: (touch("asked"), sys.exit(130)))\ntouch("there")\n'
+        "while True:\n    time.sleep(0.01)\n"
+    )
+    for index in (1, 2):
+        fake.body(index, body)
+    interrupts = Interrupts(lambda _: None)
+
+    def strike() -> None:
+        while not all((fake.folder / f"there{index}").exists() for index in (1, 2)):
+            time.sleep(0.01)
+        assert interrupts.rest.hand_over(asked=False) == ""
+        assert not (fake.folder / "asked1").exists()
+        interrupts.rest.hand_over(asked=True)
+
+    threading.Thread(target=strike, daemon=True).start()
+    assert fake.split(interrupts=interrupts).codes == {Shard(1, 2): 130, Shard(2, 2): 130}
+
+
 @pytest.fixture
 def split_run(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     monkeypatch.chdir(fake.folder)
