@@ -25,6 +25,7 @@ from understudy.errors import (
     UnderstudyError,
     UsageError,
 )
+from understudy.export.folder import hold_no_link
 from understudy.export.sinks import Outbox, Stage, open_outbox
 from understudy.files import is_git_data, write_file
 from understudy.halts import Halt
@@ -338,6 +339,7 @@ def _hold_suites(blueprint: Blueprint) -> None:
 
 def hold_runs(folder: Path) -> None:
     """Run folders go into a user's folder, never into the data of a repository, as a bare one is all over."""
+    hold_no_link(folder)
     whole = folder.resolve()
     for each in (whole, *whole.parents):
         if is_git_data(each):

@@ -57,6 +57,7 @@ from understudy.report import (
     graph_of,
     utc,
 )
+from understudy.report.cleaning import cleaned
 from understudy.report.fidelity_text import fidelity_markdown
 from understudy.report.timeline import timeline
 from understudy.report_html import REPORT, write_report
@@ -123,7 +124,7 @@ class Recorder:
 
     def shown(self) -> dict[str, object]:
         """The record as it stands in run.json."""
-        data = self.folder.redactor.data(self.record.to_data())
+        data = cleaned(RunRecord, self.record.to_data(), self.folder.redactor.data)
         return data if isinstance(data, dict) else {}
 
     def _hear(self, event: Progress) -> None:

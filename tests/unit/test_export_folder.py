@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import ClassVar, cast
 
 import pytest
+from report_records import shop
 
-from understudy.errors import ExportError, ToolError
+from understudy.errors import ExportError, ToolError, UsageError
 from understudy.export import RunFolder, fetch_mock_log
 from understudy.export.mock_watch import MockWatch
 from understudy.export.mocks import MockAddress, MockCounts
@@ -305,3 +306,35 @@ def test_folders_nested_deeper_than_a_path_may_be_end_no_run(tmp_path: Path) -> 
         assert RunFolder(tmp_path).files() == ("plain",)
     finally:
         shutil.rmtree(tmp_path / ("a" * 200))
+
+
+def test_a_link_in_the_place_of_the_runs_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "understudy-runs").symlink_to("elsewhere")
+    with pytest.raises(UsageError, match="is a link, which is not followed"):
+        RunFolder.create(tmp_path, "e1", NOW)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_secret_that_is_a_word_of_the_record_leaves_a_record(tmp_path: Path) -> None:
+    words = ("passed", "failed", "environment", "docker", "schema", "outcome", "suites", "CLEAN", "assert")
+    folder = RunFolder.create(tmp_path, "e1", NOW, Redactor(words))
+    record = shop(3, failing=1)
+    folder.write_run(record)
+    folder.write_summary(record)
+    text = (folder.path / "run.json").read_text(encoding="utf-8")
+    read = RunRecord.from_json(text)
+    assert [case.outcome for case in read.suites[0].tests] == [case.outcome for case in record.suites[0].tests]
+    assert read.commit == record.commit
+    assert "assert 502" not in text  # in a stranger's text it is taken out
+    assert MARK in text
+
+
+def test_everything_that_may_hold_a_secret_is_its_owner_s_alone(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, "e1", NOW)
+    folder.write_run(shop(1))
+    folder.write_summary(shop(1))
+    folder.append("events.jsonl", {"a": 1})
+    for path in (tmp_path / "understudy-runs").rglob("*"):
+        if not path.is_symlink():
+            assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path

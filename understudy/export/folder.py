@@ -15,20 +15,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
-from understudy.errors import ExportError, UnderstudyError
+from understudy.errors import ExportError, UnderstudyError, UsageError
 from understudy.export.mock_watch import joined
 from understudy.export.mocks import MockAddress, MockCounts, MockLog, fetch_mock_log
 from understudy.files import append_line, write_file
 from understudy.progress import Progress
 from understudy.redact import Redactor
 from understudy.report import ChangeRecord, ReceiptRecord, RunRecord, utc
+from understudy.report.cleaning import cleaned
 from understudy.report.codec import RecordError, decode, encode
 from understudy.report.summary import summary
 from understudy.stacks.clone import Change
 from understudy.suites.running import file_name
 from understudy.targets.interface import ContainerFacts, Followed, Follower, Receipt, Target
 
-__all__ = ["RUNS", "FailedPart", "RunFolder", "runs_of"]
+__all__ = ["RUNS", "FailedPart", "RunFolder", "hold_no_link", "runs_of"]
 
 RUNS = "understudy-runs"
 """The folder that holds a project's run folders, each `<UTC stamp>-<environment id>`, and `latest`."""
@@ -48,13 +49,28 @@ class FailedPart:
         return f"{self.part}: {self.message}"
 
 
+def hold_no_link(base: Path) -> None:
+    """Hold that `base`/understudy-runs is no link: a commit may bring one, and evidence would go where it chose.
+
+    Raises:
+        UsageError: it is one.
+    """
+    if (base / RUNS).is_symlink():
+        raise UsageError(
+            f"Looked at {base / RUNS} for run folders, and it is a link, which is not followed.",
+            hint="Remove it; --runs FOLDER names another place.",
+        )
+
+
 def runs_of(base: Path) -> Path:
     """`base`/understudy-runs, made if it is not there, and out of git's sight.
 
     Raises:
         ExportError: it cannot be made.
+        UsageError: it is a link.
     """
     runs = base / RUNS
+    hold_no_link(base)
     try:
         runs.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not (runs / ".gitignore").exists():
@@ -172,7 +188,7 @@ class RunFolder:
         if checked:
             _validate(data)
         try:
-            text = json.dumps(self.redactor.data(data), indent=1, allow_nan=False)
+            text = json.dumps(cleaned(RunRecord, data, self.redactor.data), indent=1, allow_nan=False)
             self._write("run.json", text + "\n")
         except (OSError, ValueError, TypeError) as error:
             raise ExportError(f"Wrote {self.path / 'run.json'}, and it failed: {error}.") from error
@@ -184,7 +200,7 @@ class RunFolder:
             ExportError: a secret is a word of the record itself, so that nothing can be shown without it.
         """
         try:
-            clean = decode(RunRecord, self.redactor.data(record.to_data()))
+            clean = decode(RunRecord, cleaned(RunRecord, record.to_data(), self.redactor.data))
         except RecordError as error:
             raise ExportError(
                 f"Took the secrets out of the run record to summarise it, and it failed: {error}"

@@ -13,7 +13,7 @@ from typing import Any, Literal, NewType, TypeVar, Union, cast, get_args, get_or
 
 from understudy.report.moments import MOMENT_PATTERN, Moment
 
-__all__ = ["RecordError", "decode", "encode", "read_version", "schema_of"]
+__all__ = ["RecordError", "decode", "encode", "hints", "read_version", "schema_of"]
 
 T = TypeVar("T")
 
@@ -96,14 +96,14 @@ def _decode_form(kind: Any, data: object, place: str) -> object:  # noqa: ANN401
 
 
 @functools.cache
-def _hints(kind: type[object]) -> dict[str, Any]:
+def hints(kind: type[object]) -> dict[str, Any]:
     """The types of a dataclass's fields, evaluated once: a run may have ten thousand tests."""
     return get_type_hints(kind)
 
 
 def _decode_fields(kind: type[object], data: dict[str, object], place: str) -> object:
-    hints = _hints(cast("Any", kind))  # mypy takes no class for hashable
-    known = {name: _decode(hint, data[name], f"{place}.{name}") for name, hint in hints.items() if name in data}
+    found = hints(cast("Any", kind))  # mypy takes no class for hashable
+    known = {name: _decode(hint, data[name], f"{place}.{name}") for name, hint in found.items() if name in data}
     try:
         return kind(**known)
     except TypeError as error:
