@@ -64,10 +64,12 @@ def _kept(session: Session, lease: Lease, recorder: Recorder | None) -> Lease | 
     try:
         if not session.target.inventory(lease.id):
             return None
-        now = session.store.read(lease.id)
         until = format_time(datetime.now(UTC) + timedelta(seconds=options.ttl))
-        expires = min(max(until, now.expires), now.not_after)
-        kept = session.store.update(lease, state=LeaseState.KEPT, expires=expires)
+        kept = session.store.update(
+            lease,
+            check=lambda now: {"expires": min(max(until, now.expires), now.not_after)},
+            state=LeaseState.KEPT,
+        )
     except UnderstudyError as error:
         detail = f"the environment could not be kept: {error}"
         session.listener(Progress(Phase.DESTROY, State.WARNING, detail=detail))

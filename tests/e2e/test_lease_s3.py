@@ -52,3 +52,7 @@ def test_a_stranger_with_the_backend_ends_what_another_made(small: Callable[[str
         assert labelled("environment", environment) == []
         assert stranger.leases() == []
         assert [key for key in keys() if environment in key and "/receipts/" not in key] == []
+        proof = maker.understudy("receipt", environment, "--format", "json", env=there)
+        assert proof.code == 0, proof.text
+        assert json.loads(proof.out)["looked"]["container"] >= 0
+        assert maker.understudy("receipt", "enobody", env=there).code == 2

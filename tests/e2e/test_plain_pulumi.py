@@ -141,6 +141,7 @@ def test_the_readme_s_way_with_plain_pulumi(checkout: Project) -> None:
         assert json.loads(get(endpoint(outputs, "gateway:80") + "/catalog"))["version"] == 2
         (lease,) = checkout.leases()
         assert (lease["id"], lease["stack"]) == (outputs["environment"], "my-branch")
+        assert (lease["state"], lease["idle"]) == ("handed over", 0.0)
         assert lease["commit"] == checkout.git("rev-parse", "HEAD")
         assert "understudy/my-branch" in checkout.understudy("list").out
 
@@ -159,6 +160,7 @@ def test_the_readme_s_way_with_plain_pulumi(checkout: Project) -> None:
         assert checkout.understudy("list").out == "no environments\n"
         assert checkout.leases() == []
         assert pulumi.trees() == []
+        assert checkout.understudy("receipt", str(lease["id"])).code == 0
 
 
 def running(outputs: dict[str, Any]) -> set[str]:
