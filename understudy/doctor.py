@@ -19,6 +19,7 @@ from typing import Any
 from understudy.engine.pulumi_cli import PINNED, find
 from understudy.engine.settings import state_folder
 from understudy.errors import ToolError, UnderstudyError
+from understudy.watchdog.outliving import examine as ended_with_us
 
 __all__ = ["TESTED", "Check", "examine", "main", "render"]
 
@@ -208,7 +209,15 @@ def _package(name: str, distribution: str) -> Check:
 
 
 def _rest() -> list[Check]:
-    return [*_guarded("state", _state), *_guarded("loopback", _loopback), _connections()]
+    return [*_guarded("state", _state), *_guarded("loopback", _loopback), _connections(), _watchdog()]
+
+
+def _watchdog() -> Check:
+    """Whether something ends it together with the command that it waits for."""
+    if why := ended_with_us():
+        hint = "What it leaves then is removed by the next command on the same backend, or by `understudy reap`."
+        return Check("watchdog", None, f"it would not outlive {why}", hint)
+    return Check("watchdog", ok=True, detail="it outlives the commands that it waits for")
 
 
 def _state() -> Check:

@@ -235,8 +235,8 @@ def _ended(part: ShardProcess, code: int) -> UnderstudyError:
     hint = ""
     if code < 0:
         hint = (
-            f"What it has made is removed by: understudy down {part.environment or '(see `understudy list`)'}; or, "
-            "when its lease has ended, by whatever command comes next."
+            "The watchdog removes what it has made; where there is none, that is removed by: understudy down "
+            f"{part.environment or '(see `understudy list`)'}"
         )
     return known.get(code, ProvisionError)(message + words, hint=hint)
 

@@ -17,6 +17,7 @@ import pytest
 from support import wait_for
 
 from understudy.watchdog import Guard, guarded, process
+from understudy.watchdog.outliving import ended_with
 from understudy.watchdog.place import connect, place, socket_name
 
 OWNER = """
@@ -270,3 +271,23 @@ def test_where_none_can_be_had_the_work_goes_on_with_a_warning(tmp_path: Path, s
         guard.release()
     (line,) = said
     assert line.startswith("no watchdog: ")
+
+
+FIRST = "pid:[4026531836]"
+
+
+@pytest.mark.parametrize(
+    ("namespace", "cgroups", "why"),
+    [
+        (FIRST, "0::/\n", ""),
+        (FIRST, "0::/user.slice/user-0.slice/user@0.service/app.slice/run.scope\n", ""),
+        ("pid:[4026532271]", "0::/\n", "this container"),
+        (FIRST, "0::/system.slice/actions.runner.acme.service\n", "the service actions.runner.acme.service"),
+        (FIRST, "1:name=systemd:/system.slice/gitlab-runner.service/job\n0::/\n", "the service gitlab-runner.service"),
+        (FIRST, "0::/user.slice/user-0.slice/session-3.scope\n", "the login session-3.scope"),
+    ],
+)
+def test_what_ends_it_with_the_command_is_known(namespace: str, cgroups: str, why: str) -> None:
+    found = ended_with(namespace, cgroups)
+    assert found.startswith(why)
+    assert bool(found) == bool(why)
