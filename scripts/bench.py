@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import bench_diff
+import bench_reap
 import bench_report
 import bench_tests
 import docker
@@ -284,6 +285,7 @@ def page(
     *,
     opened: bench_report.Opening,
     tests: bench_tests.Measured,
+    judged: bench_reap.Judged,
 ) -> str:
     server = docker.from_env().version()
     lines = [
@@ -304,6 +306,7 @@ def page(
                     bench_diff.section(*diffed, shown, ratio),
                     bench_report.section(opened),
                     bench_tests.section(tests, shown),
+                    bench_reap.section(judged, shown),
                 ]
             ),
             image=IMAGE,
@@ -319,7 +322,14 @@ def page(
             cells = f"{shown(series.ready)} | {shown(series.gone)} | {shown(series.both)}"
             lines.append(f"| {count} | {series.name} | {cells} | {against} |")
     return "\n".join(
-        [*lines, "", "## Goals", "", *verdicts(empty, helped, diffed, counts, opened=opened, tests=tests), ""]
+        [
+            *lines,
+            "",
+            "## Goals",
+            "",
+            *verdicts(empty, helped, diffed, counts, opened=opened, tests=tests, judged=judged),
+            "",
+        ]
     )
 
 
@@ -331,6 +341,7 @@ def verdicts(
     *,
     opened: bench_report.Opening,
     tests: bench_tests.Measured,
+    judged: bench_reap.Judged,
 ) -> list[str]:
     """Each goal with met or missed, by medians."""
     middle = statistics.median
@@ -340,6 +351,7 @@ def verdicts(
         *bench_diff.verdicts(*diffed),
         *bench_report.verdicts(opened),
         *bench_tests.verdicts(tests),
+        *bench_reap.verdicts(judged),
     ]
     for count, (ours, compose, _) in counts.items():
         many = count >= MANY
@@ -372,6 +384,7 @@ def main() -> None:
         print(f"{name}: {shown(pair[0])} s, peer {shown(pair[1])} s", flush=True)
     opened = bench_report.measure(chosen.rounds)
     tests = bench_tests.measure(chosen.rounds)
+    judged = bench_reap.measure(chosen.rounds)
     print(f"report: opened {shown(list(opened.opened))} s", flush=True)
     counts = {}
     for count in chosen.counts:
@@ -379,7 +392,7 @@ def main() -> None:
         for series in counts[count]:
             print(f"{count:3} {series.name:11} ready {shown(series.ready)} gone {shown(series.gone)}", flush=True)
     chosen.out.write_text(
-        page(chosen.rounds, empty, helped, diffed, counts, opened=opened, tests=tests), encoding="utf-8"
+        page(chosen.rounds, empty, helped, diffed, counts, opened=opened, tests=tests, judged=judged), encoding="utf-8"
     )
 
 

@@ -37,6 +37,7 @@ OWNERSHIP = tuple(LABEL + key for key in ("environment", "target", "project", "n
 CACHE_LABEL = LABEL + "cache"
 """The label of images that Understudy built: a cache, not part of any environment."""
 
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _SAFE = re.compile(r"[^a-z0-9]+")
 _MARK_LENGTH = 10
 _LIKE_A_MARK = re.compile(r"(?:^|-)0[a-z2-7]{9}$|(?:^|-)s3alias$")
@@ -173,4 +174,6 @@ def parse_time(text: str) -> datetime:
     Raises:
         ValueError: the text is not RFC 3339 with a Z.
     """
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    if not _TIME.fullmatch(text):
+        raise ValueError(f"{text!r} is not RFC 3339 in UTC with seconds and a Z")
+    return datetime.fromisoformat(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import getpass
 import os
 import socket
@@ -35,6 +36,8 @@ class Owner:
 
     def is_this_process(self) -> bool:
         """Whether the running process is the one meant."""
+        if self.pid != os.getpid():
+            return False
         here = this_process()
         return (self.host, self.boot_id, self.pid, self.started) == (here.host, here.boot_id, here.pid, here.started)
 
@@ -59,6 +62,7 @@ def _user() -> str:
         return str(os.getuid())
 
 
+@functools.cache
 def _boot_id() -> str:
     boot = _read("/proc/sys/kernel/random/boot_id").strip()
     try:

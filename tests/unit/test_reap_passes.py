@@ -258,6 +258,8 @@ def forgetting(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
 def test_the_leases_of_a_lost_host_are_closed_with_what_is_known(forgetting: World, tmp_path: Path) -> None:
     forgetting.store.create(lease("mine"))
     forgetting.store.create(lease("lost", target="docker:two"))
+    for name in ("mine", "lost"):
+        forgetting.engine.up(StackRef("understudy", name), lambda: None)
     working = lease("busy", target="docker:two", state=LeaseState.TESTING, renewed=at(0))
     forgetting.store.create(replace(working, owner=replace(working.owner, host="other", boot_id="other")))
     wanted = Wanted(forget_target="docker:two")
@@ -265,6 +267,7 @@ def test_the_leases_of_a_lost_host_are_closed_with_what_is_known(forgetting: Wor
     assert forgetting.ids() == {"mine", "lost", "busy"}
     assert run(Options(progress="plain"), tmp_path, replace(wanted, yes=True)) == 0
     assert forgetting.ids() == {"mine", "busy"}
+    assert [summary.ref.name for summary in forgetting.engine.list()] == ["mine"]
     kept = receipts.find(forgetting.store, "lost")
     assert kept is not None
     assert kept.receipt.outcome is Outcome.UNKNOWN

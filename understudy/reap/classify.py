@@ -117,12 +117,11 @@ _NOT_AFTER = LABEL + "not-after"
 
 def moment_of(labels: Mapping[str, str], facts: Facts) -> datetime | None:
     """The label's moment; None when it is not written as we write it, or is of a clock that was never set."""
-    text = labels.get(_NOT_AFTER, "")
     try:
-        moment = parse_time(text)
+        moment = parse_time(labels.get(_NOT_AFTER, ""))
     except ValueError:
         return None
-    return moment if format_time(moment) == text and _FIRST <= moment <= facts.moment + _LONGEST else None
+    return moment if _FIRST <= moment <= facts.moment + _LONGEST else None
 
 
 def _of_lease(fact: LeaseFact, items: list[Owned], facts: Facts, policy: Policy) -> Verdict:

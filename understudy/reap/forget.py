@@ -9,11 +9,13 @@ from pathlib import Path
 import click
 
 from understudy.console import Console, printable
-from understudy.errors import UsageError
-from understudy.lease import Lease, LeaseStore
+from understudy.engine.interface import StackRef
+from understudy.errors import UnderstudyError, UsageError
+from understudy.lease import Lease
 from understudy.options import Options
+from understudy.progress import Phase, Progress, State
 from understudy.receipts import keep
-from understudy.session import open_session
+from understudy.session import Session, open_session
 from understudy.stacks.identity import format_time
 from understudy.stops import Stop
 from understudy.targets.interface import Outcome, Receipt
@@ -51,7 +53,7 @@ def forget(
             )
         busy = [lease for lease in leases if lease.worked_on]
         idle = [lease for lease in leases if lease not in busy]
-        receipts = [] if dry else [give_up(session.store, lease) for lease in idle]
+        receipts = [] if dry else [give_up(session, lease) for lease in idle]
     if form == "json":
         data = {
             "target": target,
@@ -72,8 +74,8 @@ def forget(
     return 0
 
 
-def give_up(store: LeaseStore, lease: Lease) -> Receipt:
-    """Close one lease without a look at its target."""
+def give_up(session: Session, lease: Lease) -> Receipt:
+    """Close one lease without a look at its target, and drop the state of its stack, if that was ours."""
     receipt = Receipt(
         environment=lease.id,
         target=lease.target,
@@ -81,6 +83,11 @@ def give_up(store: LeaseStore, lease: Lease) -> Receipt:
         taken_at=format_time(datetime.now(UTC)),
         reason="its target was given up as lost (reap --forget-target): nobody looked",
     )
-    keep(store, receipt, lease)
-    store.close(lease)
+    keep(session.store, receipt, lease)
+    if not lease.plain:
+        try:
+            session.engine.discard(StackRef(lease.project, lease.stack))
+        except UnderstudyError as error:
+            session.listener(Progress(Phase.DESTROY, State.WARNING, f"stack {lease.stack}", str(error)))
+    session.store.close(lease)
     return receipt
