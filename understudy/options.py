@@ -255,7 +255,7 @@ class Options:
     docker_provider: str = _option(
         "embedded", _one_of("embedded", "official"), "Which Pulumi provider serves the Docker resources."
     )
-    lease_dir: str = _option("", _text, "Where leases lie when the backend is not a file:// one.")
+    lease_dir: str = _option("", _text, "The folder where leases lie, where the backend is neither file:// nor s3://.")
     lock_timeout: float = _option(
         60.0, _seconds_or_none, "How long to wait for another command that works on the environment; 0: not at all."
     )
