@@ -96,6 +96,8 @@ class Runner:
     workspace: Path
     temp: Path
     env: dict[str, str]
+    """What the machine has, and the job's own."""
+
     github: dict[str, Any]
     actions: Mapping[str, Path | Callable[[Mapping[str, str]], None]]
     path: list[str] = field(default_factory=list)
@@ -103,8 +105,11 @@ class Runner:
     steps: list[tuple[str, Step]] = field(default_factory=list)
 
     def job(self, workflow: Path, name: str, needs: Mapping[str, str] | None = None) -> str:
-        """Run one job of a workflow; `success`, `failure` or `skipped`."""
-        job = YAML(typ="safe").load(workflow.read_text(encoding="utf-8"))["jobs"][name]
+        """Run one job of a workflow; `success`, `failure`, `skipped`, or `not started` by this event."""
+        whole = YAML(typ="safe").load(workflow.read_text(encoding="utf-8"))
+        if not self._starts(whole["on"]):
+            return "not started"
+        job = whole["jobs"][name]
         contexts = {"github": self.github, "needs": {key: {"result": value} for key, value in (needs or {}).items()}}
         bad = any(value != "success" for value in (needs or {}).values())
         if not self._wanted(job.get("if", ""), contexts, failed=bad):
@@ -112,6 +117,18 @@ class Runner:
         self.path = []
         folder = job.get("defaults", {}).get("run", {}).get("working-directory", ".")
         return self._all(job["steps"], contexts, self.workspace, folder)
+
+    def _starts(self, triggers: Mapping[str, Any]) -> bool:
+        """Whether the event is one that the workflow waits for; the types are GitHub's defaults where it names none."""
+        event = self.github["event_name"]
+        usual = {"pull_request": ["opened", "synchronize", "reopened"]}.get(event)
+        types = (triggers.get(event) or {}).get("types", usual) if isinstance(triggers.get(event), dict) else usual
+        return event in triggers and (types is None or self.github["event"].get("action") in types)
+
+    @property
+    def told(self) -> str:
+        """The log of the step that failed; empty: none did."""
+        return next((f"{name}:\n{step.log}" for name, step in reversed(self.steps) if step.outcome == "failure"), "")
 
     def step(self, name: str) -> Step:
         """The step of that name that ran last."""
@@ -163,7 +180,12 @@ class Runner:
             for name, declared in action["inputs"].items()
         }
         assert set(given) <= set(inner["inputs"])
+        own = {key: self._text(value, contexts, failed=failed) for key, value in step.get("env", {}).items()}
+        before = {key: self.env.get(key) for key in own}
+        self.env |= own
         outcome = self._all(action["runs"]["steps"], inner, what, ".")
+        for key, value in before.items():
+            self.env.pop(key) if value is None else self.env.update({key: value})
         outputs = {key: self._text(value["value"], inner, failed=False) for key, value in action["outputs"].items()}
         return Step(outcome, outputs)
 
@@ -229,3 +251,15 @@ def commands(log: str) -> list[str]:
         if match:
             found.append(match[1])
     return found
+
+
+def checkout(origin: Path, workspace: Path, ref: str) -> None:
+    """What runners do in an empty folder: fetch all branches, check out a commit, without branch or HEAD of origin."""
+    git = ("git", "-C", str(workspace), "-c", "advice.detachedHead=false")
+    for words in (
+        ("init", "-q"),
+        ("remote", "add", "origin", str(origin)),
+        ("fetch", "-q", "--no-tags", "origin", "+refs/heads/*:refs/remotes/origin/*"),
+        ("checkout", "-q", "--force", ref),
+    ):
+        subprocess.run([*git, *words], check=True)

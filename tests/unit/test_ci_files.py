@@ -8,10 +8,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -94,6 +98,52 @@ def test_no_script_holds_an_expression() -> None:
         assert "${{" not in str(step.get("shell", "")), where
 
 
+PLACEHOLDER = re.compile(
+    r"\b(OWNER|REPO|ORG|YOUR\w*|CHANGE_?ME|FILL\w*|PLACEHOLDER)\b|<[a-z][a-z -]*>|\b0{7,}\b|example\.(com|org|net)"
+)
+
+
+def test_what_a_user_has_to_fill_in_is_one_thing_and_both_init_and_docs_say_so() -> None:
+    from understudy.init import command
+
+    texts = {path: path.read_text("utf-8") for path in (ACTION, *WORKFLOWS, GITLAB, ROOT / "ci" / "constraints.txt")}
+    for path, text in texts.items():
+        assert PLACEHOLDER.findall(text.replace(OURS, "")) == [], path
+    used = [path.name for path, text in texts.items() if OURS in text]
+    assert used == [path.name for path in WORKFLOWS]
+    assert "OWNER/understudy@0000" in command._NOTES["github"]
+    assert "UNDERSTUDY_SOURCE" in command._NOTES["gitlab"]
+    docs = (ROOT / "docs" / "ci.md").read_text("utf-8")
+    assert "in place of `OWNER/understudy@000...`" in docs
+    assert "UNDERSTUDY_SOURCE" in docs
+    assert PLACEHOLDER.findall(docs.replace(OURS, "").replace("OWNER/understudy@000...", "")) == []
+
+
+def closure(*roots: str) -> dict[str, str]:
+    """What these distributions need, as it is installed: name -> version."""
+    found: dict[str, str] = {}
+    waiting = list(roots)
+    while waiting:
+        name = canonicalize_name(waiting.pop())
+        with suppress(PackageNotFoundError):  # of another platform
+            if name not in found:
+                found[name] = version(name)
+                needs = map(Requirement, requires(name) or ())
+                waiting += [each.name for each in needs if each.marker is None or each.marker.evaluate({"extra": ""})]
+    return found
+
+
+def test_all_that_the_action_installs_is_pinned_to_what_was_tested() -> None:
+    lines = (ROOT / "ci" / "constraints.txt").read_text("utf-8").splitlines()
+    pinned = dict(line.split("==") for line in lines if not line.startswith("#"))
+    wanted = closure("understudy", "hatchling")
+    del wanted["understudy"]
+    listed = "\n".join(f"{name}=={there}" for name, there in sorted(wanted.items()))
+    assert pinned == wanted, f"ci/constraints.txt has to be:\n{listed}"
+    (step,) = (step for step in load(ACTION)["runs"]["steps"] if step["name"] == "Install Understudy")
+    assert "PIP_CONSTRAINT=ci/constraints.txt PIP_BUILD_CONSTRAINT=ci/constraints.txt" in step["run"]
+
+
 def test_every_job_has_its_rights_and_a_time_limit() -> None:
     for path, name, job in jobs():
         assert load(path)["permissions"] == {}, path
@@ -148,7 +198,7 @@ def test_what_they_call_exists() -> None:
         for text in texts
         for word in re.findall(r"(?:^|[;|&]|do|then|\$\()\s*understudy ([a-z]+)", text, re.MULTILINE)
     }
-    assert called == {"run", "comment", "env", "test", "down", "list", "up", "diff"}
+    assert called == {"run", "comment", "env", "test", "down", "reap", "up", "diff"}
     assert called <= set(cli.commands)
 
 
@@ -175,5 +225,5 @@ def test_no_module_is_taken_from_the_folder_of_a_commit() -> None:
 
 
 def test_no_job_with_a_token_of_gitlab_sees_what_an_earlier_job_left() -> None:
-    for name in ("understudy-note", "understudy-down"):
+    for name in ("understudy-note", "understudy-down", "understudy-reap"):
         assert load(GITLAB)[name]["variables"]["GIT_STRATEGY"] == "empty"

@@ -77,7 +77,7 @@ def test_the_pulumi_project_names_the_compose_file_and_is_five_lines(repository:
 
     project = (repository / "environments" / "Pulumi.yaml").read_text()
     assert len(project.splitlines()) == 5
-    assert 'default: "../compose.yaml"' in project
+    assert 'understudy:topology: {value: "../compose.yaml"}' in project
     assert (
         repository / "environments" / "__main__.py"
     ).read_text() == "from understudy.program import main\n\nmain()\n"

@@ -64,7 +64,8 @@ def run(here: Path, wanted: Wanted, ask: Callable[[str], bool] | None) -> int:
 _NOTES: Mapping[CI, str] = {
     "github": "put the commit of Understudy that you have reviewed in place of OWNER/understudy@0000... in the "
     "workflow; docs/ci.md has the others: comments for forks, what closes, and plain `pulumi up`",
-    "gitlab": "add to .gitlab-ci.yml: include: [{local: .gitlab/understudy.gitlab-ci.yml}]",
+    "gitlab": "add to .gitlab-ci.yml: include: [{local: .gitlab/understudy.gitlab-ci.yml}], and say in the variable "
+    "UNDERSTUDY_SOURCE which version or commit of Understudy you have reviewed",
 }
 
 

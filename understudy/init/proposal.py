@@ -151,7 +151,7 @@ def _project(found: Findings) -> Iterator[NewFile]:
         "runtime: {name: python, options: {virtualenv: .venv}}\n"
         "plugins: {providers: [{name: docker, path: .venv/share/understudy/plugins}]}\n"
         "config:\n"
-        f"  understudy:topology: {{type: string, default: {_scalar(topology)}}}\n"
+        f"  understudy:topology: {{value: {_scalar(topology)}}}\n"
     )
     yield NewFile(f"{FOLDER}/Pulumi.yaml", project)
     yield NewFile(f"{FOLDER}/__main__.py", "from understudy.program import main\n\nmain()\n")
