@@ -70,7 +70,7 @@ class Expression:
         if word in _STATUS and self._next("("):
             assert self._next(")")
             return {"success": not self._failed, "failure": self._failed, "always": True, "cancelled": False}[word]
-        return self._context(word)
+        return word == "true" if word in {"true", "false"} else self._context(word)
 
     def _context(self, path: str) -> Any:
         found: Any = self._contexts
@@ -127,8 +127,8 @@ class Runner:
 
     @property
     def told(self) -> str:
-        """The log of the step that failed; empty: none did."""
-        return next((f"{name}:\n{step.log}" for name, step in reversed(self.steps) if step.outcome == "failure"), "")
+        """The log of the first step that failed; empty: none did."""
+        return next((f"{name}:\n{step.log}" for name, step in self.steps if step.outcome == "failure"), "")
 
     def step(self, name: str) -> Step:
         """The step of that name that ran last."""

@@ -184,7 +184,7 @@ def test_a_push_is_run_kept_and_commented_on_and_the_exit_code_stands(site: Site
     assert (ran.outcome, ran.outputs["exit-code"], ran.outputs["verdict"]) == ("failure", "1", "tests failed"), ran.log
     assert json.loads(ran.outputs["urls"]) == {}
     assert ran.commands == ["error"], ran.log
-    assert "::error file=tests/test_web.py,line=12,title=api%3A " in ran.log
+    assert "::error file=tests/test_web.py,line=10,title=api%3A " in ran.log
     assert "### Understudy: tests failed" in runner.summary
     home = runner.temp / "understudy"
     assert list((home / "bin").iterdir()) == [home / "bin" / "understudy"]
@@ -240,6 +240,11 @@ def test_a_pull_request_whose_tests_pass_is_green_and_says_so(site: Site) -> Non
     assert other.job(workflow, "comment", {"run": "success"}) == "success", other.told
     (body,) = site.forge.bodies
     assert "### Understudy: passed" in body
+    # A fork's commit is a stranger's: its suite would run on the host, and is refused before anything is made.
+    stranger = site.runner("pull_request", site.pull_request("synchronize", sha, "o/fork"))
+    assert stranger.job(workflow, "run") == "failure"
+    assert stranger.step("Run").outputs == {}
+    assert "an untrusted commit's tests run in containers only" in stranger.told
     # What is pushed to a branch ran for the push already.
     assert site.runner("pull_request", site.pull_request("synchronize", sha)).job(workflow, "run") == "skipped"
     assert site.runner("pull_request", site.pull_request("closed", sha)).job(workflow, "run") == "not started"

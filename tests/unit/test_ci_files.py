@@ -188,6 +188,18 @@ def test_a_runner_of_one_s_own_runs_no_stranger_s_code() -> None:
             assert job["if"] == "github.event.pull_request.head.repo.full_name == github.repository", name
 
 
+def test_a_fork_s_commit_is_untrusted() -> None:
+    runs = [
+        step
+        for path, _, job in jobs()
+        if "pull_request" in load(path)["on"] and "self-hosted" not in job["runs-on"]
+        for step in job["steps"]
+        if step.get("uses") == OURS and step.get("with", {}).get("command", "run") == "run"
+    ]
+    wanted = {"UNDERSTUDY_UNTRUSTED": "${{ github.event.pull_request.head.repo.fork == true }}"}
+    assert [step["env"] for step in runs] == [wanted]
+
+
 def test_what_they_call_exists() -> None:
     from understudy.cli import cli
 
