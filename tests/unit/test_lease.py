@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 
 from understudy import owner as module
 from understudy.errors import NotFoundError, UnderstudyError, UsageError
-from understudy.lease import BusyError, FolderShelf, Lease, LeaseExistsError, LeaseState, LeaseStore
+from understudy.lease import BusyError, FolderShelf, Lease, LeaseExistsError, LeaseState, LeaseStore, over
 from understudy.owner import Owner, this_process
 from understudy.stacks.identity import format_time
 
@@ -134,6 +135,36 @@ def test_a_broken_file_is_listed_as_broken(store: LeaseStore, text: str) -> None
     leases, files = store.list()
     assert [lease.id for lease in leases] == ["egood"]
     assert files == (str(broken),)
+
+
+ODD = (None, 1, -1, 2**70, 1e308, float("nan"), True, "x", "2026-13-01T00:00:00Z", [], [1], {}, {"host": 1})
+
+
+def parsed(text: str) -> Lease | None:
+    try:
+        return Lease.from_json(text)
+    except ValueError:
+        return None
+
+
+@pytest.mark.parametrize("name", [*(each.name for each in fields(Lease)), *(f"owner.{e.name}" for e in fields(Owner))])
+def test_whatever_stands_in_a_field_it_is_a_lease_or_broken(name: str) -> None:
+    """Nobody fails on it later: not the rule, not the list, not the one who asks who is at work."""
+    for odd in ODD:
+        data = json.loads(a_lease().to_json())
+        inside, _, part = name.rpartition(".")
+        (data[inside] if inside else data)[part] = odd
+        lease = parsed(json.dumps(data))
+        if lease is None:
+            continue
+        assert Lease.from_json(lease.to_json()) == lease
+        assert lease.worked_on in {True, False}
+        assert isinstance(over(lease, datetime.now(UTC)), str)
+
+
+def test_a_lease_that_nests_without_end_is_broken() -> None:
+    with pytest.raises(ValueError, match="not a lease"):
+        Lease.from_json('{"owner":' + "[" * 200_000)
 
 
 def test_a_lease_that_cannot_be_read_is_an_error(store: LeaseStore) -> None:

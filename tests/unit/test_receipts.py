@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.test_lease import a_lease
-from understudy.errors import UnderstudyError, UsageError
+from understudy.errors import LeftoversError, UsageError
 from understudy.lease import LeaseState, LeaseStore
 from understudy.options import Options
 from understudy.owner import this_process
@@ -104,10 +104,10 @@ def test_what_nobody_knows_is_a_wrong_name(options: Options) -> None:
 def test_what_cannot_be_read_is_not_missing(options: Options, store: LeaseStore) -> None:
     closed(store, a_receipt())
     store.shelf.put("receipts/eabc.json", b"{")
-    with pytest.raises(UnderstudyError, match="not a receipt"):
+    with pytest.raises(LeftoversError, match="not a receipt"):
         show(options, "eabc", form="text")
     store.shelf.put("ebroken.json", b"{")
-    with pytest.raises(UnderstudyError, match="not a lease"):
+    with pytest.raises(LeftoversError, match="not a lease"):
         show(options, "ebroken", form="text")
 
 

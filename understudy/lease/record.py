@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -20,6 +20,9 @@ HEARTBEAT_LOST = 300.0
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 """What an id may look like as a file name; every id of understudy.stacks.identity does."""
+
+_LONGEST_IDLE = 10 * 365 * 86400.0
+"""The longest duration that an option takes."""
 
 
 def is_id(text: str) -> bool:
@@ -151,10 +154,34 @@ class Lease:
             for several in ("files", "env_files", "given", "compose_profiles", "allow"):
                 data[several] = tuple(data.get(several, ()))
             lease = cls(**data)
+            _hold_types(lease.owner)
+            _hold_types(lease)
             if not is_id(lease.id):
                 raise ValueError(f"{lease.id!r} is no id")  # noqa: TRY301 - joins the other reasons
+            if not 0 <= lease.idle <= _LONGEST_IDLE:
+                raise ValueError(f"{lease.idle!r} is no number of seconds")  # noqa: TRY301 - as above
             for moment in (lease.created, lease.expires, lease.not_after, *filter(None, (lease.renewed, lease.active))):
                 parse_time(moment)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise ValueError(f"not a lease: {error}") from error
         return lease
+
+
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "str": str,
+    "bool": bool,
+    "int": int,
+    "float": (int, float),
+    "tuple[str, ...]": tuple,
+    "Owner": Owner,
+    "LeaseState": LeaseState,
+}
+
+
+def _hold_types(record: Lease | Owner) -> None:
+    """Hold that every field is what its annotation says: what comes out of a file need not be."""
+    for each in fields(record):
+        value = getattr(record, each.name)
+        fits = isinstance(value, _TYPES[str(each.type)]) and (not isinstance(value, bool) or each.type == "bool")
+        if not fits or (isinstance(value, tuple) and not all(isinstance(item, str) for item in value)):
+            raise ValueError(f"{each.name} is {value!r}")

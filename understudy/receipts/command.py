@@ -9,7 +9,7 @@ import click
 
 from understudy.console import printable
 from understudy.engine.settings import EngineSettings
-from understudy.errors import LeftoversError, NotFoundError, UsageError
+from understudy.errors import LeftoversError, NotFoundError, UnderstudyError, UsageError
 from understudy.lease import Lease, LeaseStore
 from understudy.options import Options
 from understudy.receipts.kept import KEPT_DAYS, KeptReceipt, find, known
@@ -27,11 +27,16 @@ def show(options: Options, name: str, *, form: str) -> int:
 
     Raises:
         UsageError: nothing is known of such an environment.
-        UnderstudyError: the lease or the receipt cannot be read.
+        LeftoversError: the lease or the receipt cannot be read.
     """
     store = lease_store(options, EngineSettings.from_environment(Path("pulumi")))  # for its backend: it needs no CLI
-    lease = _living(store, name)
-    kept = find(store, name if lease is None else lease.id)
+    try:
+        lease = _living(store, name)
+        kept = find(store, name if lease is None else lease.id)
+    except UsageError:
+        raise
+    except UnderstudyError as error:
+        raise LeftoversError(f"Nothing is proven of {name!r}: {error.args[0]}", hint=error.hint) from error
     if lease is None and kept is None:
         raise UsageError(
             f"Looked for a receipt of {name!r}, and there is neither one nor an environment of that name.",
