@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -140,6 +140,12 @@ def test_a_broken_file_is_listed_as_broken(store: LeaseStore, text: str) -> None
 ODD = (None, 1, -1, 2**70, 1e308, float("nan"), True, "x", "2026-13-01T00:00:00Z", [], [1], {}, {"host": 1})
 
 
+def kinds(lease: Lease) -> dict[str, str]:
+    """What each field is; seconds may be whole."""
+    every = {**asdict(lease), **asdict(lease.owner)}
+    return {name: type(value).__name__.replace("int", "float") for name, value in every.items()}
+
+
 def parsed(text: str) -> Lease | None:
     try:
         return Lease.from_json(text)
@@ -158,6 +164,7 @@ def test_whatever_stands_in_a_field_it_is_a_lease_or_broken(name: str) -> None:
         if lease is None:
             continue
         assert Lease.from_json(lease.to_json()) == lease
+        assert kinds(lease) == kinds(a_lease())
         assert lease.worked_on in {True, False}
         assert isinstance(over(lease, datetime.now(UTC)), str)
 
