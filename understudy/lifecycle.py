@@ -35,6 +35,7 @@ from understudy.lease import Lease, LeaseState
 from understudy.options import Options
 from understudy.owner import this_process
 from understudy.preparation import kept_changes, renew, with_images
+from understudy.progress import Phase, Progress, State
 from understudy.provision import Provisioned, clone, own_lease, provision, prune_images
 from understudy.reap.passing import opportune
 from understudy.recorder import Recorder
@@ -47,7 +48,7 @@ from understudy.stages import authority_of, known_of, mocks_of, run_stages, run_
 from understudy.stops import ended
 from understudy.suites.network import hold_images
 from understudy.targets.docker_client import client
-from understudy.targets.interface import Outcome
+from understudy.targets.interface import Outcome, Receipt
 from understudy.teardown import settle
 from understudy.waiting import wait_idle
 
@@ -203,26 +204,31 @@ def down(options: Options, folder: Path, name: str | None, *, form: str) -> int:
         open_session(options, folder, console, interrupts.stop) as session,
     ):
         lease = _find(session, folder, name)
-        left = wait_idle(session, lease, options.lock_timeout, ask=f"understudy down, by {this_process().user}")
-        if left is None:
-            console.note(
-                f"environment {lease.id} was removed by whoever worked on it; a second look says what is there"
-            )
-            receipt = session.target.receipt(lease.id, lease.target)
-        else:
-            with taking(session, left, partial(_condemned, session), interrupts, back=False):
-                receipt = destroy(session, left)
-        console.say(f"receipt: {receipt.outcome} {lease.id}")
+        receipt = _removed(session, lease, interrupts)
+        console.say(f"receipt: {receipt.outcome} {lease.id}" + (f" - {receipt.reason}" if receipt.reason else ""))
         opportune(session, spare=lease.id)
     _print(form, lambda: encode(ReceiptRecord.of(receipt)))
     return 0 if receipt.outcome is Outcome.CLEAN else LeftoversError.exit_code
 
 
-def _condemned(session: Session, now: Lease) -> Lease:
-    """Say in the lease that it is being destroyed, for whoever finishes that; on another target nothing is touched."""
-    if session.target.identity() != now.target:
-        return now
-    return session.store.update(now, check=Lease.hold_idle, state=LeaseState.DESTROYING, owner=this_process())
+def _removed(session: Session, lease: Lease, interrupts: Interrupts) -> Receipt:
+    """Destroy an environment of this target, once its owner has stopped; one of another target is only looked at.
+
+    Raises:
+        BusyError: it is worked on still after --lock-timeout.
+    """
+    if session.target.identity() == lease.target:
+        reason = f"understudy down, by {this_process().user}"
+        left = wait_idle(session, lease, session.options.lock_timeout, ask=reason)
+        if left is not None:
+            condemned = partial(
+                session.store.update, check=Lease.hold_idle, state=LeaseState.DESTROYING, owner=this_process()
+            )
+            with taking(session, left, condemned, interrupts, back=False):
+                return destroy(session, left)
+        detail = "whoever worked on it has removed it; a second look says what is there"
+        session.listener(Progress(Phase.DESTROY, State.INFO, f"environment {lease.id}", detail))
+    return session.target.receipt(lease.id, lease.target)
 
 
 @contextmanager

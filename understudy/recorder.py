@@ -43,6 +43,7 @@ from understudy.progress import Phase, Progress, ProgressListener, State, safely
 from understudy.provision import Provisioned
 from understudy.recording import environment_failed, first_record, image_records, mock_records
 from understudy.redact import Redactor, redact_error
+from understudy.removal import with_target
 from understudy.report import (
     CauseRecord,
     ContainerRecord,
@@ -177,7 +178,7 @@ class Recorder:
     def failed(self, error: UnderstudyError, phase: Phase | None = None) -> None:
         """Take an error into the record; when a signal came first, or another command's wish, that is the cause."""
         phase = phase or Phase(error.phase or self.phase)
-        error = ended(self.session.stop, error)
+        error = ended(self.session.stop, with_target(self.session.target, error))
         redact_error(error, self.folder.redactor)
         now, offset = utc(time.time()), time.monotonic() - self._began
         with self._lock:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 from understudy.engine.errors import StackLockedError
 from understudy.engine.interface import Engine, StackRef
-from understudy.errors import UnderstudyError
+from understudy.errors import EnvironmentFailedError, ProvisionError, UnderstudyError
 from understudy.lease import Lease
 from understudy.locks import break_stale
 from understudy.progress import Phase, Progress, ProgressListener, State
 from understudy.targets.interface import Outcome, Owned, Receipt, Spare, Target
 
-__all__ = ["COMEBACK", "LOCK_WAIT", "Removal", "answers"]
+__all__ = ["COMEBACK", "LOCK_WAIT", "Removal", "answers", "with_target"]
 
 LOCK_WAIT = 20.0
 """Seconds to wait for a stack's lock: a CLI that lost its owner took 1.1 to 2.0 s to end when that was tried."""
@@ -40,6 +40,19 @@ def answers(target: Target, listener: ProgressListener) -> bool:
             time.sleep(_LOOK)
         else:
             return True
+
+
+def with_target(target: Target, error: UnderstudyError) -> UnderstudyError:
+    """What failed in an environment, with the reason where its target does not answer: all of it died with that."""
+    if error.exit_code != ProvisionError.exit_code:
+        return error
+    try:
+        target.reach()
+    except UnderstudyError as silent:
+        phase = error.phase
+        error = EnvironmentFailedError(f"The target went away while the run used it. {silent.args[0]} {error}")
+        error.phase = phase
+    return error
 
 
 @dataclass(frozen=True, slots=True)

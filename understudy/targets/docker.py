@@ -14,7 +14,7 @@ from understudy.errors import NotFoundError, ProvisionError, ToolError
 from understudy.redact import Redactor
 from understudy.stacks.identity import LABEL, format_time
 from understudy.targets.docker_client import client as shared_client
-from understudy.targets.docker_client import daemon_clock, daemon_host, daemon_identity
+from understudy.targets.docker_client import connected, daemon_clock, daemon_host, daemon_identity
 from understudy.targets.docker_evidence import container_facts, log_lines, service_of
 from understudy.targets.docker_follower import DockerFollower
 from understudy.targets.docker_inventory import KINDS, list_all, list_claimed, list_kind
@@ -83,6 +83,14 @@ class DockerTarget:
             ToolError: it does not answer.
         """
         return daemon_identity(self.client)
+
+    def reach(self) -> None:
+        """As `Target.reach`.
+
+        Raises:
+            ToolError: the daemon takes no new connection.
+        """
+        connected().close()
 
     def inventory(self, environment: str | None = None) -> tuple[Owned, ...]:
         """All objects with all ownership labels, of one environment or of all.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
     from docker.context import Context
 
-__all__ = ["POOL", "client", "daemon_clock", "daemon_host", "daemon_identity"]
+__all__ = ["POOL", "client", "connected", "daemon_clock", "daemon_host", "daemon_identity"]
 
 POOL = 64
 """Connections kept to the daemon: as many as operations run at once over all stacks of a process."""
@@ -66,6 +66,15 @@ def _context() -> Context | None:
 @functools.lru_cache(maxsize=1)
 def client() -> DockerClient:
     """The process's docker.DockerClient, as the environment or the docker CLI's current context names the daemon.
+
+    Raises:
+        ToolError: no daemon answers.
+    """
+    return connected()
+
+
+def connected() -> DockerClient:
+    """A client of its own, of the same daemon, over a new connection.
 
     Raises:
         ToolError: no daemon answers.

@@ -144,6 +144,13 @@ class Target(Protocol):
             ToolError: the target does not answer.
         """
 
+    def reach(self) -> None:
+        """Hold that it takes a new connection: one that is going down serves old ones for a while.
+
+        Raises:
+            ToolError: it does not.
+        """
+
     def inventory(self, environment: str | None = None) -> tuple[Owned, ...]:
         """All objects with all ownership labels, of one environment or of all.
 
