@@ -165,24 +165,23 @@ def test_an_interrupted_first_up_is_removed_and_says_so(small: Callable[[str], P
     assert project.leases() == []
 
 
-def test_a_second_signal_says_what_remains_and_the_command_removes_it(small: Callable[[str], Project]) -> None:
+def test_a_second_signal_leaves_the_rest_to_the_watchdog(
+    small: Callable[[str], Project],
+) -> None:
     project = small(SLOW)
     process = project.start("run", "--progress", "plain")
     wait_for(lambda: started(project, "late"), what="the container that never gets ready")
     process.send_signal(signal.SIGINT)
     assert process.stdout is not None
-    before = [*takewhile(lambda line: "stopping, then cleaning up" not in line, process.stdout)]
+    before = [*takewhile(lambda line: "stopping, then cleaning up. Once more" not in line, process.stdout)]
     assert process.poll() is None, "".join(before)
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 130, out
-    command = re.search(r"understudy (down \S+)", out)
-    if command is None:
-        assert "Nothing remains" in out
-    else:
-        done = project.understudy(*command[1].split())
-        assert done.code == 0, done.text
-    assert project.leases() == []
+    proof = re.search(r"SIGINT again: the watchdog removes environment (\S+);", out)
+    assert proof is not None, out
+    wait_for(lambda: project.leases() == [], what="the watchdog's work")
+    assert "CLEAN" in project.understudy("receipt", proof[1]).out
 
 
 def test_a_reader_that_goes_away_does_not_end_the_clean_up(small: Callable[[str], Project]) -> None:
