@@ -132,7 +132,7 @@ def test_a_killed_run_leaves_its_evidence_and_nothing_else(small: Callable[[str]
     process.kill()
     process.communicate(timeout=60)
     folder, left = project.latest(), record()
-    wait_for(lambda: not list(temporary.rglob("contract.json")), what="the end of what the suite was told")
+    wait_for(lambda: not list(temporary.glob("understudy-*")), what="the end of all private folders")
     secret = told.read_bytes()
     for path in (path for place in (folder, temporary) for path in place.rglob("*") if path.is_file()):
         assert secret not in path.read_bytes(), path
