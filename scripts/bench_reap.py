@@ -30,15 +30,17 @@ that of the whole process (`ru_maxrss`), with the inventory in it. Goal: less th
 | | minimum / median |
 |---|---|
 | seconds | {seconds} |
+| seconds of processor time | {processor} |
 | MB at the peak | {peak} |
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Seconds and peak bytes of each round."""
+    """Seconds, those of processor time, and peak bytes of each round."""
 
     seconds: tuple[float, ...]
+    processor: tuple[float, ...]
     peak: tuple[float, ...]
 
 
@@ -48,7 +50,7 @@ def measure(rounds: int) -> Judged:
     for _ in range(rounds):
         done = subprocess.run([sys.executable, __file__, "once"], capture_output=True, text=True, check=True)
         found.append(json.loads(done.stdout))
-    return Judged(tuple(each["seconds"] for each in found), tuple(each["peak"] for each in found))
+    return Judged(*(tuple(each[key] for each in found) for key in ("seconds", "processor", "peak")))
 
 
 def once() -> dict[str, float]:
@@ -70,14 +72,15 @@ def once() -> dict[str, float]:
         for part in range(3):
             if len(world.target.objects) < OBJECTS:
                 world.target.add(f"{name}-{part}", labels(name, until))
-    began = time.perf_counter()
+    began, used = time.perf_counter(), time.process_time()
     facts = gather(world.target, world.store, gone=lambda _leases: {})
     judged = classify(facts)
-    seconds = time.perf_counter() - began
+    seconds, processor = time.perf_counter() - began, time.process_time() - used
     kinds = Counter(verdict.kind for verdict in judged)
     if len(facts.leases) < LEASES - 1 or len(facts.objects) != OBJECTS or kinds[Judgement.REAP] < environments // 3:
         sys.exit(f"the estate was not what was to be measured: {kinds}")
-    return {"seconds": seconds, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {"seconds": seconds, "processor": processor, "peak": peak}
 
 
 def section(found: Judged, shown: Callable[[list[float]], str]) -> str:
@@ -87,6 +90,7 @@ def section(found: Judged, shown: Callable[[list[float]], str]) -> str:
         objects=OBJECTS,
         rounds=len(found.seconds),
         seconds=shown(list(found.seconds)),
+        processor=shown(list(found.processor)),
         peak=shown([each / 1e6 for each in found.peak]),
     )
 

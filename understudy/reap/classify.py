@@ -35,9 +35,9 @@ def classify(facts: Facts, policy: Policy = Policy()) -> tuple[Verdict, ...]:  #
     """Every verdict, sorted by subject; the same facts give the same verdicts, in whichever time zone."""
     found = list(_verdicts(facts, policy))
     if doubt := _refusal(facts):
-        clock = "skew" in doubt
-        found = [_unknown(verdict, doubt, doubted=clock) for verdict in found]
-        if clock:
+        skewed = facts.skew > MOST_SKEW
+        found = [_unknown(verdict, doubt, doubted=skewed) for verdict in found]
+        if skewed:
             found.append(Verdict(Judgement.UNKNOWN, Subject("clock", facts.target), doubt, doubt=True))
     return tuple(sorted(found, key=lambda verdict: verdict.subject))
 

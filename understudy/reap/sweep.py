@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from understudy.engine.interface import StackRef
 from understudy.errors import NotFoundError, UnderstudyError
+from understudy.heartbeat import Heartbeat
 from understudy.lease import BusyError, Lease, LeaseExistsError, LeaseState
 from understudy.owner import this_process
 from understudy.reap.classify import LABEL_GRACE, classify, moment_of
@@ -64,15 +65,16 @@ class Sweeper:
         except UnderstudyError as error:
             return Reaped(verdict.subject, detail=str(error), failed=True)
         at = self.session
-        receipt = tear_down(
-            lease,
-            engine=at.engine,
-            target=at.target,
-            store=at.store,
-            listener=at.listener,
-            spare=spare,
-            former=former,
-        )
+        with Heartbeat(at.store, lease, lambda _reason: None):  # other hosts see by it that somebody is at work
+            receipt = tear_down(
+                lease,
+                engine=at.engine,
+                target=at.target,
+                store=at.store,
+                listener=at.listener,
+                spare=spare,
+                former=former,
+            )
         return Reaped(verdict.subject, receipt, receipt.reason, failed=receipt.outcome is not Outcome.CLEAN)
 
     def _taken(self, subject: Subject, facts: Facts, policy: Policy) -> tuple[Lease, Lease, Spare]:
