@@ -16,6 +16,7 @@ from understudy.targets.readiness import StoppedWaitingError, wait_ready
 from .check import labels_of
 from .container_facts import drifted, outputs, runs
 from .container_spec import body, endpoint, networks, shares
+from .container_start import start
 from .container_table import CONTAINER
 from .container_update import update_limits
 from .container_uploads import archives
@@ -57,9 +58,7 @@ class Containers:
                 return made, outputs(_inspect(call, made), inputs)
             after(call, _names(inputs), _wait_timeout(call, inputs))
             with call.room.slot(call.stop):
-                call.check_stop()
-                with docker(f"Starting container {name}"):
-                    call.room.docker.api.start(made)
+                start(call, made, inputs)
         except BaseException as error:
             call.instance.board.failed(name, str(error))
             _discard(call, made, error)
@@ -101,8 +100,7 @@ class Containers:
         with call.room.slot(call.stop):
             update_limits(call, object_id, old, new)
             if _has_to_start(facts, new):
-                with docker(f"Starting container {new['name']}"):
-                    call.room.docker.api.start(object_id)
+                start(call, object_id, new)
         return _settle(call, object_id, new) if new.get("start", True) else outputs(_inspect(call, object_id), new)
 
     def delete(self, call: Call, object_id: str, state: Mapping[str, Any]) -> None:
