@@ -1,0 +1,119 @@
+"""Runs beside each other on a real daemon: a newer commit ends older ones, and limits refuse or queue."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support import Project, wait_for
+
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.images]
+
+COMPOSE = """\
+services:
+  web:
+    image: busybox:1.35
+    command: [httpd, -f, -p, "8080"]
+    ports: ["8080"]
+x-understudy: {tests: {api: {command: [pytest, -q, test_api.py]}}}
+"""
+
+TESTS = """\
+import pathlib, time
+
+def wait():
+    for _ in range(600):
+        if pathlib.Path(GO).exists():
+            return
+        time.sleep(0.1)
+    assert False, "nobody said go"
+
+def test_first(): wait()
+def test_second(): wait()
+"""
+
+
+def commit(project: Project, go: Path) -> str:
+    """A commit whose tests last until the file `go` is there."""
+    (project.folder / "test_api.py").write_text(f"GO = {str(go)!r}\n{TESTS}")
+    usual = {"test_api.py::test_first": 3.0, "test_api.py::test_second": 3.0}  # one for each of two shards
+    durations = {"schema": 1, "suites": {"api": {"seconds": 6.0, "tests": usual}}}
+    (project.folder / "understudy-durations.json").write_text(json.dumps(durations))
+    return project.commit(f"Wait for {go.name}")
+
+
+def states(project: Project) -> list[str]:
+    return sorted(str(lease["state"]) for lease in project.leases())
+
+
+def runs(project: Project) -> set[str]:
+    return {path.parent.name for path in (project.folder / "understudy-runs").glob("*/run.json")}
+
+
+def test_of_several_commits_the_newest_is_run(small: Callable[[str], Project], tmp_path: Path) -> None:
+    project, go = small(COMPOSE), tmp_path / "go"
+    oldest = commit(project, tmp_path / "never")
+    first = project.start("run", "--progress", "plain", "--shards", "2")
+    wait_for(lambda: states(project) == ["testing", "testing"], what="both parts of the first run at their tests")
+    middle = commit(project, tmp_path / "never again")
+    second = project.start("run", "--progress", "plain")
+    wait_for(lambda: middle in {lease["commit"] for lease in project.leases()}, what="the second run's lease")
+    newest = commit(project, go)
+    third = project.start("run", "--progress", "plain")
+
+    said, _ = first.communicate(timeout=90)
+    assert first.returncode == 7, said
+    record = project.record()
+    assert record["exit_code"] == 7
+    assert [(part["exit_code"], part["receipt"]) for part in record["parts"]] == [(7, "CLEAN"), (7, "CLEAN")]
+    assert "superseded by commit " in record["causes"][0]["message"]
+    assert "superseded by commit " in (project.latest() / "summary.md").read_text()
+    said, _ = second.communicate(timeout=90)
+    assert second.returncode == 7, said
+    assert f"superseded by commit {newest[:12]}" in said
+
+    wait_for(lambda: states(project) == ["testing"], what="the third run alone at its tests")
+    before = runs(project)
+    project.git("worktree", "add", "-q", "--detach", str(tmp_path / "old"), oldest)
+    late = Project(tmp_path / "old", tmp_path / "old", project.env | {"CI_COMMIT_REF_NAME": "main"})
+    done = late.understudy("run")
+    assert done.code == 7, done.text
+    assert f"superseded by commit {newest[:12]}" in done.text
+    assert runs(late) == set()
+    assert runs(project) == before
+
+    go.touch()
+    said, _ = third.communicate(timeout=90)
+    assert third.returncode == 0, said
+    assert project.leases() == []
+
+
+def test_a_limit_refuses_or_queues(
+    small: Callable[[str], Project],
+    tmp_path: Path,
+    same_inventory: None,  # noqa: ARG001 - environments of others on this daemon count too
+) -> None:
+    project, go = small(COMPOSE), tmp_path / "go"
+    commit(project, go)
+    works = project.start("run", "--progress", "plain")
+    wait_for(lambda: states(project) == ["testing"], what="the first run at its tests")
+    before = runs(project)
+    refused = project.understudy("run", "--max-environments", "1")
+    assert refused.code == 7, refused.text
+    assert "--max-environments allows 1" in refused.err
+    assert (states(project), runs(project)) == (["testing"], before)
+    refused = project.understudy("run", "--min-free-memory", "1000t", "--min-free-disk", "1000t")
+    assert refused.code == 7, refused.text
+    assert "--min-free-memory asks for 1000.0 TiB" in refused.err
+    assert "--min-free-disk asks for 1000.0 TiB" in refused.err
+
+    queued = project.start("run", "--progress", "plain", "--max-environments", "1", "--on-limit", "queue")
+    wait_for(lambda: states(project) == ["testing", "waiting"], what="the second run in the queue")
+    go.touch()
+    for process in (works, queued):
+        said, _ = process.communicate(timeout=90)
+        assert process.returncode == 0, said
+    assert "waiting for room: --max-environments allows 1" in said
+    assert project.leases() == []
