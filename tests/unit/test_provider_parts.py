@@ -20,7 +20,7 @@ from understudy.provider.container_uploads import archives, uploads_tar
 from understudy.provider.instance import Board, Instance, Instances
 from understudy.provider.room import Call, CancelledError, Room
 from understudy.provider.settings import ProviderSettings
-from understudy.provider.subnets import choose, prefix_for, routed
+from understudy.provider.subnets import choose, homeless, prefix_for, routed
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - the published schema's default
 POOL = ipaddress.IPv4Network("10.213.0.0/16")
@@ -49,6 +49,14 @@ def test_a_chosen_subnet_overlaps_none_and_none_is_missed(
 
 def test_a_pool_that_is_too_small_has_none() -> None:
     assert choose(ipaddress.IPv4Network("10.0.0.0/27"), 26, (), 0) is None
+
+
+def test_the_pool_has_room_for_60_environments_of_ten_networks_each() -> None:
+    assert homeless(POOL, [26] * 600, ()) == 0
+    assert homeless(POOL, [26] * 1025, ()) == 1
+    assert (
+        homeless(ipaddress.IPv4Network("10.213.0.0/24"), [26, 25, 26], (ipaddress.IPv4Network("10.213.0.0/26"),)) == 1
+    )
 
 
 def test_routes_of_the_host_are_taken() -> None:

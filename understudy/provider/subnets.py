@@ -32,13 +32,15 @@ def choose(
     """
     if prefix < pool.prefixlen:
         return None
-    occupied = [network for network in taken if network.overlaps(pool)]
-    count = 2 ** (prefix - pool.prefixlen)
-    size = 2 ** (32 - prefix)
+    count, size, base = 2 ** (prefix - pool.prefixlen), 2 ** (32 - prefix), int(pool.network_address)
+    occupied: set[int] = set()
+    for network in taken:
+        if network.overlaps(pool):
+            first, last = int(network.network_address) - base, int(network.broadcast_address) - base
+            occupied.update(range(max(0, first // size), min(count, last // size + 1)))
     for number in itertools.chain(range(start % count, count), range(start % count)):
-        found = ipaddress.IPv4Network((int(pool.network_address) + number * size, prefix))
-        if not any(found.overlaps(network) for network in occupied):
-            return found
+        if number not in occupied:
+            return ipaddress.IPv4Network((base + number * size, prefix))
     return None
 
 
