@@ -53,10 +53,9 @@ def test_a_pool_that_is_too_small_has_none() -> None:
 
 def test_the_pool_has_room_for_60_environments_of_ten_networks_each() -> None:
     assert homeless(POOL, [26] * 600, ()) == 0
-    assert homeless(POOL, [26] * 1025, ()) == 1
-    assert (
-        homeless(ipaddress.IPv4Network("10.213.0.0/24"), [26, 25, 26], (ipaddress.IPv4Network("10.213.0.0/26"),)) == 1
-    )
+    small = ipaddress.IPv4Network("10.213.0.0/24")
+    assert homeless(small, [26] * 5, ()) == 1
+    assert homeless(small, [26, 25, 26], (ipaddress.IPv4Network("10.213.0.0/26"),)) == 1
 
 
 def test_routes_of_the_host_are_taken() -> None:
