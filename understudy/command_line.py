@@ -40,13 +40,11 @@ def known_environments(_context: click.Context, _parameter: click.Parameter, beg
 
 
 def known_receipts(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
-    """The environments of which there is a receipt, by their ids, and those that are there; as above."""
-    from understudy.listing import names
+    """The environments that are there or of which there is a receipt, by their ids; as above."""
     from understudy.receipts.command import ids
 
     try:
-        options = resolved({})
-        return [name for name in dict.fromkeys((*names(options), *ids(options))) if name.startswith(begun)]
+        return [name for name in ids(resolved({})) if name.startswith(begun)]
     except UnderstudyError:
         return []
 

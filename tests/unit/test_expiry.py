@@ -16,6 +16,7 @@ from understudy.errors import NotFoundError, UnderstudyError, UsageError
 from understudy.extending import extend
 from understudy.halts import Halt, Halted
 from understudy.lease import BusyError, FolderShelf, Lease, LeaseState, LeaseStore, over
+from understudy.listing import logs
 from understudy.options import Options
 from understudy.owner import Owner, this_process
 from understudy.progress import Progress
@@ -47,6 +48,10 @@ class FakeTarget:
         if self.silent:
             raise UnderstudyError("no answer")
         return self.held
+
+    def lines(self, _environment: str, _services: tuple[str, ...], *, follow: bool) -> tuple[tuple[str, str], ...]:
+        assert not follow
+        return (("web", "a line"),)
 
     def receipt(self, environment: str, expected: str) -> Receipt:
         self.looked.append(environment)
@@ -140,6 +145,22 @@ def test_whoever_extends_uses_it_and_hears_when_disuse_ends_it(
     assert parse_time(shown["ends"]) - datetime.now(UTC) < timedelta(minutes=11)
     assert extend(Options(), "idle", "1h", form="text") == 0
     assert "if nobody uses it already at" in capsys.readouterr().out
+
+
+def test_whoever_reads_the_logs_uses_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("understudy.listing.read_settings", lambda _listener: None)
+    monkeypatch.setattr("understudy.listing.lease_store", lambda _options, _settings: world.store)
+    monkeypatch.setattr("understudy.listing.DockerTarget", lambda: world.target)
+    world.store.create(lease("idle", idle=600.0, expires=at(1)))
+    world.store.create(lease("other", expires=at(1)))
+    for name in ("idle", "other"):
+        assert logs(Options(), name, (), follow=False, form="text") == 0
+    assert over(world.store.read("idle"), datetime.now(UTC)) == ""
+    used = world.store.read("idle").active
+    assert used
+    world.store.use(world.store.read("idle"))
+    assert world.store.read("idle").active == used, "uses within a minute are one"
+    assert world.store.read("other").active == "", "without a limit nothing is written"
 
 
 def test_two_who_extend_at_once_both_count(extending: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,9 +7,12 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+import click
 import pytest
 
 from tests.unit.test_lease import a_lease
+from understudy.cli import cli
+from understudy.command_line import known_receipts
 from understudy.errors import LeftoversError, UsageError
 from understudy.lease import LeaseState, LeaseStore
 from understudy.options import Options
@@ -68,6 +71,17 @@ def test_a_clean_one_is_shown_long_after(
     assert (data["outcome"], data["lease"], data["looked"]) == ("CLEAN", "closed", {"container": 12})
     assert (data["attempts"], data["by"]["pid"]) == (1, os.getpid())
     assert ids(options) == ("eabc",)
+
+
+def test_a_shell_completes_what_has_a_receipt_and_what_is_there(
+    options: Options, store: LeaseStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed(store, a_receipt())
+    store.create(a_lease("eabd"))
+    store.create(a_lease("eother"))
+    monkeypatch.setenv("UNDERSTUDY_LEASE_DIR", options.lease_dir)
+    context, parameter = click.Context(cli), cli.commands["receipt"].params[0]
+    assert known_receipts(context, parameter, "eab") == ["eabd", "eabc"]
 
 
 @pytest.mark.parametrize("outcome", [Outcome.LEFTOVERS, Outcome.UNKNOWN, Outcome.HOLD])

@@ -53,12 +53,13 @@ def show(options: Options, name: str, *, form: str) -> int:
 
 
 def ids(options: Options) -> tuple[str, ...]:
-    """The environments of which a receipt is kept.
+    """The environments that are there and those of which a receipt is kept.
 
     Raises:
-        UnderstudyError: the receipts cannot be listed.
+        UnderstudyError: they cannot be listed.
     """
-    return known(lease_store(options, EngineSettings.from_environment(Path("pulumi"))))
+    store = lease_store(options, EngineSettings.from_environment(Path("pulumi")))
+    return tuple(dict.fromkeys((*(lease.id for lease in store.list()[0]), *known(store))))
 
 
 def _living(store: LeaseStore, name: str) -> Lease | None:
