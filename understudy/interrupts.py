@@ -27,7 +27,7 @@ TOGETHER = 1.0
 tell a job, and so do a runner and a wrapper. A second Ctrl-C is a person's at any time."""
 
 FLUSH = 1.0
-"""Seconds in which evidence is written before the process ends at once."""
+"""Seconds in which evidence is written, or a command comes to its own end, before the process ends at once."""
 
 _LAST = 1.0
 """Seconds for a signal that came last to be heard."""
@@ -124,7 +124,7 @@ class Interrupts:
                 threading.Thread(target=work, args=(name,), daemon=True).start()
         elif name == "SIGINT" or now - self._first > TOGETHER:
             handed = self._hand_over(asked=True)
-            if not self.over.is_set():  # else it is just ending by itself
+            if handed or not self.over.wait(FLUSH):  # a command whose rest is done is writing its record
                 self._end(f"{name} again: {handed or f'ending at once. {self.rest.remains()}'}")
 
     def _say_first(self, name: str) -> None:

@@ -48,8 +48,9 @@ __all__ = ["Split", "run"]
 POLL = 0.02
 """Seconds between two looks at the parts."""
 
-HURRY = 1.8
-"""Seconds after a second signal in which parts hand over, end, and are joined: a runner kills 2.5 s after it."""
+HURRY = 1.3
+"""Seconds after a second signal in which parts hand over and end, and a second more in which they are joined: a runner
+kills 2.5 s after that signal."""
 
 PATIENCE = 900.0
 """Seconds that parts have to clean up once they were told to end; what is left then is ended at once."""
