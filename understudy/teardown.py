@@ -164,7 +164,7 @@ def _keep(lease: Lease, receipt: Receipt, store: LeaseStore, listener: ProgressL
         if receipt.outcome in {Outcome.LEFTOVERS, Outcome.UNKNOWN}:
             remains = "; ".join(f"{each.kind} {each.name}" for each in receipt.leftovers)
             failure = receipt.reason or f"left over: {remains}"
-            store.update(lease, check=lambda now: {"attempts": now.attempts + 1}, last_failure=failure)
+            store.update(lease, check=lambda now: {"attempts": now.attempts + 1}, last_failure=failure[:1000])
     except UnderstudyError as error:
         listener(Progress(Phase.RECEIPT, State.WARNING, detail=str(error)))
 

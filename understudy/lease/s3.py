@@ -82,7 +82,7 @@ class S3Shelf:
         except _FailedError as error:
             if error.failure.code in _GONE:
                 return None
-            if error.failure.status:
+            if error.failure.status and not error.failure.again:
                 raise UnreadableError(str(error)) from error
             raise
 
