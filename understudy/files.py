@@ -37,7 +37,7 @@ def append_line(path: Path, line: bytes) -> None:
         OSError: it cannot be written; a part of it that was is taken back.
     """
     data = line + b"\n"
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         written = os.write(handle, data)
         if written < len(data):

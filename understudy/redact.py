@@ -176,7 +176,8 @@ def _forms(value: str) -> set[str]:
     for text in (json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]):
         for escaped in (text, text.replace("/", "\\/"), _for_scripts(text)):
             forms |= {escaped, re.sub(r"(?<=\\u)[0-9a-f]{4}", lambda found: found[0].upper(), escaped)}
-    forms.update(_base64(value.encode("utf-8", "surrogateescape")))
+    encoded = _base64(value.encode("utf-8", "surrogateescape"))
+    forms.update(encoded, *(_wrapped(text) for text in encoded))
     if "\n" in value:
         forms.update(line.strip() for line in value.splitlines() if len(line.strip()) >= _LONG_LINE)
     return {form for form in forms if len(form) >= SHORTEST}
@@ -221,6 +222,13 @@ def _base64(data: bytes) -> set[str]:
             first, end = -(-8 * shift // 6), total_bits // 6
             found.add(encode(b"\0" * shift + data).decode()[first:end])
     return found
+
+
+def _wrapped(text: str) -> Iterator[str]:
+    """The lines of a long base64 text, as MIME and PEM wrap it (RFC 2045, section 6.8; RFC 7468, section 2)."""
+    for width in (76, 64):
+        if len(text) > width:
+            yield from (text[begin : begin + width] for begin in range(0, len(text), width))
 
 
 def redact_error(error: UnderstudyError, redactor: Redactor) -> UnderstudyError:

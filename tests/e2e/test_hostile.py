@@ -84,10 +84,12 @@ def test_a_stranger_s_commit_reaches_nothing(small: Callable[[str], Project]) ->
     (project.folder / "tests").mkdir()
     (project.folder / "tests" / "escape.sh").write_text("exit 1\n", encoding="utf-8")
     project.commit("Describe production")
-    victim = project.understudy("up", "--name", "victim", "--format", "json")
+    victim = project.understudy("up", "--untrusted", "--name", "victim", "--format", "json")
     assert victim.code == 0, victim.text
     there = json.loads(victim.out)
     try:
+        refused = project.understudy("test", there["environment"])
+        assert (refused.code, "of an untrusted commit" in refused.text) == (2, True), refused.text
         _attack(project, there)
     finally:
         assert project.understudy("down", there["environment"]).code == 0

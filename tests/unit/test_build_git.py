@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from repositories import fingerprint
@@ -19,6 +20,23 @@ HOSTILE = "a$(touch${IFS}x)"
 LONG = "b" * 200
 
 Git = Callable[..., str]
+
+
+def test_git_is_given_no_variable_that_it_does_not_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own").mkdir()
+    subprocess.run(["git", "init", "--quiet", str(tmp_path / "own")], check=True)
+    seen: list[dict[str, str]] = []
+    real = subprocess.run
+
+    def run(command: list[str], **options: Any) -> Any:
+        seen.append(options["env"])
+        return real(command, **options)
+
+    monkeypatch.setenv("NPM_TOKEN", "a-secret")
+    monkeypatch.setattr(subprocess, "run", run)
+    Repository.find(tmp_path / "own")
+    assert seen
+    assert all("NPM_TOKEN" not in each and "PATH" in each for each in seen)
 
 
 @pytest.fixture

@@ -206,3 +206,16 @@ def test_base64_at_any_alignment_does_not_give_a_secret_away(
 def test_hundreds_of_values_each_the_beginning_of_the_next_are_known_too() -> None:
     values = ["a" * length for length in range(6, 1200)]
     assert Redactor(values).text("b" + "a" * 1199 + "b") == f"b{MARK}b"
+
+
+def wrapped(text: str, width: int) -> str:
+    whole = base64.b64encode(text.encode()).decode()
+    return "\n".join(whole[begin : begin + width] for begin in range(0, len(whole), width))
+
+
+@pytest.mark.parametrize("width", [64, 76])
+def test_a_long_secret_is_found_in_base64_that_is_wrapped(width: int) -> None:
+    secret = "".join(chr(33 + number % 90) for number in range(0, 700, 7))
+    for text in (secret, secret + "\n"):
+        left = Redactor([secret]).text(wrapped(text, width)).replace(MARK, "").replace("\n", "")
+        assert len(left) < 8, left

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import pulumi
 import pytest
 from repositories import Repo
 
+from understudy import program
 from understudy.blueprint import Blueprint, draw
 from understudy.configuration import configured
 from understudy.errors import UsageError
@@ -286,3 +288,10 @@ def test_sinks_of_a_checkout_count_only_as_production_has_them(repo: Repo) -> No
 def test_without_a_production_the_folder_is_its_own(tmp_path: Path) -> None:
     (tmp_path / "understudy.toml").write_text("export = ['s3://ours/runs']\n")
     assert configured({"export": ()}, {}, tmp_path).export == ("s3://ours/runs",)
+
+
+def test_plain_pulumi_refuses_a_program_that_is_a_stranger_s(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(repo.folder)
+    monkeypatch.setenv("UNDERSTUDY_UNTRUSTED", "true")
+    with pytest.raises(pulumi.RunError, match="runs the program of the checkout itself"):
+        program.main()

@@ -22,6 +22,11 @@ __all__ = ["Builder", "last_lines"]
 GRACE = 5.0
 """Seconds between the signal that asks a build to end and the one that ends it."""
 
+_OURS = frozenset(
+    ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_ACCESS_TOKEN", "UNDERSTUDY_SEED", "UNDERSTUDY_HISTORY", "GITHUB_TOKEN")
+)
+"""What no build needs; credential helpers of registries need what clouds' SDKs read."""
+
 _LINES = 15
 """Lines of a failed build's output that go into its error: enough for a compiler's or a package manager's last word."""
 
@@ -53,7 +58,9 @@ class Builder:
                 hint="Install the docker CLI (it brings buildx and the registry logins); `understudy doctor` checks.",
             )
         try:
-            answer = subprocess.run([docker, "buildx", "version"], capture_output=True, check=False, timeout=20)
+            answer = subprocess.run(
+                [docker, "buildx", "version"], env=_environment(), capture_output=True, check=False, timeout=20
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise ToolError(f"Ran `docker buildx version`, and it failed: {error}.") from error
         return cls(docker, buildx=answer.returncode == 0)
@@ -126,7 +133,7 @@ class Builder:
             InterruptedRunError: a stop was set.
             ToolError: the docker CLI cannot be started.
         """
-        environment = os.environ | {
+        environment = _environment() | {
             "DOCKER_BUILDKIT": "1" if self.buildx else "0",
             "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",  # an attestation makes an index of what has to be an image
             "BUILDKIT_COLORS": "",
@@ -159,6 +166,10 @@ class Builder:
                 f"{last_lines(log)}",
                 hint=_hint(log),
             )
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in _OURS}
 
 
 def _own(labels: Mapping[str, str]) -> dict[str, str]:

@@ -39,6 +39,12 @@ _KEPT = frozenset(
 """Of git's own variables, those that say how git is set up here; all others, such as the GIT_DIR and GIT_INDEX_FILE
 that a hook gets, would point it at another repository or at other objects, or let it print what nobody asked for."""
 
+_LOCAL = frozenset(
+    ("PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR", "TEMP", "TMP", "USER", "LOGNAME", "SUDO_UID", "SYSTEMROOT")
+)
+"""What git reads where it reaches no network: where it and its settings are, and whose a folder may be
+(git-config(1), safe.directory). No other: a commit's files are a stranger's, and no secret has to be near them."""
+
 _FIXED = {
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",
@@ -78,7 +84,8 @@ def run_git(
         ToolError: git is missing, or did not end in time.
     """
     settings = [part for value in _HARDENING for part in ("-c", value)]
-    wanted: Mapping[str, str | None] = git_environment(os.environ) | dict(variables or {})
+    here = {key: value for key, value in os.environ.items() if key in _LOCAL or key.startswith("GIT_")}
+    wanted: Mapping[str, str | None] = git_environment(here) | dict(variables or {})
     try:
         return subprocess.run(
             ["git", "--no-pager", *settings, *arguments],
