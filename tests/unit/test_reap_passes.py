@@ -96,6 +96,16 @@ def test_an_orphan_that_came_to_life_while_it_was_removed_is_kept_for_good(world
     assert made.exit_code == 0
 
 
+def test_so_is_one_that_comes_to_life_while_the_next_pass_removes_it(world: World) -> None:
+    world.target.add("lost-web", labels("lost", at(-9)))
+    world.target.stuck = {"lost-web"}
+    assert one_pass(world).exit_code == 4
+    world.target.stuck = set()
+    world.target.before_removal = lambda name: world.target.add(name, labels("lost", at(9)))
+    assert one_pass(world).exit_code == 4
+    assert set(world.target.objects) == {"lost-web"}
+
+
 def test_a_lease_that_cannot_be_read_is_replaced_by_the_sweep(world: World) -> None:
     over(world, "e1")
     world.store.shelf.put("e1.json", b'{"id": "e1", "tar')

@@ -15,7 +15,7 @@ import click
 
 from understudy.console import make_console, printable
 from understudy.errors import InterruptedRunError, LeftoversError, NotFoundError, ToolError, UnderstudyError, UsageError
-from understudy.interrupts import Interrupts
+from understudy.interrupts import Interrupts, Rest
 from understudy.options import Options
 from understudy.progress import ProgressListener, silent
 from understudy.reap.forget import forget
@@ -42,6 +42,14 @@ class Wanted:
     form: str = "text"
 
 
+class _NextPass(Rest):
+    """What a pass that is cut off leaves: environments whose leases name a dead owner."""
+
+    def hand_over(self, *, asked: bool) -> str:  # noqa: ARG002 - it is as good at either time
+        """See Rest.hand_over."""
+        return "the next pass, run or up on this backend and target goes on with what was in hand"
+
+
 def run(options: Options, folder: Path, wanted: Wanted) -> int:
     """Reap, and print what was found and done; returns the exit code.
 
@@ -62,6 +70,7 @@ def run(options: Options, folder: Path, wanted: Wanted) -> int:
         )
     out = sys.stderr if wanted.form == "json" or wanted.every else sys.stdout
     with make_console(options.progress, out) as console, Interrupts(console.note) as interrupts:
+        interrupts.rest = _NextPass()
         if wanted.every:
             return every(wanted.every, lambda: _line(options, folder, wanted, interrupts.stop), interrupts.stop, _say)
         if wanted.forget_target:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -61,7 +62,8 @@ def gather(
     named = {(lease.project, lease.stack) for lease in leases}
     stacks = None
     if summaries is not None and engine is not None:
-        stacks = tuple(_stack(summary, engine, named) for summary in summaries)
+        looked = partial(_stacks, summaries, engine, named)
+        stacks = tried(looked, None)
     branches = gone(tuple(lease for lease in leases if lease.target == here)) if here else {}
     return Facts(
         target=here,
@@ -84,6 +86,12 @@ def locked_by(engine: Engine, ref: StackRef) -> str:
     """Which process, not known to be gone, holds a lock of a stack; `""`: none that can be seen."""
     here = Processes.here()
     return next((str(lock) for lock in engine.locks(ref) if not why_gone(lock, here)), "")
+
+
+def _stacks(
+    summaries: tuple[StackSummary, ...], engine: Engine, named: set[tuple[str, str]]
+) -> tuple[StackFact, ...] | None:
+    return tuple(_stack(summary, engine, named) for summary in summaries)
 
 
 def _stack(summary: StackSummary, engine: Engine, named: set[tuple[str, str]]) -> StackFact:
