@@ -48,9 +48,8 @@ __all__ = ["Split", "run"]
 POLL = 0.02
 """Seconds between two looks at the parts."""
 
-HURRY = 1.3
-"""Seconds after a second signal in which parts hand over and end, and a second more in which they are joined: a runner
-kills 2.5 s after that signal."""
+HURRY = 2.2
+"""Seconds after a second signal in which parts hand over, end, and are joined: a runner kills 2.5 s after it."""
 
 PATIENCE = 900.0
 """Seconds that parts have to clean up once they were told to end; what is left then is ended at once."""
@@ -208,7 +207,8 @@ class Split(Rest):
         if asked and self.parts:
             for part in self.parts:
                 part.hurry()
-            self.interrupts.over.wait(HURRY)
+            if not self.interrupts.over.wait(HURRY):
+                return "the parts leave the rest to the watchdog; what is there yet is shown by: understudy list"
         return ""
 
     def remains(self) -> str:

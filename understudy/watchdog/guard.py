@@ -63,7 +63,7 @@ class Guard:
         self._children: dict[int, int] = {}
         self._answered = threading.Condition()
         self._answers: dict[int, bool] = {}
-        self._sent = 0
+        self._asked = 0
         self._connection: socket.socket | None = None
         self._done = False
         self._left = AGAIN
@@ -151,23 +151,24 @@ class Guard:
             self._connection.close()
             self._connection = None
 
-    def _send(self, message: Mapping[str, object]) -> int:
-        """The number of the message; 0: it could not be sent."""
-        with self._lock:
-            if self._connection is None:
-                return 0
-            self._sent += 1
-            try:
-                self._connection.sendall(_line(message, self._sent))
-            except OSError:
-                return 0  # the listening thread sees its end too
-            return self._sent
+    def _send(self, message: Mapping[str, object], number: int = 0) -> bool:
+        """Whether it could be sent; the answer to what has a number is waited for."""
+        if self._connection is None:
+            return False
+        try:
+            self._connection.sendall(_line(message, number))
+        except OSError:
+            return False  # the listening thread sees its end too
+        return True
 
     def _ask(self, message: Mapping[str, object]) -> bool:
         """Send, and wait for the answer."""
-        number = self._send(message)
+        with self._lock:
+            self._asked += 1
+            number = self._asked
+            sent = self._send(message, number)
         with self._answered:
-            self._answered.wait_for(lambda: number in self._answers, ANSWER if number else 0.0)
+            self._answered.wait_for(lambda: number in self._answers, ANSWER if sent else 0.0)
             return self._answers.pop(number, False)
 
 
