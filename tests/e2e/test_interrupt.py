@@ -49,7 +49,7 @@ def started(project: Project, name: str) -> bool:
     return bool(docker("ps", "-q", "--filter", labels[0], "--filter", labels[1]).strip())
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])  # SIGTERM: test_staged.py
 def test_a_signal_while_provisioning_leaves_nothing(small: Callable[[str], Project], number: signal.Signals) -> None:
     project = small(SLOW)
     process = project.start("run", "--progress", "plain")
@@ -60,21 +60,6 @@ def test_a_signal_while_provisioning_leaves_nothing(small: Callable[[str], Proje
     assert "CLEAN" in out
     assert project.leases() == []
     assert project.record()["exit_code"] == 130
-
-
-def test_a_signal_while_testing_stops_the_tests_and_exports(small: Callable[[str], Project]) -> None:
-    project = small(TESTING)
-    process = project.start("run", "--progress", "json")
-    assert process.stdout is not None
-    for line in process.stdout:
-        event = json.loads(line) if line.startswith("{") else {}
-        if event.get("phase") == "test" and event.get("subject") == "long":
-            break
-    process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
-    assert process.returncode == 130, out
-    assert (project.latest() / "logs" / "early.log").exists()
-    assert project.leases() == []
 
 
 KILLED = """\

@@ -155,6 +155,7 @@ def test_a_signal_while_some_is_made_and_some_is_tested_ends_both(small: Callabl
     assert process.returncode == 130, out
     record = project.record()
     assert record["exit_code"] == 130
+    assert (project.latest() / "logs" / "switch.log").exists()
     assert record["ready_at"] is None
     assert {name: suite["status"] for name, suite in suites(record).items()} == {
         "early": "interrupted",
