@@ -71,6 +71,7 @@ sh attempts.sh > mine
 wget -q -O theirs http://web:8080/attempts
 sed 's/^/suite: /' mine; sed 's/^/service: /' theirs
 cat mine theirs | grep -q ESCAPED && exit 1
+grep -q '^CapBnd:.*[1-9a-f]' /proc/self/status && echo "capabilities are left" && exit 1
 [ "$CI" = "" ]
 """
 MADE = 15
