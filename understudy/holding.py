@@ -155,8 +155,9 @@ def _held(
             with Heartbeat(session.store, held.lease, interrupts.ask):
                 yield held
         finally:
-            if _over(session, lease.id):
-                guard.release()
+            with suppress(UnderstudyError):  # whoever cannot look leaves it to the watchdog
+                if _over(session, lease.id):
+                    guard.release()
 
 
 def _over(session: Session, environment: str) -> bool:

@@ -33,6 +33,7 @@ def test_the_handlers_of_before_are_back() -> None:
 
 RESTING = """
 import os, signal, sys, time
+from understudy import interrupts
 from understudy.interrupts import Interrupts, Rest
 
 class Left(Rest):
@@ -45,9 +46,10 @@ class Left(Rest):
     def remains(self):
         return "much remains."
 
+interrupts.TOGETHER = float(sys.argv[4])
 with Interrupts(lambda text: None, deadline=float(sys.argv[3])) as interrupts:
     interrupts.rest = Left()
-    for number in map(int, sys.argv[4:]):
+    for number in map(int, sys.argv[5:]):
         os.kill(os.getpid(), number)
         interrupts.stop.wait(30)
     time.sleep(1 + float(sys.argv[2]))
@@ -55,9 +57,11 @@ with Interrupts(lambda text: None, deadline=float(sys.argv[3])) as interrupts:
 """
 
 
-def left(handed: str, *signals: signal.Signals, flush: float = 0.0, deadline: float = 60.0) -> tuple[int, str, str]:
+def left(
+    handed: str, *signals: signal.Signals, flush: float = 0.0, deadline: float = 60.0, together: float = 60.0
+) -> tuple[int, str, str]:
     """A process that gets signals, and whose rest is taken by `handed`; its exit code and what it printed."""
-    arguments = [handed, str(flush), str(deadline), *(str(int(number)) for number in signals)]
+    arguments = [handed, str(flush), str(deadline), str(together), *(str(int(number)) for number in signals)]
     done = subprocess.run(
         [sys.executable, "-c", RESTING, *arguments], capture_output=True, text=True, timeout=60, check=False
     )
@@ -87,3 +91,8 @@ def test_a_second_ctrl_c_that_nobody_answers_says_what_remains() -> None:
 
 def test_a_terminal_that_closes_tells_twice_and_means_once() -> None:
     assert left("to her", signal.SIGHUP, signal.SIGHUP, signal.SIGTERM) == (0, "went on\n", "")
+
+
+def test_a_runner_that_sends_sigterm_a_while_after_sigint_waits_no_longer() -> None:
+    code, out, said = left("to her", signal.SIGINT, signal.SIGTERM, together=0.0)
+    assert (code, out, said) == (130, "asked\nflushed: to her\n", "SIGTERM again: to her")
