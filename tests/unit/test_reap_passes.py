@@ -114,6 +114,16 @@ def test_a_lease_that_cannot_be_read_is_replaced_by_the_sweep(world: World) -> N
     assert (world.store.list(), world.target.objects) == (((), ()), {})
 
 
+@pytest.mark.parametrize("leased", [True, False])
+def test_what_cannot_be_judged_stays_though_the_rest_of_its_environment_goes(world: World, *, leased: bool) -> None:
+    if leased:
+        over(world, "e1")
+    world.target.add("e1-web", labels("e1", at(-9)))
+    world.target.add("e1-odd", labels("e1", "yesterday"))
+    assert one_pass(world).exit_code == 4
+    assert set(world.target.objects) == {"e1-odd"}
+
+
 def test_what_cannot_be_judged_is_exit_code_5(world: World) -> None:
     world.target.add("half", {LABEL + "environment": "e1"})
     assert one_pass(world).exit_code == 5

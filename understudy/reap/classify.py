@@ -10,7 +10,7 @@ from understudy.lease import HEARTBEAT_LOST, Lease, is_id, over
 from understudy.reap.model import Facts, Judgement, LeaseFact, Policy, StackFact, Subject, Verdict
 from understudy.stacks.identity import LABEL, OWNERSHIP, format_time, parse_time
 from understudy.targets.interface import Owned
-from understudy.targets.ownership import ENVIRONMENT, TARGET, is_owned, protected
+from understudy.targets.ownership import ENVIRONMENT, NOT_AFTER, TARGET, is_owned, protected
 from understudy.teardown import OWN_PROJECT
 
 __all__ = ["LABEL_GRACE", "MOST_SKEW", "SMALL_SKEW", "classify", "moment_of", "odd"]
@@ -108,17 +108,14 @@ def _kept_object(item: Owned, facts: Facts) -> Verdict | None:
     if not is_id(item.labels[ENVIRONMENT]):
         return _keep(subject, "its label names no environment that could be", doubt=True)
     if moment_of(item.labels, facts) is None:
-        return _keep(subject, f"its label not-after is no moment that could be: {item.labels[_NOT_AFTER]}", doubt=True)
+        return _keep(subject, f"its label not-after is no moment that could be: {item.labels[NOT_AFTER]}", doubt=True)
     return None
-
-
-_NOT_AFTER = LABEL + "not-after"
 
 
 def moment_of(labels: Mapping[str, str], facts: Facts) -> datetime | None:
     """The label's moment; None when it is not written as we write it, or is of a clock that was never set."""
     try:
-        moment = parse_time(labels.get(_NOT_AFTER, ""))
+        moment = parse_time(labels.get(NOT_AFTER, ""))
     except ValueError:
         return None
     return moment if _FIRST <= moment <= facts.moment + _LONGEST else None
@@ -225,7 +222,7 @@ def _of_stack(stack: StackFact, facts: Facts) -> Verdict:
         return Verdict(Judgement.REAP, subject, "it has no lease, no resource and no lock")
     if stack.target and stack.target != facts.target:
         return Verdict(Judgement.HOLD, subject, f"it has no lease; its state names {stack.target}")
-    latest = moment_of({_NOT_AFTER: stack.not_after}, facts)
+    latest = moment_of({NOT_AFTER: stack.not_after}, facts)
     if not stack.target or latest is None:
         reason = "it has no lease, and its state does not say whose its resources are"
         return Verdict(Judgement.UNKNOWN, subject, reason, doubt=True)

@@ -17,7 +17,7 @@ from understudy.reap.classify import LABEL_GRACE, classify, moment_of
 from understudy.reap.facts import fact_of, locked_by
 from understudy.reap.model import Facts, Judgement, Policy, Subject, Verdict
 from understudy.session import Session
-from understudy.stacks.identity import LABEL, format_time, parse_time
+from understudy.stacks.identity import format_time
 from understudy.targets.interface import Outcome, Owned, Receipt, Spare, spare_none
 from understudy.teardown import OWN_PROJECT, tear_down
 from understudy.waiting import wait_idle
@@ -135,7 +135,7 @@ def _spared(facts: Facts) -> Spare:
 
 def _lease_for(environment: str, items: Iterable[Owned], facts: Facts, backend: str) -> Lease:
     """A lease for what has lost its own: it ended when the labels say, and its owner is the process that removes it."""
-    moments = [parse_time(item.labels[LABEL + "not-after"]) for item in items]
+    moments = [moment for item in items if (moment := moment_of(item.labels, facts)) is not None]
     ended = format_time(max(moments, default=facts.moment - LABEL_GRACE))
     return Lease(
         id=environment,

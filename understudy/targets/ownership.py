@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from understudy.stacks.identity import LABEL, OWNERSHIP
+from understudy.stacks.identity import LABEL, OWNERSHIP, parse_time
 
-__all__ = ["ENVIRONMENT", "PROTECT", "TARGET", "is_owned", "protected", "refusal"]
+__all__ = ["ENVIRONMENT", "NOT_AFTER", "PROTECT", "TARGET", "is_owned", "protected", "refusal"]
 
 ENVIRONMENT = LABEL + "environment"
 TARGET = LABEL + "target"
+NOT_AFTER = LABEL + "not-after"
 PROTECT = LABEL + "protect"
 """The label by which a user keeps an object from every removal by label."""
 
@@ -36,6 +37,10 @@ def refusal(labels: Mapping[str, str] | None, environment: str, identity: str) -
         return "it does not carry all ownership labels of this environment any more; kept"
     if protected(labels):
         return f"it is protected by the label {PROTECT}; kept"
+    try:
+        parse_time((labels or {})[NOT_AFTER])
+    except ValueError:
+        return f"its label {NOT_AFTER} is no moment; kept"
     named = (labels or {})[TARGET]
     if named != identity:
         return f"its label names the target {named}, and this is {identity}; kept"
