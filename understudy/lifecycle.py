@@ -7,7 +7,7 @@ import os
 import secrets
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -224,8 +224,8 @@ def _removed(session: Session, lease: Lease, interrupts: Interrupts) -> Receipt:
             condemned = partial(
                 session.store.update, check=Lease.hold_idle, state=LeaseState.DESTROYING, owner=this_process()
             )
-            with taking(session, left, condemned, interrupts, back=False):
-                return destroy(session, left)
+            with suppress(NotFoundError), taking(session, left, condemned, interrupts, back=False):
+                return destroy(session, left)  # or another `down` was faster, and has removed it
         detail = "whoever worked on it has removed it; a second look says what is there"
         session.listener(Progress(Phase.DESTROY, State.INFO, f"environment {lease.id}", detail))
     return session.target.receipt(lease.id, lease.target)

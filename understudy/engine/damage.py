@@ -60,10 +60,10 @@ def damage(data: bytes) -> str:
 def resources(path: Path) -> int | None:
     """How many resources a state file names; None: it says none, or cannot be used."""
     try:
-        count = _count(json.loads(_read(path)))
-    except (OSError, EOFError, ValueError, zlib.error, RecursionError):
+        data = _read(path)
+    except (OSError, EOFError, zlib.error):
         return None
-    return count if count > 0 else None
+    return None if damage(data) else _count(json.loads(data)) or None
 
 
 def _read(path: Path) -> bytes:
