@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,11 +21,13 @@ services:
 x-understudy: {tests: {api: {command: [pytest, -q, test_api.py]}}}
 """
 
+TWO_NETWORKS = COMPOSE.replace("x-understudy", "    networks: [one, two]\nnetworks: {one: , two: }\nx-understudy")
+
 TESTS = """\
 import pathlib, time
 
 def wait():
-    for _ in range(600):
+    for _ in range(3000):
         if pathlib.Path(GO).exists():
             return
         time.sleep(0.1)
@@ -90,30 +93,26 @@ def test_of_several_commits_the_newest_is_run(small: Callable[[str], Project], t
     assert project.leases() == []
 
 
-def test_a_limit_refuses_or_queues(
-    small: Callable[[str], Project],
-    tmp_path: Path,
-    same_inventory: None,  # noqa: ARG001 - environments of others on this daemon count too
-) -> None:
-    project, go = small(COMPOSE), tmp_path / "go"
+def test_a_limit_refuses_or_queues(small: Callable[[str], Project], tmp_path: Path) -> None:
+    """The limit that is waited for is a pool of four subnets of the test's own: others on this daemon do not count."""
+    project, go = small(TWO_NETWORKS), tmp_path / "go"
+    project.env["UNDERSTUDY_SUBNET_POOL"] = f"10.212.{secrets.randbelow(256)}.0/24"
     commit(project, go)
     works = project.start("run", "--progress", "plain")
     wait_for(lambda: states(project) == ["testing"], what="the first run at its tests")
     before = runs(project)
-    refused = project.understudy("run", "--max-environments", "1")
+    refused = project.understudy("run", "--max-environments=1", "--min-free-memory=1000t", "--min-free-disk=1000t")
     assert refused.code == 7, refused.text
-    assert "--max-environments allows 1" in refused.err
+    for limit in ("--max-environments allows 1", "--min-free-memory asks for 1000.0 TiB", "--min-free-disk asks for"):
+        assert limit in refused.err
+    assert "has none free for 2 of the 3 networks" in refused.err
     assert (states(project), runs(project)) == (["testing"], before)
-    refused = project.understudy("run", "--min-free-memory", "1000t", "--min-free-disk", "1000t")
-    assert refused.code == 7, refused.text
-    assert "--min-free-memory asks for 1000.0 TiB" in refused.err
-    assert "--min-free-disk asks for 1000.0 TiB" in refused.err
 
-    queued = project.start("run", "--progress", "plain", "--max-environments", "1", "--on-limit", "queue")
+    queued = project.start("run", "--progress", "plain", "--on-limit", "queue")
     wait_for(lambda: states(project) == ["testing", "waiting"], what="the second run in the queue")
     go.touch()
     for process in (works, queued):
         said, _ = process.communicate(timeout=90)
         assert process.returncode == 0, said
-    assert "waiting for room: --max-environments allows 1" in said
+    assert "waiting for room: the pool of subnets" in said
     assert project.leases() == []
