@@ -1,5 +1,5 @@
 """All kinds of fault, in the order of the table."""
 
-from faults import kinds_ends
+from faults import kinds_ends, kinds_inside, kinds_state
 
-__all__ = ["kinds_ends"]
+__all__ = ["kinds_ends", "kinds_inside", "kinds_state"]

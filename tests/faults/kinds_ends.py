@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 from faults.lane import SERVES, Lane, Run
-from faults.nemesis import ENDINGS, Moment, await_moment, draw_moment
+from faults.nemesis import ENDINGS, PHASES, Moment, await_moment, draw_moment
 from faults.trial import Trial, hold, hold_gone, kind
 from jsonschema import Draft202012Validator
 from support import ROOT
@@ -51,7 +51,7 @@ def _varied(lane: Lane, random_: random.Random) -> None:
     )
 
 
-@kind("kill", 300)
+@kind("kill", 300, short=len(PHASES))
 def kill(lane: Lane, random_: random.Random, trial: Trial) -> None:
     """SIGKILL of the whole group, or only of the entry process, or of all that the run started."""
     _varied(lane, random_)

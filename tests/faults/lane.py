@@ -83,6 +83,23 @@ class Run:
         return self.output.read_text(encoding="utf-8", errors="replace")
 
 
+@dataclass(frozen=True)
+class Filler:
+    """Takes all the room on a file system, and gives it back."""
+
+    folder: Path
+
+    def fill(self) -> None:
+        """Leave no byte."""
+        with (self.folder / "filler").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(b"\0" * 65536)
+
+    def empty(self) -> None:
+        """Give it back."""
+        (self.folder / "filler").unlink(missing_ok=True)
+
+
 @dataclass
 class Lane:
     """What the trials of one lane share. `patience` stretches every limit on a machine that is busy."""
@@ -187,6 +204,22 @@ class Lane:
             if passed > limit * self.patience:
                 return None, differences
             time.sleep(0.1)
+
+    def restore_foreign(self) -> None:
+        """Start again what a restart of the daemon ended of somebody else's."""
+        for container in self.client.containers.list(all=True):
+            if f"/{container.name} {container.id}" in self.before.kinds["containers"]:
+                container.start()
+
+    @contextmanager
+    def small_disk(self, megabytes: int) -> Iterator[Filler]:
+        """Meanwhile the state folder lies on a file system of this size."""
+        place = str(self.state / "understudy" / "backend")
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", place], check=True)
+        try:
+            yield Filler(Path(place))
+        finally:
+            subprocess.run(["umount", "-l", place], check=True)
 
     def processes(self) -> dict[int, str]:
         """What runs of this lane's commands."""

@@ -41,10 +41,11 @@ Body = Callable[[Lane, random.Random, Trial], None]
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of fault: how often in the whole form, and what a trial of it does."""
+    """A kind of fault: how often in the whole and in the short form, and what a trial of it does."""
 
     name: str
     count: int
+    short: int
     body: Body
     says: str
 
@@ -52,11 +53,11 @@ class Kind:
 KINDS: dict[str, Kind] = {}
 
 
-def kind(name: str, count: int) -> Callable[[Body], Body]:
+def kind(name: str, count: int, *, short: int = 1) -> Callable[[Body], Body]:
     """Register a kind; its docstring is its line in the table."""
 
     def register(body: Body) -> Body:
-        KINDS[name] = Kind(name, count, body, (body.__doc__ or "").strip().split("\n")[0].rstrip("."))
+        KINDS[name] = Kind(name, count, short, body, (body.__doc__ or "").strip().split("\n")[0].rstrip("."))
         return body
 
     return register
