@@ -182,6 +182,8 @@ def _lane(given: argparse.Namespace) -> int:
             for line in sys.stdin:
                 name, index = json.loads(line)
                 print(json.dumps(attempt(lane, name, given.seed, index).to_json()), flush=True)
+    except BrokenPipeError:
+        return 1  # nobody is there any more to hear it
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return 0

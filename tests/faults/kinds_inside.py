@@ -26,7 +26,7 @@ FAILURES = {
     "destroy": {0, 4},
     "receipt": {4},
 }
-"""The phase in which a failure is injected, and the exit codes that say so; the sweep by label makes up for a destroy."""
+"""The phase in which a failure is injected, and the exit codes that say so; for a destroy the sweep makes up."""
 
 
 def patched(*names: str, **variables: str) -> dict[str, str]:

@@ -1,5 +1,4 @@
-"""What can be changed inside: a fault in each phase, a kill between create and checkpoint, a clock that is wrong, and
-each defence taken out. Name -> modules and what is done to each."""
+"""What can be changed inside: a failure in each phase, a death before a checkpoint, a wrong clock, a defence taken out."""
 
 from __future__ import annotations
 
@@ -8,8 +7,10 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 __all__ = ["PATCHES"]
@@ -17,29 +18,37 @@ __all__ = ["PATCHES"]
 Patch = Callable[[ModuleType], None]
 
 
+def _place(module: ModuleType, name: str) -> tuple[Any, str]:
+    """The object in a module that has the attribute, and the attribute's name."""
+    holder: Any = module
+    *path, last = name.split(".")
+    for part in path:
+        holder = getattr(holder, part)
+    getattr(holder, last)  # what is not there any more cannot be taken out
+    return holder, last
+
+
+def _is(name: str, value: object) -> Patch:
+    def patch(module: ModuleType) -> None:
+        setattr(*_place(module, name), value)
+
+    return patch
+
+
+def _does(name: str, value: object = None) -> Patch:
+    """Call nothing, and return this."""
+
+    def stand_in(*_: object, **__: object) -> object:
+        return value
+
+    return _is(name, stand_in)
+
+
 def _fails(name: str) -> Patch:
-    def patch(module: ModuleType) -> None:
-        def fail(*_: object, **__: object) -> None:
-            raise OSError(28, "injected: no space left on device")
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "injected: no space left on device")
 
-        holder: Any = module
-        *path, last = name.split(".")
-        for part in path:
-            holder = getattr(holder, part)
-        setattr(holder, last, fail)
-
-    return patch
-
-
-def _does_nothing(name: str, value: object = None) -> Patch:
-    def patch(module: ModuleType) -> None:
-        holder: Any = module
-        *path, last = name.split(".")
-        for part in path:
-            holder = getattr(holder, part)
-        setattr(holder, last, lambda *_, **__: value)
-
-    return patch
+    return _is(name, fail)
 
 
 def _dies_after_create(module: ModuleType) -> None:
@@ -71,7 +80,7 @@ def _session_parent(pid: int) -> int:
 
 def _shifted(_: ModuleType) -> None:
     """The clock of this process is FAULTS_SKEW seconds ahead."""
-    import datetime
+    import datetime  # noqa: ICN001 - as the modules have it that are changed
 
     skew = float(os.environ["FAULTS_SKEW"])
     real, real_time = datetime.datetime, time.time
@@ -85,6 +94,50 @@ def _shifted(_: ModuleType) -> None:
     time.time = lambda: real_time() + skew
 
 
+def _puts(module: ModuleType) -> None:
+    """A lease that is there is written over."""
+
+    def create(self: Any, name: str, data: bytes) -> bool:
+        self.put(name, data)
+        return True
+
+    module.FolderShelf.create = create
+
+
+def _closes_unseen(module: ModuleType) -> None:
+    """A lease is removed whoever has it."""
+
+    def close(self: Any, lease: Any) -> bool:
+        self.shelf.remove(module._name(lease.id))
+        return True
+
+    module.LeaseStore.close = close
+
+
+def _believes_pids(module: ModuleType) -> None:
+    """Whoever has the pid is the owner."""
+    module.Owner.alive = lambda self: Path(f"/proc/{self.pid}").exists()
+
+
+def _ends_by_time_alone(module: ModuleType) -> None:
+    module.ends = lambda lease: (module.parse_time(lease.expires), f"its time ended at {lease.expires}")
+
+
+def _sees_nothing(module: ModuleType) -> None:
+    """The second look is believed before it is made."""
+    look = module.Removal._look
+    module.Removal._look = lambda self: replace(look(self), outcome=module.Outcome.CLEAN, leftovers=())
+
+
+def _holds_nowhere(module: ModuleType) -> None:
+    """A receipt of another target is like any other."""
+    module.Outcome = SimpleNamespace(**{each.name: each for each in module.Outcome} | {"HOLD": None})
+
+
+def _spares_nothing(module: ModuleType) -> None:
+    module._spared = lambda _facts: module.spare_none
+
+
 PATCHES: dict[str, list[tuple[str, Patch]]] = {
     "fail-clone": [("understudy.stages", _fails("clone"))],
     "fail-build": [("understudy.provision", _fails("build_images"))],
@@ -96,6 +149,29 @@ PATCHES: dict[str, list[tuple[str, Patch]]] = {
     "die-after-create": [("understudy.provider.servicer", _dies_after_create)],
     "skew": [("", _shifted)],
     # defences taken out
-    "no-watchdog": [("understudy.watchdog.guard", _does_nothing("Guard._connect"))],
-    "no-sweep": [("understudy.targets.docker", _does_nothing("DockerTarget.sweep"))],
+    "no-watchdog": [("understudy.watchdog.guard", _does("Guard._connect"))],
+    "no-children-first": [("understudy.watchdog.guard", _does("Guard.child"))],
+    "no-hunted-variables": [("understudy.watchdog.guard", _is("HUNTED", frozenset()))],
+    "no-next-run": [("understudy.lifecycle", _does("opportune"))],
+    "no-lease-first": [("understudy.lease.store", _does("LeaseStore.create"))],
+    "no-exclusive-create": [("understudy.lease.folder", _puts)],
+    "no-owner-at-close": [("understudy.lease.store", _closes_unseen)],
+    "no-heartbeat": [("understudy.heartbeat", _does("Heartbeat._run"))],
+    "no-start-time": [("understudy.owner", _believes_pids)],
+    "no-hard-limit": [("understudy.lease.rule", _ends_by_time_alone)],
+    "no-sweep": [("understudy.removal", _does("Removal._sweep"))],
+    "no-second-look": [("understudy.removal", _sees_nothing)],
+    "no-target-identity": [("understudy.teardown", _holds_nowhere)],
+    "no-lock-breaking": [("understudy.locks", _does("why_stale", ""))],
+    "no-lock-liveness": [("understudy.locks", _does("why_stale", "whatever"))],
+    "no-damage": [("understudy.engine.backend", _does("FileBackend.damage", ""))],
+    "no-teardown": [("understudy.aftermath", _does("destroy"))],
+    "no-cap": [("understudy.reap.passing", _does("cap_of", 1_000_000_000))],
+    "no-refusal": [("understudy.reap.classify", _does("_refusal", ""))],
+    "no-not-after": [("understudy.reap.classify", _is("LABEL_GRACE", timedelta(days=-4000)))],
+    "no-ownership": [("understudy.reap.classify", _does("is_owned", value=True))],
+    "no-protection": [("understudy.reap.classify", _does("protected", value=False))],
+    "no-spare": [("understudy.reap.sweep", _spares_nothing)],
+    "no-ownership-again": [("understudy.targets.docker_sweep", _does("refusal", ""))],
 }
+"""Name -> the modules, and what is done to each once it is imported; `""`: at once."""

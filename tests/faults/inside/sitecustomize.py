@@ -23,7 +23,7 @@ class Patching(importlib.abc.MetaPathFinder):
         self.patches = patches
 
     def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+        self, name: str, _path: Sequence[str] | None = None, _target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         """The module as it would be found without this, and changed after its import."""
         todo = self.patches.pop(name, None)
