@@ -12,7 +12,9 @@ from support import ROOT
 INSIDE = ROOT / "tests" / "faults" / "inside"
 
 NAMED = {
-    "no-hunted-variables": "unit/test_watchdog.py::test_what_runners_hunt_by_is_taken_out_and_the_rest_is_on_no_command_line",
+    "no-hunted-variables": (
+        "unit/test_watchdog.py::test_what_runners_hunt_by_is_taken_out_and_the_rest_is_on_no_command_line"
+    ),
     "no-exclusive-create": "unit/test_lease.py::test_of_twenty_only_one_creates",
     "no-owner-at-close": "unit/test_lease.py::test_a_lease_that_another_process_took_over_is_not_closed",
     "no-heartbeat": "unit/test_heartbeat.py::test_a_lease_is_renewed_while_its_owner_works",

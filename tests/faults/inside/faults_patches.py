@@ -1,4 +1,4 @@
-"""What can be changed inside: a failure in each phase, a death before a checkpoint, a wrong clock, a defence taken out."""
+"""What can be changed inside: a phase that fails, a death before a checkpoint, a wrong clock, a defence taken out."""
 
 from __future__ import annotations
 
