@@ -2,35 +2,28 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from reap_world import ELSEWHERE, HERE, at, lease
 
 from understudy.aftermath import ended_afterwards
 from understudy.engine.fake import FakeEngine
 from understudy.errors import NotFoundError, UnderstudyError, UsageError
 from understudy.extending import extend
 from understudy.halts import Halt, Halted
-from understudy.lease import BusyError, FolderShelf, Lease, LeaseState, LeaseStore, over
+from understudy.lease import BusyError, FolderShelf, LeaseState, LeaseStore, over
 from understudy.listing import logs
 from understudy.options import Options
-from understudy.owner import Owner, this_process
+from understudy.owner import this_process
 from understudy.progress import Progress
 from understudy.report import KeptRecord
-from understudy.stacks.identity import format_time, parse_time
+from understudy.stacks.identity import parse_time
 from understudy.targets.interface import Outcome, Owned, Receipt
-
-HERE = "docker:one"
-DEAD = replace(this_process(), pid=2**22 + 1, started=1)
-ELSEWHERE = Owner("another-host", "another-boot", 1, 1, "ci")
-
-
-def at(hours: float) -> str:
-    return format_time(datetime.now(UTC) + timedelta(hours=hours))
 
 
 @dataclass
@@ -56,26 +49,6 @@ class FakeTarget:
     def receipt(self, environment: str, expected: str) -> Receipt:
         self.looked.append(environment)
         return Receipt(environment, expected, Outcome.CLEAN, "2026-01-01T00:00:00Z")
-
-
-def lease(name: str, **changes: object) -> Lease:
-    made = Lease(
-        id=name,
-        target=HERE,
-        project="understudy",
-        stack=name,
-        backend="file:///x",
-        repository="r",
-        topology="compose.yaml",
-        commit="0" * 40,
-        branch=name,
-        owner=DEAD,
-        created=at(-2),
-        expires=at(-1),
-        not_after=at(5),
-        state=LeaseState.KEPT,
-    )
-    return replace(made, **changes)  # type: ignore[arg-type]  # fields by name
 
 
 class World:
