@@ -14,7 +14,7 @@ from types import TracebackType
 
 __all__ = ["KINDS", "Scratch", "sweep"]
 
-KINDS = ("build", "export", "git", "index", "op", "preview")
+KINDS = ("build", "export", "git", "index", "op", "preview", "suite")
 """What the folders are for, which is in their names: `understudy-<kind>-<random>`."""
 
 _YOUNG = 60.0
@@ -23,6 +23,8 @@ _YOUNG = 60.0
 
 class Scratch:
     """A folder of mode 0700 in the system's temporary folder, gone with `close`, the object, or the context's end.
+
+    `lock` is the descriptor that holds it; a process that is handed it holds the folder, too.
 
     Args:
         kind: one of `KINDS`.
@@ -33,7 +35,8 @@ class Scratch:
 
     def __init__(self, kind: str) -> None:
         self.path = Path(tempfile.mkdtemp(prefix=f"understudy-{KINDS[KINDS.index(kind)]}-"))
-        self.close = weakref.finalize(self, _remove, self.path, _locked(self.path))
+        self.lock = _locked(self.path)
+        self.close = weakref.finalize(self, _remove, self.path, self.lock)
 
     def __enter__(self) -> Path:
         return self.path
@@ -61,7 +64,7 @@ def sweep() -> None:
     """Remove the folders of our own user whose process died without doing it."""
     for kind in KINDS:
         for folder in Path(tempfile.gettempdir()).glob(f"understudy-{kind}-*"):
-            with suppress(OSError):
+            with suppress(OSError, RecursionError):  # a suite nests folders as deep as it likes
                 if not folder.is_symlink() and folder.stat().st_uid == os.getuid():
                     _remove_if_dead(folder)
 

@@ -20,6 +20,9 @@ from understudy.engine.stale_locks import Lock
 __all__ = ["FileBackend"]
 
 
+_DEBRIS = (".json.attrs", ".tmp")
+"""What a CLI that was killed, or found the disk full, leaves beside its lock and never comes back for."""
+
 _ENDINGS = (".json", ".json.gz")
 
 
@@ -121,6 +124,8 @@ class FileBackend:
                 _erase(self.state(ref, ending + suffix))
         for kind in ("history", "backups"):
             _erase(self._root / kind / ref.project / ref.name)
+        for debris in (each for ending in _DEBRIS for each in self._locks(ref).glob(f"*{ending}")):
+            debris.unlink(missing_ok=True)
         with suppress(OSError):  # not empty: someone just locked it
             self._locks(ref).rmdir()
 

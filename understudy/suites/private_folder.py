@@ -6,12 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from understudy.scratch import Scratch
 from understudy.suites import keeper
 
 __all__ = ["PrivateFolder", "private_folder"]
@@ -35,10 +35,11 @@ def private_folder() -> Iterator[PrivateFolder]:
     Raises:
         OSError: it cannot be made, or its keeper not be started.
     """
-    path = Path(tempfile.mkdtemp(prefix="understudy-"))
+    scratch = Scratch("suite")
+    path = scratch.path
     heard, held = os.pipe()
     try:
-        keeping = _keeper(heard, path)
+        keeping = _keeper(heard, scratch)
         try:
             yield PrivateFolder(path, held)
         finally:
@@ -47,12 +48,15 @@ def private_folder() -> Iterator[PrivateFolder]:
             keeping.wait()
     finally:
         _remove(path)
+        with suppress(RecursionError):
+            scratch.close()
         os.close(heard)
         os.close(held)
 
 
-def _keeper(heard: int, path: Path) -> subprocess.Popen[bytes]:
-    found = path.lstat()
+def _keeper(heard: int, scratch: Scratch) -> subprocess.Popen[bytes]:
+    """It holds the folder's lock, too: only when it is killed as well does the next command remove the folder."""
+    path, found = scratch.path, scratch.path.lstat()
     return subprocess.Popen(
         (sys.executable, "-I", "-S", keeper.__file__, str(heard), str(path), str(found.st_dev), str(found.st_ino)),
         cwd="/",
@@ -61,7 +65,7 @@ def _keeper(heard: int, path: Path) -> subprocess.Popen[bytes]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-        pass_fds=(heard,),
+        pass_fds=(heard, scratch.lock),
     )
 
 

@@ -1,0 +1,65 @@
+"""What lies around after a kill that hit everybody who would have removed it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import wait_for
+
+from understudy import scratch
+from understudy.engine.backend import FileBackend
+from understudy.engine.interface import StackRef
+
+REF = StackRef("understudy", "e1")
+
+HOLDS = """\
+import time
+from understudy.suites.private_folder import private_folder
+with private_folder() as folder:
+    print(folder.path, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_what_a_killed_cli_leaves_beside_its_lock_goes_with_the_stack(tmp_path: Path) -> None:
+    locks = tmp_path / ".pulumi" / "locks" / "organization" / "understudy" / "e1"
+    locks.mkdir(parents=True)
+    (locks / "a.json.attrs").write_text("{}")
+    (locks / "b.json.18eb9d44bcf5a2af.tmp").write_text("")
+    FileBackend(tmp_path).forget(REF)
+    assert not locks.exists()
+
+
+def keepers(folder: str) -> list[int]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            words = (entry / "cmdline").read_bytes().split(b"\0") if entry.name.isdecimal() else []
+            if folder.encode() in words:
+                found.append(int(entry.name))
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="looks at /proc")
+def test_the_private_folder_of_a_run_that_was_killed_with_its_keeper_goes_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    with subprocess.Popen([sys.executable, "-c", HOLDS], stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        folder = run.stdout.readline().strip()
+        scratch.sweep()
+        assert Path(folder).exists(), "a living run's folder was taken"
+        (keeper,) = keepers(folder)
+        os.kill(keeper, signal.SIGKILL)
+        run.kill()
+    wait_for(lambda: keepers(folder) == [], 20, "the keeper's end")
+    scratch.sweep()
+    assert list(tmp_path.iterdir()) == []
