@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from faults.lane import Lane, Run
 
-__all__ = ["ENDINGS", "PHASES", "Moment", "await_moment", "draw_moment", "exists"]
+__all__ = ["ENDINGS", "PHASES", "Moment", "await_moment", "draw_moment"]
 
 PHASES = ("provision", "ready", "test", "export", "destroy", "receipt")
 """The strata: as many kills in each. Before `provision` there is nothing yet that could be left behind."""
@@ -50,11 +50,6 @@ def await_moment(run: Run, moment: Moment, limit: float) -> bool:
             return False
         time.sleep(min(_LOOK, left))
     return not run.ended
-
-
-def exists(lane: Lane) -> list[str]:
-    """What there is at this instant."""
-    return lane.something()
 
 
 def _signal(pid: int, number: signal.Signals) -> None:
