@@ -11,7 +11,7 @@ from faults.trial import ALONE, Trial, hold, kind
 
 __all__ = ["TAKEN_OUT"]
 
-TAKEN_OUT = ("no-watchdog", "no-lease-first", "no-sweep", "no-next-run", "no-teardown")
+TAKEN_OUT = ("no-watchdog", "no-sweep", "no-next-run", "no-teardown")
 """One after the other; what each is needed for is in `defence`."""
 
 

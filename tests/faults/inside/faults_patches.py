@@ -153,7 +153,6 @@ PATCHES: dict[str, list[tuple[str, Patch]]] = {
     "no-children-first": [("understudy.watchdog.guard", _does("Guard.child"))],
     "no-hunted-variables": [("understudy.watchdog.guard", _is("HUNTED", frozenset()))],
     "no-next-run": [("understudy.lifecycle", _does("opportune"))],
-    "no-lease-first": [("understudy.lease.store", _does("LeaseStore.create"))],
     "no-exclusive-create": [("understudy.lease.folder", _puts)],
     "no-owner-at-close": [("understudy.lease.store", _closes_unseen)],
     "no-heartbeat": [("understudy.heartbeat", _does("Heartbeat._run"))],
