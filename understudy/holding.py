@@ -35,15 +35,13 @@ def _nothing(_handed: str) -> None:
 class Held(Rest):
     """An environment that this process works on, and the watchdog that goes on where it ends.
 
-    `back`: the watchdog would give it back to its lease, and not destroy it. `new`: it was not there before. `evidence`
-    writes what there is and that the rest was handed over, and to whom.
+    Where it was kept before (`Lease.stays`) the watchdog gives it back, and else destroys it. `evidence` writes what
+    there is and that the rest was handed over, and to whom.
     """
 
     lease: Lease
     guard: Guard
     session: Session
-    back: bool
-    new: bool
     evidence: Callable[[str], None] = _nothing
 
     def second(self) -> str:
@@ -56,7 +54,7 @@ class Held(Rest):
         """See Rest.hand_over. The watchdog sets to work when it sees this process end."""
         if not self.guard.confirm():
             return ""
-        if self.back:
+        if self.lease.stays:
             return f"the watchdog ends what runs, and leaves environment {self.lease.id} to its lease"
         return f"the watchdog removes environment {self.lease.id}; the proof: understudy receipt {self.lease.id}"
 
@@ -91,7 +89,7 @@ def making(
     def write() -> Lease:
         return admit(session, blueprint, lease)
 
-    with _held(session, lease, write, interrupts, new=True) as held:
+    with _held(session, lease, write, interrupts) as held:
         yield held
 
 
@@ -109,7 +107,7 @@ def provisioning(
         while held is None:
             known = session.store.find(lease.id)
             if known is not None:
-                held = stack.enter_context(taking(session, known, renewed, interrupts, back=True))
+                held = stack.enter_context(taking(session, known, renewed, interrupts))
             else:
                 with suppress(LeaseExistsError):  # another `up` was faster
                     held = stack.enter_context(making(session, blueprint, lease, interrupts))
@@ -117,9 +115,7 @@ def provisioning(
 
 
 @contextmanager
-def taking(
-    session: Session, lease: Lease, write: Callable[[Lease], Lease], interrupts: Interrupts, *, back: bool
-) -> Iterator[Held]:
+def taking(session: Session, lease: Lease, write: Callable[[Lease], Lease], interrupts: Interrupts) -> Iterator[Held]:
     """Hold an environment that is there, once nobody else works on it.
 
     Args:
@@ -127,14 +123,13 @@ def taking(
         lease: as it was found.
         write: takes the lease over, as it is when nobody works on the environment, and returns it as it is then.
         interrupts: of the command.
-        back: what the watchdog does should this process die: give the environment back, or else destroy it.
 
     Raises:
         BusyError: another process works on it still after --lock-timeout.
         NotFoundError: it was removed meanwhile.
     """
     wait_idle(session, lease, session.options.lock_timeout)
-    with _held(session, lease, lambda: take(session, lease, write), interrupts, back=back) as held:
+    with _held(session, lease, lambda: take(session, lease, write), interrupts) as held:
         yield held
 
 
@@ -144,13 +139,10 @@ def _held(
     lease: Lease,
     write: Callable[[], Lease],
     interrupts: Interrupts,
-    *,
-    back: bool = False,
-    new: bool = False,
 ) -> Iterator[Held]:
-    with _guard(session, lease, back=back) as guard:
+    with _guard(session, lease) as guard:
         try:
-            held = Held(write(), guard, session, back, new)
+            held = Held(write(), guard, session)
             interrupts.rest = held
             with Heartbeat(session.store, held.lease, interrupts.ask):
                 yield held
@@ -166,7 +158,7 @@ def _over(session: Session, environment: str) -> bool:
     return now is None or now.state.at_rest or not now.owner.is_this_process()
 
 
-def _guard(session: Session, lease: Lease, *, back: bool) -> Guard:
+def _guard(session: Session, lease: Lease) -> Guard:
     """The guard of one environment. What it runs finds our package, state and leases wherever it is started."""
 
     def warn(text: str) -> None:
@@ -183,5 +175,5 @@ def _guard(session: Session, lease: Lease, *, back: bool) -> Guard:
         variables["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(session.settings.passphrase_file)
     if session.options.lease_dir:
         variables["UNDERSTUDY_LEASE_DIR"] = str(Path(session.options.lease_dir).expanduser().absolute())
-    command = [sys.executable, "-P", "-m", "understudy.ending", *(["--back"] if back else []), lease.id]
+    command = [sys.executable, "-P", "-m", "understudy.ending", lease.id]
     return guarded(command, variables, state=session.settings.state, warn=warn)

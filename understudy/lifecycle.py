@@ -28,6 +28,7 @@ from understudy.errors import (
 from understudy.export.folder import hold_no_link
 from understudy.export.sinks import Outbox, Stage, open_outbox
 from understudy.files import is_git_data, write_file
+from understudy.giving_back import let_rest, resting_afterwards
 from understudy.halts import Halt
 from understudy.holding import making, provisioning, taking
 from understudy.interrupts import Interrupts
@@ -128,10 +129,10 @@ def up(options: Options, folder: Path, *, form: str) -> int:
                     made = provision(session, blueprint, lease, tree, Path(lease.tree).parent / "builds")
                     session.store.update(lease, state=LeaseState.KEPT)
                 except BaseException as error:
-                    if held.new:
-                        destroy(session, lease)
+                    if held.lease.stays:
+                        let_rest(session, held.lease, first=error)
                     else:
-                        session.store.update(lease, state=LeaseState.KEPT)
+                        destroy(session, lease)
                     if isinstance(error, UnderstudyError):
                         redact_error(error, redactor)
                     raise
@@ -177,7 +178,7 @@ def test(options: Options, folder: Path, name: str | None, *, form: str) -> int:
         take = partial(session.store.update, check=Lease.hold_idle, state=LeaseState.TESTING, owner=this_process())
         recorder: Recorder | None = None
         try:
-            with taking(session, lease, take, interrupts, back=True) as held, _given_back(session, held.lease):
+            with taking(session, lease, take, interrupts) as held, resting_afterwards(session, held.lease):
                 lease = held.lease
                 recorder = Recorder.open(session, blueprint, lease, known_of(session, blueprint, lease))
                 held.evidence = recorder.handed_over
@@ -224,20 +225,11 @@ def _removed(session: Session, lease: Lease, interrupts: Interrupts) -> Receipt:
             condemned = partial(
                 session.store.update, check=Lease.hold_idle, state=LeaseState.DESTROYING, owner=this_process()
             )
-            with suppress(NotFoundError), taking(session, left, condemned, interrupts, back=False):
+            with suppress(NotFoundError), taking(session, left, condemned, interrupts):
                 return destroy(session, left)  # or another `down` was faster, and has removed it
         detail = "whoever worked on it has removed it; a second look says what is there"
         session.listener(Progress(Phase.DESTROY, State.INFO, f"environment {lease.id}", detail))
     return session.target.receipt(lease.id, lease.target)
-
-
-@contextmanager
-def _given_back(session: Session, lease: Lease) -> Iterator[None]:
-    """Whatever happens in here, the environment is its lease's again afterwards."""
-    try:
-        yield
-    finally:
-        session.store.update(lease, state=LeaseState.HANDED_OVER if lease.plain else LeaseState.KEPT)
 
 
 @contextmanager

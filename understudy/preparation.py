@@ -19,7 +19,7 @@ from understudy.build.digests import digests_of
 from understudy.build.keys import Origin
 from understudy.build.production import unobtainable
 from understudy.build.tree import CommitTree
-from understudy.ci_job import ci_job
+from understudy.ci_job import ci_job, github_event, is_of_fork
 from understudy.components.images import ImageRef
 from understudy.engine.settings import EngineSettings
 from understudy.errors import NotFoundError, UsageError
@@ -106,6 +106,7 @@ def begin(
         untrusted=bool(blueprint.trusted_sha),
         commit=blueprint.commit.sha,
         branch=blueprint.commit.branch,
+        fork=_of_fork(),
         committed=identity.format_time(blueprint.commit.commit_time),
         owner=this_process(job.url if (job := ci_job(os.environ)) else ""),
         created=identity.format_time(now),
@@ -120,6 +121,14 @@ def begin(
         state=state,
         tree=str(trees(folder, environment) / blueprint.commit.sha[:16] / "files"),
     )
+
+
+def _of_fork() -> bool:
+    """Whether the job's branch is, or may be, a fork's."""
+    try:
+        return is_of_fork(os.environ, github_event(os.environ))
+    except UsageError:
+        return is_of_fork(os.environ, None)
 
 
 def renew(store: LeaseStore, old: Lease, new: Lease, state: LeaseState) -> Lease:
@@ -148,6 +157,7 @@ def renew(store: LeaseStore, old: Lease, new: Lease, state: LeaseState) -> Lease
         check=Lease.hold_idle,
         commit=new.commit,
         branch=new.branch,
+        fork=new.fork,
         owner=new.owner,
         expires=expires,
         idle=new.idle,

@@ -1,4 +1,4 @@
-"""The Pulumi program of an environment: declared for a run's engine, or by `main` under plain `pulumi up`."""
+"""The program of a user's own Pulumi project: the environment that its configuration describes, under a lease."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pulumi
 from understudy.blueprint import draw
 from understudy.build.binds import place_binds
 from understudy.build.images import ImageBuilder
-from understudy.components.environment import Environment, EnvironmentArgs
+from understudy.declaration import declare
 from understudy.engine.login import current_backend
 from understudy.engine.settings import EngineSettings
 from understudy.errors import UnderstudyError, UsageError
-from understudy.lease import LeaseState, LeaseStore
+from understudy.lease import Lease, LeaseState, LeaseStore
 from understudy.options import Options, find_config, resolve
 from understudy.preparation import (
     begin,
@@ -27,41 +27,19 @@ from understudy.preparation import (
     take_tree,
     with_images,
 )
+from understudy.progress import Progress, State
 from understudy.rehearsal import rehearsed
 from understudy.scratch import Scratch
 from understudy.seed import seed_for
 from understudy.stacks import identity
 from understudy.targets.docker import DockerTarget
 from understudy.targets.docker_client import client, daemon_identity
+from understudy.targets.interface import Outcome
+from understudy.teardown import close_gone
 
-__all__ = ["declare", "main"]
+__all__ = ["main"]
 
 _CONFIGURED = ("topology", "commit", "profile", "ttl", "idle_ttl", "production_ref", "bind", "docker_provider")
-
-
-def declare(args: EnvironmentArgs, *, provider: str = "embedded") -> None:
-    """Declare the environment and export its id, its endpoints and what differs from production.
-
-    The published provider (`official`) refuses to wait for a container that has no health check: there it does not
-    wait, and readiness is probed after the update.
-    """
-    if provider == "official":
-        pulumi.runtime.register_resource_transform(_wait_for_health_only)
-    environment = Environment(args.environment.id, args)
-    pulumi.export("environment", args.environment.id)
-    pulumi.export("commit", args.commit)
-    pulumi.export("endpoints", environment.endpoints)
-    pulumi.export("notAfter", identity.format_time(args.environment.not_after))
-    pulumi.export("changes", len(args.clone.changes))
-
-
-def _wait_for_health_only(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
-    if args.type_ != "docker:index/container:Container":
-        return None
-    check = args.props.get("healthcheck")
-    if isinstance(check, dict) and (check.get("tests") or ["NONE"])[0] != "NONE":
-        return None
-    return pulumi.ResourceTransformResult(props={**args.props, "wait": False}, opts=args.opts)
 
 
 def main() -> None:
@@ -111,10 +89,7 @@ def _main(folder: Path) -> None:
             declare(args, provider=options.docker_provider)
         return
     blueprint = with_images(blueprint, client())
-    if known and not known.owner.alive() and not DockerTarget().inventory(known.id):
-        store.close(known)  # destroyed by `pulumi destroy`, which could not say so: this is another environment
-        known = None
-    if known:
+    if known and not _destroyed(known, store):
         lease = renew(store, known, lease, LeaseState.HANDED_OVER)
     else:
         store.create(lease)
@@ -140,6 +115,22 @@ def _main(folder: Path) -> None:
         certificates=certificates_for(blueprint, options, store=store, lease=lease, settings=settings),
     )
     declare(args, provider=options.docker_provider)
+
+
+def _destroyed(known: Lease, store: LeaseStore) -> bool:
+    """Whether `pulumi destroy`, which could not say so, has removed it; then its lease is closed, by a receipt.
+
+    Pulumi holds the lock of the stack while this runs, so that no other machine is at work on it unseen.
+    """
+    if known.worked_on:
+        return False
+    receipt = close_gone(known, DockerTarget(), store, _warn)
+    return receipt is not None and receipt.outcome is Outcome.CLEAN
+
+
+def _warn(progress: Progress) -> None:
+    if progress.state is State.WARNING:
+        pulumi.log.warn(progress.detail)
 
 
 def _options(folder: Path) -> Options:

@@ -98,7 +98,7 @@ def provision(
     """
     options, stop = session.options, stop or session.stop
     # Pulumi's types take 0.35 s to import: that is done while images are looked for and the stack is made.
-    threading.Thread(target=importlib.import_module, args=("understudy.program",), daemon=True).start()
+    threading.Thread(target=importlib.import_module, args=("understudy.declaration",), daemon=True).start()
     with session.phase(Phase.BUILD):
         images = build_images(session, blueprint, tree, logs, stop)
     references = image_refs(blueprint, {name: image.reference for name, image in images.items()})
@@ -107,7 +107,7 @@ def provision(
     certificates = certificates_for(blueprint, options, store=session.store, lease=lease, settings=session.settings)
 
     def program() -> None:
-        from understudy.program import declare
+        from understudy.declaration import declare
 
         args = environment_args(
             blueprint,

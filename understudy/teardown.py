@@ -18,7 +18,7 @@ from understudy.removal import LOCK_WAIT, Removal, answers
 from understudy.stacks.identity import format_time, parse_time
 from understudy.targets.interface import Outcome, Owned, Receipt, Spare, Target, spare_none
 
-__all__ = ["OWN_PROJECT", "settle", "tear_down"]
+__all__ = ["OWN_PROJECT", "close_gone", "settle", "tear_down"]
 
 OWN_PROJECT = "understudy"
 """The Pulumi project of the stacks that `run` and `up` make."""
@@ -86,12 +86,16 @@ def settle(engine: Engine, target: Target, store: LeaseStore, listener: Progress
     if not handed:
         return ()
     alive = {stack.ref for stack in engine.list() if stack.resources != 0}
-    receipts = []
-    for lease in handed:
-        if StackRef(lease.project, lease.stack) in alive:
-            continue
-        receipts.append(_conclude(lease, target.receipt(lease.id, lease.target), store, listener))
-    return tuple(receipts)
+    gone = [lease for lease in handed if StackRef(lease.project, lease.stack) not in alive]
+    receipts = [close_gone(lease, target, store, listener) for lease in gone]
+    return tuple(receipt for receipt in receipts if receipt is not None)
+
+
+def close_gone(lease: Lease, target: Target, store: LeaseStore, listener: ProgressListener) -> Receipt | None:
+    """Close the lease of an environment of which nothing is on its target, by a receipt; None: something may be."""
+    if not _nothing_there(lease, target):
+        return None
+    return _conclude(lease, target.receipt(lease.id, lease.target), store, listener)
 
 
 def _nothing_there(lease: Lease, target: Target) -> bool:
@@ -157,8 +161,8 @@ def _ended(lease: Lease) -> bool:
     return datetime.now(UTC) > parse_time(lease.expires) if alive is None else not alive
 
 
-def _keep(lease: Lease, receipt: Receipt, store: LeaseStore, listener: ProgressListener) -> None:
-    """Keep the proof before the lease goes, and count what failed; where it cannot be kept, it is told at least."""
+def _keep(lease: Lease, receipt: Receipt, store: LeaseStore, listener: ProgressListener) -> Receipt:
+    """Keep the proof before the lease goes, and count what failed; without a kept proof the lease is left over."""
     try:
         keep(store, receipt, lease)
         if receipt.outcome in {Outcome.LEFTOVERS, Outcome.UNKNOWN}:
@@ -167,6 +171,19 @@ def _keep(lease: Lease, receipt: Receipt, store: LeaseStore, listener: ProgressL
             store.update(lease, check=lambda now: {"attempts": now.attempts + 1}, last_failure=failure[:1000])
     except UnderstudyError as error:
         listener(Progress(Phase.RECEIPT, State.WARNING, detail=str(error)))
+        return _lease_left(receipt, f"its receipt could not be kept: {error.args[0]}")
+    return receipt
+
+
+def _lease_left(receipt: Receipt, why: str) -> Receipt:
+    if receipt.outcome is not Outcome.CLEAN:
+        return receipt
+    return replace(
+        receipt,
+        outcome=Outcome.LEFTOVERS,
+        leftovers=(Owned("lease", receipt.environment, receipt.environment),),
+        reason=f"nothing is left on the target, but {why}",
+    )
 
 
 def _close(lease: Lease, receipt: Receipt, store: LeaseStore, listener: ProgressListener) -> Receipt:
@@ -176,12 +193,7 @@ def _close(lease: Lease, receipt: Receipt, store: LeaseStore, listener: Progress
             _remove_trees(lease, listener)
     except UnderstudyError as error:
         listener(Progress(Phase.RECEIPT, State.WARNING, detail=str(error)))
-        return replace(
-            receipt,
-            outcome=Outcome.LEFTOVERS,
-            leftovers=(Owned("lease", lease.id, lease.id),),
-            reason=f"nothing is left on the target, but its lease could not be closed: {error.args[0]}",
-        )
+        return _lease_left(receipt, f"its lease could not be closed: {error.args[0]}")
     return receipt
 
 
@@ -197,7 +209,7 @@ def _remove_trees(lease: Lease, listener: ProgressListener) -> None:
 
 def _conclude(lease: Lease, receipt: Receipt, store: LeaseStore, listener: ProgressListener) -> Receipt:
     """Keep the receipt, and close the lease where it is CLEAN; returns what came of that."""
-    _keep(lease, receipt, store, listener)
+    receipt = _keep(lease, receipt, store, listener)
     if receipt.outcome is Outcome.CLEAN:
         receipt = _close(lease, receipt, store, listener)
     _tell(lease, receipt, listener)

@@ -190,6 +190,23 @@ def own(small: Callable[[str], Project]) -> Project:
     return project
 
 
+def from_another_host(project: Project) -> dict[str, Any]:
+    """The lease, as if the `pulumi up` that wrote it had run on another machine."""
+    (place,) = Path(project.env["XDG_STATE_HOME"]).rglob("leases/*.json")
+    lease = json.loads(place.read_text(encoding="utf-8"))
+    assert isinstance(lease, dict)
+    lease["owner"]["host"] = "elsewhere"
+    place.write_text(json.dumps(lease), encoding="utf-8")
+    return lease
+
+
+def receipt_of(project: Project, lease: dict[str, Any]) -> dict[str, Any]:
+    (place,) = Path(project.env["XDG_STATE_HOME"]).rglob(f"receipts/{lease['id']}.json")
+    found = json.loads(place.read_text(encoding="utf-8"))
+    assert isinstance(found, dict)
+    return found
+
+
 def test_in_a_project_with_packages_called_as_ours(own: Project) -> None:
     before = inventory()
     pulumi = Plain(own)
@@ -199,6 +216,13 @@ def test_in_a_project_with_packages_called_as_ours(own: Project) -> None:
         outputs = pulumi.outputs()
         assert outputs["greeting"] == "hello from their own stacks"
         assert get(endpoint(outputs, "web:8080")) == "hello from their own commit\n"
+
+        made = from_another_host(own)
+        assert resources(pulumi("destroy", "--yes")) == {"deleted"}
+        assert resources(pulumi("up", "--yes")) == {"created"}
+        (lease,) = own.leases()
+        assert lease["created"] > made["created"]
+        assert receipt_of(own, lease)["created"] == made["created"]
 
         gone = own.understudy("down", "dev")
         assert gone.code == 0, gone.text

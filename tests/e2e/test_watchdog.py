@@ -77,6 +77,8 @@ def left(project: Project) -> list[str]:
     return [*files(project), *objects, *mentioned(project), *map(str, Path(project.env["TMPDIR"]).iterdir())]
 
 
+SUITES = "label=dev.understudy.kind=suite"
+
 MOMENTS = (("provision", "container early"), ("test", ""), ("export", ""), ("destroy", ""))
 
 
@@ -115,14 +117,18 @@ def test_the_shop_killed_while_it_is_tested_leaves_nothing(shop: Project) -> Non
 
 
 def test_what_somebody_keeps_stays_and_what_somebody_removes_goes(small: Callable[[str], Project]) -> None:
-    project = prepared(small(SMALL.replace('"true"', 'sleep, "60"')))
+    project = prepared(small(SMALL.replace('"true"]', 'sleep, "60"], image: early')))
     assert project.understudy("up").code == 0
     (lease,) = project.leases()
+    suites = ("ps", "-a", "-q", "--filter", f"label=dev.understudy.environment={lease['id']}", "--filter", SUITES)
     for verb in ("test", "up"):
         process = project.start(verb, "--progress", "json")
         begun(process, "test" if verb == "test" else "provision")
+        if verb == "test":
+            wait_for(lambda: docker(*suites) != "", what="the container of the suite")
         kill(process, group=True)
         wait_for(lambda: [each["state"] for each in project.leases()] == ["kept"], what="the watchdog's work")
+        assert docker(*suites) == ""
     assert labelled("environment", str(lease["id"])) != []
     process = project.start("down", "--progress", "json")
     begun(process, "destroy")

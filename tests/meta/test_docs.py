@@ -300,7 +300,8 @@ def test_configuration_and_outputs_are_those_of_the_program() -> None:
     keys = [code(row[0])[0] for row in rows(section("pulumi.md", "Configuration"))]
     assert keys == [f"understudy:{key}" for key in ast.literal_eval(configured[1])]
     outputs = {code(row[0])[0] for row in rows(section("pulumi.md", "Outputs"))}
-    assert outputs == set(re.findall(r'pulumi\.export\("(\w+)"', source))
+    declared = (ROOT / "understudy" / "declaration.py").read_text(encoding="utf-8")
+    assert outputs == set(re.findall(r'pulumi\.export\("(\w+)"', declared))
 
 
 def test_the_project_of_the_pages_is_the_one_of_this_checkout() -> None:

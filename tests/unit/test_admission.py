@@ -132,11 +132,14 @@ def test_places_are_held_by_leases_and_by_what_is_there() -> None:
         lease("works"),
         lease("kept", state=LeaseState.KEPT, owner=DEAD),
         lease("over", state=LeaseState.KEPT, owner=DEAD, expires=at(-1)),
+        lease("unused", state=LeaseState.KEPT, owner=DEAD, idle=60.0, renewed=at(-90), created=at(-90)),
+        lease("limit", state=LeaseState.KEPT, owner=DEAD, not_after=at(-1)),
+        lease("to rest", state=LeaseState.TESTING, owner=DEAD, rests_as=LeaseState.KEPT),
         lease("dead", owner=DEAD),
         lease("waits", state=LeaseState.WAITING),
         lease("far", target="docker:two"),
     ]
-    assert taken(mine, others, {"orphan", "works", "me"}) == {"works", "kept", "orphan"}
+    assert taken(mine, others, {"orphan", "works", "me"}) == {"works", "kept", "to rest", "orphan"}
 
 
 def test_who_came_before_is_counted_unless_it_takes_the_place_of_its_own_branch() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from understudy.ci_job import CiJob, ci_job
+from understudy.ci_job import CiJob, ci_job, is_of_fork
 
 GITHUB = {
     "GITHUB_SERVER_URL": "https://github.example",
@@ -30,3 +30,32 @@ GITLAB = {"CI_JOB_URL": "https://gitlab.example/jobs/1", "CI_JOB_NAME": "test"}
 )
 def test_the_job_is_what_the_variables_say(variables: dict[str, str], job: CiJob | None) -> None:
     assert ci_job(variables) == job
+
+
+def pull(repository: object) -> dict[str, object]:
+    return {"pull_request": {"head": {"repo": repository}}}
+
+
+PULL = GITHUB | {"GITHUB_HEAD_REF": "feature"}
+MERGE = GITLAB | {"CI_PROJECT_ID": "7"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "event", "fork"),
+    [
+        ({}, {}, False),
+        (GITHUB, {}, False),
+        (PULL, pull({"full_name": "o/r", "fork": True}), False),
+        (PULL, pull({"full_name": "stranger/r"}), True),
+        (PULL, pull(None), True),
+        (PULL, {}, True),
+        (PULL, None, True),
+        (MERGE, None, False),
+        (MERGE | {"CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "7"}, None, False),
+        (MERGE | {"CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "8"}, None, True),
+    ],
+)
+def test_a_branch_is_a_fork_s_where_the_event_does_not_say_that_it_is_not(
+    variables: dict[str, str], event: dict[str, object] | None, *, fork: bool
+) -> None:
+    assert is_of_fork(variables, event) is fork

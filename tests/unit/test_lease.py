@@ -126,6 +126,7 @@ def test_an_update_returns_what_it_wrote_and_does_not_revive_the_closed(store: L
         a_lease().to_json().replace('"stack"', '"stuck"'),
         a_lease("../x").to_json(),
         a_lease("other").to_json(),
+        a_lease().to_json().replace('"rests_as": null', '"rests_as": "testing"'),
     ],
 )
 def test_a_broken_file_is_listed_as_broken(store: LeaseStore, text: str) -> None:
@@ -279,6 +280,22 @@ def test_a_check_prevents_a_change(store: LeaseStore) -> None:
     with pytest.raises(BusyError, match="process 7 of somebody on elsewhere"):
         store.update(lease, check=Lease.hold_idle, state=LeaseState.DESTROYING)
     assert store.read("eabc").state is LeaseState.PROVISIONING
+
+
+@pytest.mark.parametrize("rest", [LeaseState.KEPT, LeaseState.HANDED_OVER])
+def test_a_lease_says_what_it_goes_back_to_while_somebody_uses_it(store: LeaseStore, rest: LeaseState) -> None:
+    lease = a_lease()
+    store.create(lease)
+
+    def moved(state: LeaseState) -> LeaseState | None:
+        assert store.update(lease, state=state) == store.read("eabc")
+        return store.read("eabc").rests_as
+
+    assert [moved(state) for state in (LeaseState.READY, LeaseState.TESTING, rest)] == [None, None, None]
+    assert [moved(state) for state in (LeaseState.TESTING, LeaseState.EXPORTING)] == [rest, rest]
+    assert store.update(lease, check=lambda _: {"key": "x"}).rests_as is rest
+    assert [moved(state) for state in (rest, LeaseState.PROVISIONING)] == [None, rest]
+    assert [moved(state) for state in (LeaseState.DESTROYING, LeaseState.TESTING)] == [None, None]
 
 
 ELSEWHERE = Owner("elsewhere", "boot", 7, 7, "x")

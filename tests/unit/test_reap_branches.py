@@ -37,6 +37,7 @@ def test_a_branch_is_gone_where_its_repository_does_not_have_it(repository: str)
             lease("gone", owner=CI, repository=repository, branch="merged"),
             lease("desk", repository=repository, branch="never-pushed"),
             lease("away", owner=CI, repository=repository + "-not", branch="main"),
+            lease("fork", owner=CI, repository=repository, branch="theirs", fork=True),
             lease("tag", owner=CI, repository=repository, branch=""),
         ]
     )

@@ -18,9 +18,10 @@ from understudy.errors import NotFoundError, ToolError
 from understudy.lease import FolderShelf, Lease, LeaseState, LeaseStore
 from understudy.owner import Owner, this_process
 from understudy.progress import Progress, State
+from understudy.receipts import find
 from understudy.session import find_lease
 from understudy.targets.interface import Outcome, Owned, Receipt, Spare, Swept, spare_none
-from understudy.teardown import settle, tear_down
+from understudy.teardown import close_gone, settle, tear_down
 
 
 @dataclass
@@ -272,6 +273,25 @@ def test_a_lease_that_cannot_be_closed_is_left_over(down: Down, store: LeaseStor
     assert receipt.outcome is Outcome.LEFTOVERS
     assert [owned.kind for owned in receipt.leftovers] == ["lease"]
     assert str(place) in receipt.reason
+
+
+def test_without_a_kept_receipt_the_lease_stays(down: Down, store: LeaseStore, lease: Lease) -> None:
+    place = Path(store.shelf.place(f"receipts/{lease.id}.json"))
+    place.parent.write_text("in the way")
+    receipt, _ = down(FakeTarget(), FakeEngine(run_programs=False))
+    assert (receipt.outcome, [owned.kind for owned in receipt.leftovers]) == (Outcome.LEFTOVERS, ["lease"])
+    assert "its receipt could not be kept" in receipt.reason
+    assert store.find(lease.id) is not None
+
+
+def test_what_is_gone_is_closed_by_a_receipt_and_nothing_else(store: LeaseStore, lease: Lease) -> None:
+    fake: Any = FakeTarget(held=[LOST])
+    assert close_gone(lease, fake, store, lambda _: None) is None
+    assert store.find(lease.id) is not None
+    fake.held = []
+    receipt = close_gone(lease, fake, store, lambda _: None)
+    assert receipt is not None
+    assert (store.find(lease.id), find(store, lease.id).receipt) == (None, receipt)  # type: ignore[union-attr]  # it is there
 
 
 def test_settling_closes_what_plain_pulumi_destroyed_and_nothing_else(store: LeaseStore, lease: Lease) -> None:

@@ -12,8 +12,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from understudy.admission.order import is_ahead, is_waiting, rivals
-from understudy.lease import Lease
-from understudy.stacks.identity import parse_time
+from understudy.lease import Lease, over
 
 __all__ = ["before", "taken"]
 
@@ -49,5 +48,5 @@ def before(mine: Lease, leases: Iterable[Lease]) -> frozenset[str]:
 
 
 def _live(lease: Lease, now: datetime) -> bool:
-    """Whether somebody works on it, or it was left running on purpose and its time is not over."""
-    return lease.worked_on or lease.owner.is_this_process() or (lease.state.at_rest and now < parse_time(lease.expires))
+    """Whether somebody works on it, or it was left running on purpose and its time is not over by the one rule."""
+    return lease.worked_on or lease.owner.is_this_process() or (lease.stays and not over(lease, now))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
 from understudy.ci.notes import GitHubNotes, GitLabNotes, Notes
 from understudy.ci.rest import Rest
+from understudy.ci_job import github_event
 from understudy.errors import UsageError
-from understudy.files import open_regular
 
 __all__ = ["forge_of", "run_url"]
 
@@ -26,8 +24,6 @@ _GITLAB_HINTS = {
     403: "The token in GITLAB_TOKEN may not write notes: it needs the scope `api` and the role Reporter.",
     404: "The token in GITLAB_TOKEN may not see that project or merge request.",
 }
-_LARGEST = 25 << 20
-"""Bytes; GitHub sends no payload larger than 25 MB ("Webhook events and payloads")."""
 
 
 def forge_of(variables: Mapping[str, str], number: int | None = None) -> Notes | None:
@@ -51,7 +47,7 @@ def run_url(variables: Mapping[str, str]) -> str:
     """Where people see the run that is commented on; of a `workflow_run`, the run that caused it. Empty: not known."""
     url = ""
     if variables.get("GITHUB_EVENT_NAME") == "workflow_run":
-        url = _at(_event(variables), "workflow_run", "html_url")
+        url = _at(github_event(variables), "workflow_run", "html_url")
     return url if re.fullmatch(r"https?://[\w.:/-]+", url, re.ASCII) else ""
 
 
@@ -65,7 +61,7 @@ def _github(variables: Mapping[str, str], number: int | None) -> Notes | None:
         "X-GitHub-Api-Version": "2022-11-28",
     }
     api = Rest(variables.get("GITHUB_API_URL") or "https://api.github.com", headers, hints=_GITHUB_HINTS)
-    found = number or _number(api, repository, _event(variables), variables.get("GITHUB_EVENT_NAME", ""))
+    found = number or _number(api, repository, github_event(variables), variables.get("GITHUB_EVENT_NAME", ""))
     return GitHubNotes(api, repository, found) if found else None
 
 
@@ -88,19 +84,6 @@ def _token(variables: Mapping[str, str], name: str) -> str:
     if not token:
         raise UsageError(f"Looked for a token in {name}, and there is none.", hint="docs/ci.md says how it is given.")
     return token
-
-
-def _event(variables: Mapping[str, str]) -> Mapping[str, object]:
-    """The payload of the event that started the workflow; empty where there is none."""
-    path = variables.get("GITHUB_EVENT_PATH", "")
-    if not path:
-        return {}
-    try:
-        with open_regular(Path(path)) as source:
-            data = json.loads(source.read(_LARGEST))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"Read the event in {path} (GITHUB_EVENT_PATH), and it failed: {error}.") from error
-    return data if isinstance(data, dict) else {}
 
 
 def _number(api: Rest, repository: str, event: Mapping[str, object], name: str) -> int | None:

@@ -54,7 +54,7 @@ def foreseen(session: Session, before: Side, after: Side) -> tuple[PreviewRecord
     with ExitStack() as until:
 
         def program() -> None:
-            from understudy.program import declare
+            from understudy.declaration import declare
 
             args = until.enter_context(
                 rehearsed(blueprint, session.options, session.settings, session.store, known or lease)

@@ -67,11 +67,12 @@ class Lease:
     files, relative to the folder of the first, which is `topology`; `env_files`, `given` (`NAME=VALUE`, less declared
     secrets), `compose_profiles` and `allow` what they were read with. `run`: the environment is a run's, and ends with
     it; `committed` is the time of commit, or empty. `untrusted`: the commit is a stranger's, and its suites do not
-    count.
+    count. `fork`: the branch is not one of `repository`, or may not be.
 
     `renewed` is its owner's last heartbeat, `active` the last time that a command or a person used the environment,
     `idle` the seconds without either after which it is over (0: never). `asked_to_stop` is why another command wants
-    its owner to stop. `attempts` destroys ended not CLEAN, the last one because of `last_failure`.
+    its owner to stop. `attempts` destroys ended not CLEAN, the last one because of `last_failure`. `rests_as` is the
+    state at rest from which its owner took it, and to which it goes back if the owner dies; None: it ends then.
     """
 
     id: str
@@ -108,6 +109,19 @@ class Lease:
     run: bool = False
     committed: str = ""
     untrusted: bool = False
+    rests_as: LeaseState | None = None
+    fork: bool = False
+
+    def rests_after(self, state: LeaseState) -> LeaseState | None:
+        """What `rests_as` becomes as the environment goes over to `state`: one that is being destroyed never rests."""
+        if state.at_rest or state is LeaseState.DESTROYING:
+            return None
+        return self.state if self.state.at_rest else self.rests_as
+
+    @property
+    def stays(self) -> bool:
+        """Whether it is its lease's when nobody works on it, as it was handed over once; else it is to be destroyed."""
+        return self.state.at_rest or self.rests_as is not None
 
     @property
     def worked_on(self) -> bool:
@@ -151,6 +165,8 @@ class Lease:
             data = json.loads(text)
             data["owner"] = Owner(**data["owner"])
             data["state"] = LeaseState(data["state"])
+            if (rest := data.get("rests_as")) is not None:
+                data["rests_as"] = LeaseState(rest)
             for several in ("files", "env_files", "given", "compose_profiles", "allow"):
                 data[several] = tuple(data.get(several, ()))
             lease = cls(**data)
@@ -158,6 +174,8 @@ class Lease:
             _hold_types(lease)
             if not is_id(lease.id):
                 raise ValueError(f"{lease.id!r} is no id")  # noqa: TRY301 - joins the other reasons
+            if lease.rests_as is not None and not lease.rests_as.at_rest:
+                raise ValueError(f"{lease.rests_as!r} is no state at rest")  # noqa: TRY301 - as above
             if not 0 <= lease.idle <= _LONGEST_IDLE:
                 raise ValueError(f"{lease.idle!r} is no number of seconds")  # noqa: TRY301 - as above
             for moment in (lease.created, lease.expires, lease.not_after, *filter(None, (lease.renewed, lease.active))):
@@ -175,6 +193,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "tuple[str, ...]": tuple,
     "Owner": Owner,
     "LeaseState": LeaseState,
+    "LeaseState | None": (LeaseState, type(None)),
 }
 
 

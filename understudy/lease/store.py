@@ -105,7 +105,7 @@ class LeaseStore:
 
         `check` sees the lease as it is before the change, and may raise to prevent it or return further changes that
         depend on it. A change by the owner is a sign of life; a new owner uses the environment, and nobody has asked
-        it to stop yet.
+        it to stop yet. A new state says what the environment goes back to (`Lease.rests_after`).
 
         Raises:
             NotFoundError: it was closed meanwhile.
@@ -120,6 +120,7 @@ class LeaseStore:
             now = format_time(datetime.now(UTC))
             fresh: dict[str, object] = {"active": now, "asked_to_stop": ""} if "owner" in changes else {}
             changed = replace(before, **{**fresh, **changes, **(more or {})})  # type: ignore[arg-type]  # fields of Lease by name
+            changed = replace(changed, rests_as=before.rests_after(changed.state))
             if changed.owner.is_this_process():
                 changed = replace(changed, renewed=now)
             return changed.to_json().encode()

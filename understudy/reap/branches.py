@@ -36,13 +36,14 @@ def branches_gone(
 ) -> dict[str, bool | None]:
     """Environment -> whether its branch is gone; None where that is not known.
 
-    A branch that was never pushed is not gone: only leases of a CI job count, whose checkout came from there.
+    A branch that was never pushed is not gone: only leases of a CI job count, whose checkout came from there. Nor is a
+    fork's, which never was in the repository.
 
     Args:
         leases: those that are asked about.
         ask: repository -> its branches, None without an answer; `heads` if it is None.
     """
-    wanted = [lease for lease in leases if lease.branch and lease.repository and lease.owner.ci_url]
+    wanted = [lease for lease in leases if lease.branch and lease.repository and lease.owner.ci_url and not lease.fork]
     repositories = list(dict.fromkeys(lease.repository for lease in wanted))[:_MOST]
     with ThreadPoolExecutor(_PARALLEL, thread_name_prefix="branches") as pool:
         known = dict(zip(repositories, pool.map(ask or heads, repositories), strict=True))

@@ -151,7 +151,8 @@ def _at_rest(fact: LeaseFact, items: list[Owned], facts: Facts, policy: Policy) 
     lease, subject = fact.lease, _environment(fact.lease.id)
     ended = _over(fact, facts.moment, policy)
     if not ended:
-        return _keep(subject, f"it may live until {lease.expires}", items)
+        dead = "" if lease.state.at_rest else f"{_died(lease)}: it is given back to its lease; "
+        return replace(_keep(subject, f"{dead}it may live until {lease.expires}", items), back=bool(dead))
     if shielded := [item for item in items if protected(item.labels)]:
         reason = f"protected: {shielded[0].kind} {shielded[0].name} has the label {LABEL}protect; else {ended}"
         return _keep(subject, reason, items, doubt=True)
@@ -172,8 +173,8 @@ def _worked_on(fact: LeaseFact, moment: datetime) -> bool:
 def _over(fact: LeaseFact, moment: datetime, policy: Policy) -> str:
     """Why an environment that nobody works on is over; `""`: it is not."""
     lease = fact.lease
-    if not lease.state.at_rest:
-        return f"its owner, process {lease.owner.pid} on {lease.owner.host}, ended while it was {lease.state}"
+    if not lease.stays:
+        return _died(lease)
     here = moment if fact.alive is not None else moment - SMALL_SKEW
     if why := over(lease, here, branch_gone=fact.branch_gone):
         return why
@@ -181,6 +182,10 @@ def _over(fact: LeaseFact, moment: datetime, policy: Policy) -> str:
     if policy.older_than and age > policy.older_than:
         return f"it was made at {lease.created}, more than {policy.older_than:.0f} s ago"
     return ""
+
+
+def _died(lease: Lease) -> str:
+    return f"its owner, process {lease.owner.pid} on {lease.owner.host}, ended while it was {lease.state}"
 
 
 def odd(lease: Lease, moment: datetime) -> str:

@@ -112,6 +112,7 @@ class Verdict:
 
     `doubt`: it was kept because it could not be judged. `objects`: how many of the environment the target holds.
     `attempts`: removals that failed before. `ask`: why the owner, which is at work, is to be asked to stop; `""`: not.
+    `back`: its owner died, and it is to be given back to its lease.
     """
 
     kind: Judgement
@@ -121,3 +122,4 @@ class Verdict:
     objects: int = 0
     attempts: int = 0
     ask: str = ""
+    back: bool = False

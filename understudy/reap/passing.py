@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from understudy.build.cache import ImageCache, Pruned
-from understudy.errors import LeftoversError, UnderstudyError
+from understudy.errors import LeftoversError, NotFoundError, UnderstudyError
+from understudy.giving_back import take_back
 from understudy.lease import BusyError, Lease
 from understudy.progress import Phase, Progress, State
 from understudy.reap.branches import branches_gone
@@ -89,6 +90,7 @@ def reap(session: Session, policy: Policy, *, dry: bool, most: int | None = None
     made = Pass(facts, verdicts, cap_of(verdicts, most), dry)
     if not dry:
         _ask(session, facts, verdicts)
+        made = replace(made, problems=_given_back(session, facts, verdicts))
     if not dry and not made.capped:
         made = replace(made, reaped=_swept(session, facts, verdicts, policy))
     try:
@@ -96,7 +98,7 @@ def reap(session: Session, policy: Policy, *, dry: bool, most: int | None = None
         cache = ImageCache(client(), session.settings.state)
         return replace(made, images=cache.prune(budget, pretend=dry or made.capped))
     except UnderstudyError as error:
-        return replace(made, problems=(str(error.args[0]),))
+        return replace(made, problems=(*made.problems, str(error.args[0])))
 
 
 def opportune(session: Session, *, spare: str = "") -> None:
@@ -111,9 +113,11 @@ def opportune(session: Session, *, spare: str = "") -> None:
         session.listener(
             Progress(Phase.DESTROY, State.WARNING, detail=f"could not look for stale environments: {problem}")
         )
+    found = classify(facts, policy)
+    _given_back(session, facts, found)
     verdicts = tuple(
         verdict
-        for verdict in classify(facts, policy)
+        for verdict in found
         if verdict.kind is Judgement.REAP and not (verdict.subject.name == spare and _extendable(facts, spare))
     )
     _swept(session, facts, verdicts[:OPPORTUNE], policy, seconds=OPPORTUNE_SECONDS)
@@ -134,6 +138,26 @@ def _ask(session: Session, facts: Facts, verdicts: tuple[Verdict, ...]) -> None:
             session.store.update(lease, check=partial(_hold_same, lease), asked_to_stop=verdict.ask)
         except UnderstudyError as error:
             session.listener(Progress(Phase.DESTROY, State.WARNING, f"environment {lease.id}", str(error)))
+
+
+def _given_back(session: Session, facts: Facts, verdicts: tuple[Verdict, ...]) -> tuple[str, ...]:
+    """Let those rest whose owner died; returns why one could not be, and does nothing twice."""
+    leases = {fact.lease.id: fact.lease for fact in facts.leases}
+    problems = []
+    for verdict in verdicts:
+        if not verdict.back or verdict.kind is not Judgement.KEEP:
+            continue
+        subject = f"environment {verdict.subject.name}"
+        try:
+            take_back(session, leases[verdict.subject.name])
+        except (BusyError, NotFoundError) as error:
+            session.listener(Progress(Phase.DESTROY, State.INFO, subject, f"left: {error.args[0]}"))
+        except UnderstudyError as error:
+            problems.append(str(error.args[0]))
+            session.listener(Progress(Phase.DESTROY, State.WARNING, subject, problems[-1]))
+        else:
+            session.listener(Progress(Phase.DESTROY, State.INFO, subject, verdict.reason))
+    return tuple(problems)
 
 
 def _hold_same(before: Lease, now: Lease) -> None:
