@@ -61,6 +61,7 @@ class Interrupts:
     Nothing is raised at a random place: whoever waits looks at `stop`. The handler itself takes no lock - the main
     thread may hold that of `stop` when it runs - and only tells a thread, which does the rest. Outside the main thread
     it does nothing, because Python takes signals only there. At the deadline a process whose rest nobody takes goes on.
+    After a signal the others are ignored from the exit on: all is done, and the process ends with a code that says so.
     """
 
     def __init__(self, say: Callable[[str], None], deadline: float = DEADLINE) -> None:
@@ -101,7 +102,8 @@ class Interrupts:
     ) -> None:
         self.over.set()
         for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]  # what signal() itself gave back
+            after = handler if self._first is None else signal.SIG_IGN
+            signal.signal(number, after)  # type: ignore[arg-type]  # what signal() itself gave back
         if self._thread is not None:
             os.close(self._told)
             self._thread.join(_LAST)

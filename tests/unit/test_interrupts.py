@@ -52,7 +52,7 @@ with Interrupts(lambda text: None, deadline=float(sys.argv[3])) as interrupts:
     for number in map(int, sys.argv[5:]):
         os.kill(os.getpid(), number)
         interrupts.stop.wait(30)
-    time.sleep(1 + float(sys.argv[2]))
+    time.sleep(3 + float(sys.argv[2]))
     print("went on", flush=True)
 """
 
@@ -96,3 +96,21 @@ def test_a_terminal_that_closes_tells_twice_and_means_once() -> None:
 def test_a_runner_that_sends_sigterm_a_while_after_sigint_waits_no_longer() -> None:
     code, out, said = left("to her", signal.SIGINT, signal.SIGTERM, together=0.0)
     assert (code, out, said) == (130, "asked\nflushed: to her\n", "SIGTERM again: to her")
+
+
+LATE = """
+import os, signal
+from understudy.interrupts import Interrupts
+
+with Interrupts(lambda text: None) as interrupts:
+    os.kill(os.getpid(), signal.SIGINT)
+    interrupts.stop.wait(30)
+os.kill(os.getpid(), signal.SIGTERM)
+os.kill(os.getpid(), signal.SIGINT)
+raise SystemExit(130)
+"""
+
+
+def test_a_signal_after_an_interrupted_command_has_done_its_work_changes_nothing() -> None:
+    done = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (130, "")
