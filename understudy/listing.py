@@ -25,12 +25,14 @@ from understudy.teardown import settle
 
 __all__ = ["logs", "names", "shell_environment", "show"]
 
+_UNSEEN = "Only leases are shown: whether their environments are there, and what is there without one, is not known."
+
 
 def show(options: Options, *, form: str) -> int:
     """Print every environment of the backend, and objects on the target that no lease names.
 
     Leases of environments that `pulumi destroy` removed are closed on the way. Returns the exit code: 0, or 4 when
-    the target could not be asked.
+    the target could not be asked; the leases are printed all the same.
     """
     settings = read_settings(silent)
     store = lease_store(options, settings)
@@ -59,7 +61,7 @@ def show(options: Options, *, form: str) -> int:
         for path in broken:
             click.echo(f"{path} is no readable lease: look at it, and remove it once nothing of it is left", err=True)
         if problem:
-            click.echo(f"understudy: {printable(problem)}", err=True)
+            click.echo(f"understudy: {printable(problem)}\n{_UNSEEN}", err=True)
     return LeftoversError.exit_code if problem else 0
 
 

@@ -1,14 +1,11 @@
-"""Kinds of fault inside: a failure in each phase, a kill between create and checkpoint, a daemon that goes away."""
+"""Kinds of fault inside: a failure injected in each phase, and a kill between create and checkpoint."""
 
 from __future__ import annotations
 
 import random
-import threading
-import time
 
 from faults.kinds_ends import held_record
 from faults.lane import Lane
-from faults.nemesis import await_moment, draw_moment
 from faults.trial import Trial, hold, kind
 from support import ROOT
 
@@ -68,37 +65,3 @@ def checkpoint(lane: Lane, random_: random.Random, trial: Trial) -> None:  # noq
     orphans = [each["Id"] for each in made if each["Id"] not in known]
     trial.facts |= {"orphans": len(orphans), "exit": run.process.returncode}
     trial.counted = bool(orphans) and run.process.returncode == -9
-
-
-@kind("daemon", 30)
-def daemon(lane: Lane, random_: random.Random, trial: Trial) -> None:
-    """Docker restarted, or killed and started, at a random instant: the run fails within 60 s, and all is removed."""
-    lane.shape(seconds=1.0)
-    run = lane.run()
-    moment = draw_moment(random_, trial.index)
-    how = random_.choice(("restart", "kill"))
-    trial.counted = await_moment(run, moment, 60 * lane.patience)
-    trial.facts |= {"phase": moment.phase, "after": moment.after, "how": how}
-    if not trial.counted:
-        lane.finish(run)
-        return
-
-    def away() -> None:
-        lane.daemon.stop(20) if how == "restart" else lane.daemon.kill()
-        time.sleep(0.5)
-        lane.daemon.start()
-
-    restarting = threading.Thread(target=away)
-    began = time.monotonic()
-    restarting.start()
-    try:
-        code = lane.finish(run, 60)
-    finally:
-        restarting.join()
-    trial.facts |= {"exit": code, "exit_seconds": round(time.monotonic() - began, 2)}
-    lane.restore_foreign()
-    hold(code in {0, 1, 3, 4, 6}, f"it ended with {code}")
-    hold("Traceback" not in run.text, "a traceback was shown")
-    if lane.leases():  # what a run could not remove while its daemon was away, the next command does
-        done = lane.command("reap", "--yes")
-        trial.facts["reap"] = done.code

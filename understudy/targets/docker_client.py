@@ -20,7 +20,8 @@ POOL = 64
 """Connections kept to the daemon: as many as operations run at once over all stacks of a process."""
 
 TIMEOUT = 120
-"""Seconds for one API call; long waits (readiness, attach) poll instead."""
+"""Seconds for one API call; long waits (readiness, attach) poll instead. Over a socket of this machine a call ends
+earlier once the daemon does not even answer a ping (`docker_socket`)."""
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 """Where Docker Engine listens unless it is told otherwise (dockerd, --host)."""
@@ -82,15 +83,23 @@ def connected() -> DockerClient:
     import docker
     from docker.errors import DockerException
 
+    from understudy.targets.docker_socket import SOCKET, ping, wait_while_it_lives
+
     context = _context()
-    where = daemon_host() + (f" (docker context {context.Name!r})" if context else "")
+    host = daemon_host()
+    where = host + (f" (docker context {context.Name!r})" if context else "")
+    path = host.removeprefix(SOCKET) if host.startswith(SOCKET) else ""
     try:
+        if path:
+            ping(path)
         if context is None:
             made = docker.from_env(timeout=TIMEOUT, max_pool_size=POOL)
         else:
             made = docker.DockerClient(
                 base_url=context.Host, tls=context.tls_cfg.get("docker", False), timeout=TIMEOUT, max_pool_size=POOL
             )
+        if path:
+            wait_while_it_lives(made, path, TIMEOUT, POOL)
         made.ping()
     except (DockerException, OSError) as error:
         raise ToolError(
