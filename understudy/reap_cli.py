@@ -21,6 +21,7 @@ __all__ = ["reap"]
 @click.option("--max-destroy", type=click.IntRange(0), metavar="N", help="Remove nothing if it were more than N.")
 @click.option("--every", callback=duration, metavar="DURATION", help="Stay, and make a pass so often.")
 @click.option("--forget-target", default="", metavar="ID", help="Close the leases of a lost host, unseen.")
+@click.option("--forget-stack", default="", metavar="ID", help="Remove the state of a stack that cannot be judged.")
 @printed_as("text", "json")
 @declared("lease_dir", "image_budget", "docker_provider")
 def reap(form: str, **flags: object) -> None:
@@ -33,6 +34,6 @@ def reap(form: str, **flags: object) -> None:
     from understudy.reap.command import Wanted
     from understudy.reap.command import run as work
 
-    own = ("target", "older_than", "yes", "max_destroy", "every", "forget_target")
+    own = ("target", "older_than", "yes", "max_destroy", "every", "forget_target", "forget_stack")
     wanted = Wanted(form=form, **{name: flags.pop(name) for name in own})  # type: ignore[arg-type]  # as declared above
     sys.exit(work(resolved(flags), Path.cwd(), wanted))

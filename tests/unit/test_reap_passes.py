@@ -17,9 +17,11 @@ from understudy import receipts
 from understudy.build.cache import ImageCache, Pruned
 from understudy.cli import cli
 from understudy.engine.interface import StackRef
+from understudy.engine.stale_locks import Lock
 from understudy.errors import LeftoversError, NotFoundError, UnderstudyError, UsageError
 from understudy.lease import LeaseState
 from understudy.options import Options
+from understudy.owner import this_process
 from understudy.reap import Policy
 from understudy.reap import command as command_module
 from understudy.reap.command import Wanted, every, run
@@ -299,3 +301,39 @@ def test_a_target_that_is_here_or_unknown_cannot_be_forgotten(forgetting: World,
     with pytest.raises(UsageError):
         run(Options(progress="plain"), tmp_path, Wanted(forget_target=target, yes=True))
     assert forgetting.ids() == {"mine"}
+
+
+def test_a_stack_that_says_nothing_is_given_up_by_hand_with_receipt_unknown(forgetting: World, tmp_path: Path) -> None:
+    for name in ("e0000000001", "e0000000002"):
+        forgetting.engine.up(StackRef("understudy", name), lambda: None)
+    forgetting.engine.fail["export_state"] = UnderstudyError("It is cut off.")
+    wanted = Wanted(forget_stack="e0000000001")
+    assert run(Options(progress="plain"), tmp_path, wanted) == 0
+    assert len(forgetting.engine.list()) == 2
+    assert run(Options(progress="plain"), tmp_path, replace(wanted, yes=True)) == 0
+    assert [summary.ref.name for summary in forgetting.engine.list()] == ["e0000000002"]
+    kept = receipts.find(forgetting.store, "e0000000001")
+    assert kept is not None
+    assert kept.receipt.outcome is Outcome.UNKNOWN
+
+
+def test_a_stack_that_can_be_judged_is_not_given_up(forgetting: World, tmp_path: Path) -> None:
+    held, leased, there = (StackRef("understudy", f"e000000000{number}") for number in (1, 2, 3))
+    for ref in (held, leased, there):
+        forgetting.engine.up(ref, lambda: None)
+    forgetting.engine.fail["export_state"] = UnderstudyError("It is cut off.")
+    forgetting.engine.locked[held] = [Lock("me", this_process().host, this_process().pid, "")]
+    forgetting.store.create(lease(leased.name))
+    forgetting.target.add("web", labels(there.name, at(1)))
+    for name in (held.name, leased.name, there.name, "e0000000009"):
+        with pytest.raises(UsageError, match="cannot be judged, and"):
+            run(Options(progress="plain"), tmp_path, Wanted(forget_stack=name, yes=True))
+    assert len(forgetting.engine.list()) == 3
+
+
+def test_a_stack_is_not_given_up_while_nobody_can_look(forgetting: World, tmp_path: Path) -> None:
+    forgetting.engine.up(StackRef("understudy", "e0000000001"), lambda: None)
+    forgetting.target.silent = True
+    with pytest.raises(LeftoversError):
+        run(Options(progress="plain"), tmp_path, Wanted(forget_stack="e0000000001", yes=True))
+    assert len(forgetting.engine.list()) == 1

@@ -229,7 +229,10 @@ def _of_stack(stack: StackFact, facts: Facts) -> Verdict:
         return Verdict(Judgement.HOLD, subject, f"it has no lease; its state names {stack.target}")
     latest = moment_of({NOT_AFTER: stack.not_after}, facts)
     if not stack.target or latest is None:
-        reason = "it has no lease, and its state does not say whose its resources are"
+        reason = (
+            "it has no lease, and its state does not say whose its resources are; where nobody misses it, "
+            f"`understudy reap --forget-stack {stack.ref.name}` gives it up"
+        )
         return Verdict(Judgement.UNKNOWN, subject, reason, doubt=True)
     if facts.moment <= latest + LABEL_GRACE:
         return _keep(subject, f"it has no lease; its state lets it live until {_text(latest)}")

@@ -1,4 +1,4 @@
-"""`understudy reap`: one pass, a pass every so often in the foreground, or giving up the leases of a lost host."""
+"""`understudy reap`: one pass, a pass every so often in the foreground, or giving up what nobody can judge."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from understudy.errors import InterruptedRunError, LeftoversError, NotFoundError
 from understudy.interrupts import Interrupts, Rest
 from understudy.options import Options
 from understudy.progress import ProgressListener, silent
-from understudy.reap.forget import forget
+from understudy.reap.forget import forget, forget_stack
 from understudy.reap.model import Policy
 from understudy.reap.passing import Pass, reap
 from understudy.reap.text import as_data, as_line, as_text
@@ -39,6 +39,7 @@ class Wanted:
     max_destroy: int | None = None
     every: float = 0.0
     forget_target: str = ""
+    forget_stack: str = ""
     form: str = "text"
 
 
@@ -64,9 +65,12 @@ def run(options: Options, folder: Path, wanted: Wanted) -> int:
             f"Asked for the target {wanted.target!r}, and this version works with docker only.",
             hint="Leave --target out.",
         )
-    if wanted.forget_target and (wanted.every or wanted.older_than):
+    if (
+        len([each for each in (wanted.forget_target, wanted.forget_stack, wanted.every or wanted.older_than) if each])
+        > 1
+    ):
         raise UsageError(
-            "--forget-target gives up the leases of a lost host once; --every and --older-than do not apply."
+            "--forget-target and --forget-stack each give up one thing, once; --every and --older-than do not apply."
         )
     out = sys.stderr if wanted.form == "json" or wanted.every else sys.stdout
     with make_console(options.progress, out) as console, Interrupts(console.note) as interrupts:
@@ -78,6 +82,10 @@ def run(options: Options, folder: Path, wanted: Wanted) -> int:
                 options, folder, console, interrupts.stop, wanted.forget_target, dry=not wanted.yes, form=wanted.form
             )
         try:
+            if wanted.forget_stack:
+                return forget_stack(
+                    options, folder, console, interrupts.stop, wanted.forget_stack, dry=not wanted.yes, form=wanted.form
+                )
             made = _pass(options, folder, wanted, console, interrupts.stop)
         except ToolError as error:
             raise LeftoversError(f"Nobody could look: {error.args[0]}", hint=error.hint) from error

@@ -1,4 +1,4 @@
-"""Giving up a lost host: the leases of its target are closed, and the receipt says that nobody could look."""
+"""Giving up what nobody can judge, with the receipt UNKNOWN: the leases of a lost host, a stack that says nothing."""
 
 from __future__ import annotations
 
@@ -10,17 +10,21 @@ import click
 
 from understudy.console import Console, printable
 from understudy.engine.interface import StackRef
-from understudy.errors import UnderstudyError, UsageError
+from understudy.errors import LeftoversError, UnderstudyError, UsageError
 from understudy.lease import Lease
 from understudy.options import Options
 from understudy.progress import Phase, Progress, State
+from understudy.reap.classify import MOST_SKEW, classify
+from understudy.reap.facts import gather
+from understudy.reap.model import Judgement, Subject
 from understudy.receipts import keep
 from understudy.session import Session, open_session
 from understudy.stacks.identity import format_time
 from understudy.stops import Stop
 from understudy.targets.interface import Outcome, Receipt
+from understudy.teardown import OWN_PROJECT
 
-__all__ = ["forget", "give_up"]
+__all__ = ["forget", "forget_stack", "give_up"]
 
 
 def forget(
@@ -91,3 +95,61 @@ def give_up(session: Session, lease: Lease) -> Receipt:
             session.listener(Progress(Phase.DESTROY, State.WARNING, f"stack {lease.stack}", str(error)))
     session.store.close(lease)
     return receipt
+
+
+def forget_stack(
+    options: Options,
+    folder: Path,
+    console: Console,
+    stop: Stop,
+    name: str,
+    *,
+    dry: bool,
+    form: str,
+) -> int:
+    """Remove the state of a stack of ours that has no lease and does not say whose its resources are; returns 0.
+
+    Nothing of it is on this target, by label; on which target it was nobody knows, so a person has to say it.
+
+    Raises:
+        UsageError: there is no such stack, or it can be judged.
+        LeftoversError: nobody could look.
+        StackLockedError: another process holds it.
+        ToolError: this target does not answer.
+    """
+    ref = StackRef(OWN_PROJECT, name.removeprefix(f"{OWN_PROJECT}/"))
+    with open_session(options, folder, console, stop) as session:
+        facts = gather(session.target, session.store, session.engine, gone=lambda _leases: {})
+        if facts.problems or facts.skew > MOST_SKEW:
+            why = "; ".join(facts.problems) or "this clock and the target's are more than a day apart"
+            raise LeftoversError(f"Looked for what there is of the stack {ref.name}, and nobody can tell: {why}.")
+        subject = Subject("stack", f"{ref.project}/{ref.name}")
+        verdict = next((each for each in classify(facts) if each.subject == subject), None)
+        if verdict is None or verdict.kind is not Judgement.UNKNOWN:
+            found = (
+                "there is none without a lease and objects" if verdict is None else f"{verdict.kind}: {verdict.reason}"
+            )
+            raise UsageError(
+                f"Looked for a stack {subject.name} that cannot be judged, and {found}.",
+                hint="`understudy reap` says what there is; what it calls unknown can be given up.",
+            )
+        if not dry:
+            session.engine.discard(ref)
+            keep(session.store, _given_up(ref.name, facts.target))
+    if form == "json":
+        click.echo(json.dumps({"stack": subject.name, "dry_run": dry, "reason": verdict.reason}, indent=1))
+    else:
+        done = "would be removed; --yes does it" if dry else "is removed, with receipt UNKNOWN"
+        console.say(printable(f"stack {subject.name}: {verdict.reason}; its state {done}"))
+    return 0
+
+
+def _given_up(environment: str, target: str) -> Receipt:
+    return Receipt(
+        environment=environment,
+        target=target,
+        outcome=Outcome.UNKNOWN,
+        taken_at=format_time(datetime.now(UTC)),
+        reason="its stack was given up (reap --forget-stack): nothing on this target has its labels, but its state did "
+        "not say that this was its target",
+    )

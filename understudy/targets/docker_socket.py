@@ -21,8 +21,8 @@ SILENCE = 10.0
 """Seconds without a byte after which a daemon is asked whether it is there."""
 
 ANSWER = 10.0
-"""Seconds that it has for the answer: a daemon at work answers `/_ping` in milliseconds, on a machine with ten times the
-work that it can do within a few seconds."""
+"""Seconds that it has for the answer: a daemon at work answers `/_ping` in milliseconds, on a machine that has ten
+times the work that it can do within a few seconds."""
 
 _PING = b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n"
 
