@@ -199,13 +199,7 @@ def comment(run: str, diff_file: str, key: str, pull_request: int | None, form: 
 @click.argument("run", nargs=-1)
 @click.option("--merge", is_flag=True, help="Join the runs of all parts of a split run (--shard) in a new run folder.")
 @click.option("--output", "-o", default="", metavar="FILE", help="Where it is written; `-` is the standard output.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(("html", "markdown", "json")),
-    default="html",
-    help="How it is written. [default: html]",
-)
+@printed_as("html", "markdown", "json")
 @declared("runs", "history")
 def report(run: tuple[str, ...], merge: bool, output: str, form: str, **flags: object) -> None:  # noqa: FBT001 - by name
     """Write the report of a run anew: its id, its folder, or `latest`, which is meant if none is named.
@@ -216,7 +210,7 @@ def report(run: tuple[str, ...], merge: bool, output: str, form: str, **flags: o
     if merge:
         from understudy.joining import merge as join
 
-        sys.exit(join(options, Path.cwd(), run))
+        sys.exit(join(options, Path.cwd(), run, form=form, output=output))
     if len(run) > 1:
         raise UsageError(f"{len(run)} runs were named, and a report is of one.", hint="--merge joins parts of one run.")
     from understudy.reporting import run as work
@@ -230,9 +224,7 @@ def report(run: tuple[str, ...], merge: bool, output: str, form: str, **flags: o
 @click.option(
     "--last", type=click.IntRange(1, 1000), default=20, metavar="N", help="How many runs are looked at. [default: 20]"
 )
-@click.option(
-    "--format", "form", type=click.Choice(("text", "json")), default="text", help="How it is printed. [default: text]"
-)
+@printed_as("text", "json")
 @click.option("--export", default="", metavar="FILE", help="Write the file of usual durations that --shard splits by.")
 @click.option("--topology", default="", metavar="FILE", help="The Compose file that --export is for.")
 @declared("history")

@@ -23,13 +23,14 @@ from understudy.options import Options
 from understudy.report import CaseRecord, CauseRecord, Moment, RunRecord, SuiteRecord
 from understudy.report.joining import Part, join
 from understudy.report_html import read_record, write_report
+from understudy.reporting import run as render
 from understudy.suites.junit import render_junit
 from understudy.suites.results import Attempt, Case, SuiteResult
 
 __all__ = ["merge", "parts_of", "rewrite", "write_joined"]
 
 
-def merge(options: Options, folder: Path, names: Sequence[str]) -> int:
+def merge(options: Options, folder: Path, names: Sequence[str], *, form: str, output: str) -> int:
     """Join the parts of a split run in a new run folder; returns its exit code, which is 0 where all of it passed.
 
     Each part's whole folder is kept below `parts/`.
@@ -38,6 +39,8 @@ def merge(options: Options, folder: Path, names: Sequence[str]) -> int:
         options: `runs` says where run folders are; `history` remembers the whole, if none of its parts is there.
         folder: the current folder.
         names: the runs: ids, folders, or `latest`.
+        form: how it is printed, one of `reporting.FORMATS`; `html` without `output`: its last lines as text.
+        output: where it is written beside the new folder, as in `reporting.run`.
 
     Raises:
         NotFoundError: a run is not there.
@@ -57,10 +60,13 @@ def merge(options: Options, folder: Path, names: Sequence[str]) -> int:
     except OSError as error:
         raise ExportError(f"Copied the parts to {made.path}, and it failed: {error}.") from error
     record = write_joined(made, parts, options)
+    rendered = form != "html" or bool(output)
     for line in last_lines(record, made.path.resolve()):
-        click.echo(printable(line))
+        click.echo(printable(line), err=rendered)
     for cause in record.causes:
-        click.echo(cause.message, err=True)
+        click.echo(printable(cause.message), err=True)
+    if rendered:
+        render(options, folder, os.fspath(made.path), form=form, output=output)
     return record.exit_code
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -124,20 +124,44 @@ def test_what_does_not_belong_together_is_refused(records: list[RunRecord], mess
         joined(*records)
 
 
-def test_the_command_makes_a_new_folder_with_all_of_the_parts(tmp_path: Path) -> None:
-    folders = []
+@pytest.fixture
+def folders(tmp_path: Path) -> list[str]:
+    """The run folders of two parts, each with a log and a link that leads out of it."""
+    made = []
     for number, record in enumerate((part(1, "t1"), part(2, "t2", "t3"))):
         folder = tmp_path / f"part-{number}"
         (folder / "logs").mkdir(parents=True)
         (folder / "logs" / "web.log").write_text(f"log of {number}")
         (folder / "logs" / "link").symlink_to("/etc/passwd")
         RunFolder(folder).write_run(record)
-        folders.append(str(folder))
+        made.append(str(folder))
+    return made
 
-    def merge(*names: str) -> Result:
+
+@pytest.fixture
+def merge(tmp_path: Path) -> Callable[..., Result]:
+    def call(*words: str) -> Result:
         where = ("--runs", str(tmp_path), "--history", str(tmp_path / "h.sqlite"))
-        return CliRunner().invoke(cli, ["report", "--merge", *where, *names])
+        return CliRunner().invoke(cli, ["report", "--merge", *where, *words])
 
+    return call
+
+
+def test_the_joined_run_is_printed_as_it_is_asked_for(
+    tmp_path: Path, folders: list[str], merge: Callable[..., Result]
+) -> None:
+    assert merge(*folders).stdout.startswith("passed: All 3 tests passed.\n")
+    asked = merge("--format", "json", folders[0])
+    assert (asked.exit_code, json.loads(asked.stdout)["exit_code"]) == (1, 1)
+    page = tmp_path / "page.html"
+    written = merge("--output", str(page), *folders)
+    assert (written.exit_code, written.stdout) == (0, f"{page}\n")
+    assert "All 3 tests passed." in page.read_text()
+
+
+def test_the_command_makes_a_new_folder_with_all_of_the_parts(
+    tmp_path: Path, folders: list[str], merge: Callable[..., Result]
+) -> None:
     done = merge(*folders)
     assert done.exit_code == 0, done.output
     made = (tmp_path / "understudy-runs" / "latest").resolve()

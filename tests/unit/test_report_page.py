@@ -22,6 +22,7 @@ from understudy.report import (
     ResourceRecord,
     RunRecord,
     SinkRecord,
+    WaitRecord,
     utc,
 )
 from understudy.report_html import page_of, write_report
@@ -253,6 +254,13 @@ def test_the_time_until_a_service_is_ready_is_a_wait_in_the_timeline() -> None:
         ("resources", "container", "container db", 1.0, 2.0, True),
         ("ready", "wait", "db gets ready", 3.0, 0.5, False),
     ]
+
+
+def test_a_suites_wait_ends_in_the_timeline_when_that_was_ready() -> None:
+    waiting = replace(suite("one", ()), waited=(WaitRecord("db", offset=9.0, seconds=7.5),))
+    spans = spans_of(replace(shop(), phases=(), suites=(waiting,)))
+
+    assert spans[0] == ("waits", "one", "one waited for db", 1.5, 7.5, True)
 
 
 def test_the_files_of_a_run_that_did_not_reach_its_end_are_linked_too(tmp_path: Path) -> None:

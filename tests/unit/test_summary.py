@@ -22,6 +22,7 @@ from understudy.report import (
     EndpointRecord,
     KeptRecord,
     LeftoverRecord,
+    PartRecord,
     PhaseRecord,
     ReceiptRecord,
     RunRecord,
@@ -281,3 +282,9 @@ def test_outside_of_github_nothing_happens(tmp_path: Path, variables: dict[str, 
     out = io.StringIO()
     publish(run(suite(failed())), tmp_path, variables | {"GITHUB_ACTIONS": ""}, out)
     assert (out.getvalue(), list(tmp_path.iterdir())) == ("", [])
+
+
+def test_a_joined_run_names_no_environment_of_its_own() -> None:
+    parts = tuple(PartRecord(f"{n}/2", f"r{n}", f"e{n}", f"parts/{n}", utc(0), 4.0, 0, "CLEAN") for n in (1, 2))
+    joined = replace(run(code=0), environment="", receipt=None, parts=parts)
+    assert "environment" not in shown(summary(joined))

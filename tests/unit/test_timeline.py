@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from understudy.errors import ExportError
-from understudy.report import CauseRecord, PhaseRecord, ResourceRecord, RunRecord, utc
+from understudy.report import CauseRecord, PhaseRecord, ResourceRecord, RunRecord, WaitRecord, utc
 from understudy.report.timeline import timeline
 from understudy.suites.results import Case, Outcome, SuiteResult, SuitesResult, SuiteStatus
 
@@ -31,7 +31,9 @@ def record() -> RunRecord:
         ),
     )
     cause = CauseRecord.of(ExportError("x"), "export", utc(7), 7.0)
-    return made.with_suites(SuitesResult((suite,), 1.0, 2.0), BEGAN).with_cause(cause)
+    made = made.with_suites(SuitesResult((suite,), 1.0, 2.0), BEGAN).with_cause(cause)
+    waited = (WaitRecord("relay", offset=2.5, seconds=1.5), WaitRecord("db", offset=3.0, seconds=2.0))
+    return replace(made, suites=(replace(made.suites[0], waited=waited),))
 
 
 def events(kind: str) -> list[dict[str, Any]]:
@@ -45,6 +47,8 @@ def test_everything_that_took_time_is_a_complete_event_in_microseconds() -> None
         ("db", 1_000_000, 2_000_000),
         ("web", 2_000_000, 500_000),
         ("late", 2_500_000, 500_000),
+        ("waited for relay", 1_000_000, 1_500_000),
+        ("waited for db", 1_000_000, 2_000_000),
         ("api", 4_000_000, 2_000_000),
         ("a", 5_000_000, 1_000_000),
         ("b", 5_000_000, 500_000),
@@ -63,5 +67,5 @@ def test_no_two_events_of_a_row_overlap_and_every_row_has_a_name() -> None:
         (event["pid"], event["tid"]): event["args"]["name"] for event in events("M") if event["name"] == "thread_name"
     }
     assert rows.keys() <= named.keys()
-    assert {named[key] for key in rows if key[0] >= 10} == {"suite", "gw0", "gw1"}
+    assert {named[key] for key in rows if key[0] >= 10} == {"suite", "gw0", "gw1", "waits"}
     assert sum(name == "container" for name in named.values()) == 2

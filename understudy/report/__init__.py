@@ -23,7 +23,7 @@ from understudy.report.records import (
     ReceiptRecord,
     SinkRecord,
 )
-from understudy.report.suite_records import BeforeRecord, CaseRecord, SectionRecord, SuiteRecord
+from understudy.report.suite_records import BeforeRecord, CaseRecord, SectionRecord, SuiteRecord, WaitRecord
 from understudy.report.verdict import ORDER, exit_code
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "SinkRecord",
     "SuiteRecord",
     "UsageRecord",
+    "WaitRecord",
     "exit_code",
     "graph_of",
     "utc",

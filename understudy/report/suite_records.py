@@ -116,6 +116,11 @@ class WaitRecord:
     offset: float
     seconds: float
 
+    @property
+    def began(self) -> float:
+        """When suites began to wait for it, in seconds from the run's start."""
+        return self.offset - self.seconds
+
 
 @dataclass(frozen=True, slots=True)
 class ReuseRecord:

@@ -110,7 +110,8 @@ def _facts(record: RunRecord) -> str:
     commit = f"commit {code(record.commit[:12])}" + (" with changes in the working folder" if record.dirty else "")
     branch = f"branch {code(record.branch, 120)}" if record.branch else ""
     shard = f"part {escaped(record.shard)}" if record.shard else ""
-    facts = (shard, tests, commit, branch, f"environment {code(record.environment)}", _seconds(record.seconds))
+    environment = f"environment {code(record.environment)}" if record.environment else ""
+    facts = (shard, tests, commit, branch, environment, _seconds(record.seconds))
     return " \u00b7 ".join(filter(None, facts))
 
 

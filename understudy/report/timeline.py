@@ -57,7 +57,7 @@ def _made(resources: tuple[ResourceRecord, ...]) -> Iterator[dict[str, object]]:
 
 
 def _suite(process: int, suite: SuiteRecord) -> Iterator[dict[str, object]]:
-    """The suite in the first row, its tests in one for each worker."""
+    """The suite in the first row, its tests in one for each worker, what it waited for in one each."""
     if suite.offset is None:
         return
     yield _named("process_name", process, 0, f"suite {suite.name}")
@@ -70,6 +70,9 @@ def _suite(process: int, suite: SuiteRecord) -> Iterator[dict[str, object]]:
         if test.offset is not None:
             what = {"outcome": test.outcome.value, "message": test.message}
             yield _event(test.id, (process, workers[test.worker]), test.offset, test.seconds, what)
+    for number, wait in enumerate(suite.waited, len(workers) + 1):
+        yield _named("thread_name", process, number, "waits")
+        yield _event(f"waited for {wait.name}", (process, number), wait.began, wait.seconds, {})
 
 
 def _event(

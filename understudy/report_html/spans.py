@@ -34,7 +34,7 @@ def _spans(record: RunRecord) -> Iterator[Span]:
         yield group, made.kind, label, made.offset, made.seconds, made.ok
     for suite in record.suites:
         for wait in suite.waited:
-            yield "waits", suite.name, f"{suite.name} waited for {wait.name}", wait.offset, wait.seconds, True
+            yield "waits", suite.name, f"{suite.name} waited for {wait.name}", wait.began, wait.seconds, True
     for suite in record.suites:
         began = suite.offset if suite.offset is not None else offset(suite.started, start) or 0.0
         good = suite.status is SuiteStatus.PASSED

@@ -49,7 +49,7 @@ function paintBars(pen) {
     if (index === line.at) { pen.strokeStyle = line.colours.ink; pen.lineWidth = 2; pen.strokeRect(x - 1, y - 1, width + 2, LANE - 4); pen.lineWidth = 1; }
     if (width > 46) {
       pen.save(); pen.beginPath(); pen.rect(x, y, width - 4, LANE - 6); pen.clip();
-      pen.fillStyle = line.colours.paper; pen.fillText(bar.label, x + 4, y + 10); pen.restore();
+      pen.fillStyle = bar.group === "waits" ? line.colours.ink : line.colours.paper; pen.fillText(bar.label, x + 4, y + 10); pen.restore();
     }
   });
 }
