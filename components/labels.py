@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from understudy.stacks import identity
-from understudy.stacks.identity import LABEL, RESERVED_LABELS
+from understudy.stacks.identity import LABEL, PROTECT, RESERVED_LABELS
 
 __all__ = ["container_labels", "inherited", "object_labels"]
 
@@ -35,9 +35,13 @@ def container_labels(
     after: tuple[str, ...] = (),
     production: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """The labels of a container: `ports` are probed for readiness, `after` names the containers to start before."""
+    """The labels of a container: `ports` are probed for readiness, `after` names the containers to start before.
+
+    Docker adds those of the image that are not given here, and an image may be a stranger's: none keeps its container.
+    """
     return {
         **object_labels(environment, logical, production),
+        PROTECT: "false",
         LABEL + "kind": kind,
         LABEL + "ports": ",".join(str(port) for port in ports),
         LABEL + "after": ",".join(after),

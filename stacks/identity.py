@@ -15,6 +15,7 @@ __all__ = [
     "CACHE_LABEL",
     "LABEL",
     "OWNERSHIP",
+    "PROTECT",
     "RESERVED_LABELS",
     "Environment",
     "environment_id",
@@ -33,6 +34,9 @@ RESERVED_LABELS = ("com.docker.compose.", LABEL)
 
 OWNERSHIP = tuple(LABEL + key for key in ("environment", "target", "project", "not-after"))
 """The labels that an object must carry, all of them, before Understudy deletes it."""
+
+PROTECT = LABEL + "protect"
+"""The label by which an object is kept from every removal by label: any value but `false`."""
 
 CACHE_LABEL = LABEL + "cache"
 """The label of images that Understudy built: a cache, not part of any environment."""

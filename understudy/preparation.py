@@ -132,7 +132,7 @@ def _of_fork() -> bool:
 
 
 def renew(store: LeaseStore, old: Lease, new: Lease, state: LeaseState) -> Lease:
-    """Take over the lease of an environment that is updated: what is new is its commit, owner and expiry.
+    """Take over the lease of an environment that is updated: its commit is new, how that is read, its owner and expiry.
 
     `not_after` stays, because it stands in every object's labels.
 
@@ -156,8 +156,15 @@ def renew(store: LeaseStore, old: Lease, new: Lease, state: LeaseState) -> Lease
         old,
         check=Lease.hold_idle,
         commit=new.commit,
+        committed=new.committed,
         branch=new.branch,
         fork=new.fork,
+        untrusted=new.untrusted,
+        files=new.files,
+        env_files=new.env_files,
+        given=new.given,
+        compose_profiles=new.compose_profiles,
+        allow=new.allow,
         owner=new.owner,
         expires=expires,
         idle=new.idle,

@@ -25,6 +25,7 @@ from understudy.stacks.topology import (
     Topology,
     Volume,
 )
+from understudy.targets.ownership import refusal
 
 ENV = identity.Environment("eabc", "docker:d", "shop", datetime(2030, 1, 2, tzinfo=UTC))
 OWNERSHIP = identity.ownership_labels(ENV)
@@ -168,6 +169,9 @@ def test_containers_take_over_what_production_declares(declare: Declare, tree: P
     assert container.labels["a"] == "b"
     assert container.label("kind") == "service"
     assert "com.docker.compose.project" not in container.labels
+    from_image = {"dev.understudy.protect": "true", "dev.understudy.environment": "another"}
+    as_docker_merges = {**from_image, **container.labels}  # an image's label counts where the container has none
+    assert not refusal(as_docker_merges, ENV.id, ENV.target)
 
 
 def test_a_disabled_health_check_stays_disabled(declare: Declare) -> None:

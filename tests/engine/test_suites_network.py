@@ -20,7 +20,7 @@ from support import wait_for
 from understudy.errors import ProvisionError, UsageError
 from understudy.progress import silent
 from understudy.stacks.clone import Clone, Mock
-from understudy.stacks.identity import LABEL, OWNERSHIP, Environment, name, ownership_labels
+from understudy.stacks.identity import LABEL, OWNERSHIP, PROTECT, Environment, name, ownership_labels
 from understudy.stacks.parts import NetworkLink, Port
 from understudy.stacks.suite import Suite
 from understudy.stacks.topology import Network as Net
@@ -33,6 +33,7 @@ from understudy.targets.docker import DockerTarget
 from understudy.targets.docker_client import client, daemon_identity
 from understudy.targets.docker_sweep import sweep
 from understudy.targets.interface import Outcome
+from understudy.targets.ownership import protected
 
 PYTHON, BUSYBOX = "python:3.11-slim", "busybox:1.35"
 PAGE = "mkdir /www && echo hello > /www/index.html && exec httpd -f -p {} -h /www"
@@ -213,6 +214,7 @@ def test_its_container_is_one_of_the_environment_with_limits_and_goes_with_it(pl
     assert list(deaths) == []
     labels, host = facts["Config"]["Labels"], facts["HostConfig"]
     assert {key: labels[key] for key in OWNERSHIP} == ownership_labels(place.environment)
+    assert not protected({PROTECT: "true", **labels}), "a label of its image would keep it"
     assert (receipt.outcome, guests) == (Outcome.LEFTOVERS, ())
     assert box in {left.id for left in receipt.leftovers}
     joined = set(facts["NetworkSettings"]["Networks"])

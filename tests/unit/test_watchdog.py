@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import selectors
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import wait_for
@@ -178,6 +180,38 @@ def test_what_fails_is_run_again(world: World) -> None:
     world.owner(f"test -e {flag} && echo done >> {world.told} || {{ touch {flag}; exit 3; }}").kill()
     world.await_word("done")
     assert "exit code 3" in (place(world.state) / "log").read_text()
+
+
+def test_a_machine_that_has_nothing_left_to_give_is_asked_again(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """No thread, no file, no process: what a dead owner has left is done once there is one again."""
+    refused = []
+
+    def once(real: Callable[..., Any], error: Exception) -> Callable[..., Any]:
+        def call(*arguments: Any, **named: Any) -> Any:
+            if real not in refused:
+                refused.append(real)
+                raise error
+            return real(*arguments, **named)
+
+        return call
+
+    here, there = socket.socketpair()
+    listener = process.listen(str(tmp_path / "sock"))
+    dog = process.Watchdog(listener, str(tmp_path / "sock"), process.Log(str(tmp_path / "log")))
+    owner = process.Owner(here, 1)
+    owner.argv = ["/bin/sh", "-c", f"echo done >> {world.told}"]
+    dog._owners.add(owner)
+    dog._selector.register(here, selectors.EVENT_READ, owner)
+    monkeypatch.setattr(process, "PAUSES", (0.01,))
+    monkeypatch.setattr(process, "LINGER", 0.1)
+    monkeypatch.setattr(threading.Thread, "start", once(threading.Thread.start, RuntimeError("can't start new thread")))
+    monkeypatch.setattr(os, "memfd_create", once(os.memfd_create, OSError(24, "Too many open files")))
+    there.close()
+    dog.run()
+    assert world.words() == ["done"]
+    assert len(refused) == 2
 
 
 CHILD = """

@@ -13,9 +13,10 @@ from understudy.admission.order import Course, course, rivals
 from understudy.admission.places import before, taken
 from understudy.blueprint import Blueprint
 from understudy.components.plan import make_plan
+from understudy.engine.interface import StackRef
 from understudy.errors import LimitError, NotFoundError, SupersededError, UnderstudyError
 from understudy.heartbeat import Heartbeat
-from understudy.lease import Lease, LeaseState
+from understudy.lease import BusyError, Lease, LeaseState
 from understudy.progress import Phase, Progress, State
 from understudy.provider.settings import ProviderSettings
 from understudy.provider.subnets import homeless, prefix_for
@@ -45,6 +46,7 @@ def admit(session: Session, blueprint: Blueprint, lease: Lease) -> Lease:
     lease is closed, and nothing was created.
 
     Raises:
+        BusyError: the target has an environment of this id that another backend made.
         SupersededError: a newer commit of the branch is at work.
         LimitError: there is no room, or there was none in time.
         InterruptedRunError: a signal came.
@@ -54,6 +56,7 @@ def admit(session: Session, blueprint: Blueprint, lease: Lease) -> Lease:
     create(session, lease)
     admission = _Admission(session, blueprint, lease)
     try:
+        _hold_ours(session, lease)
         with Heartbeat(session.store, lease, session.stop.ask):
             if lease.run:
                 admission.settle_branch()
@@ -61,6 +64,26 @@ def admit(session: Session, blueprint: Blueprint, lease: Lease) -> Lease:
     except BaseException:
         session.store.close(lease)
         raise
+
+
+def _hold_ours(session: Session, lease: Lease) -> None:
+    """Hold that what the target shows of a new environment's id, if anything, was made by this backend.
+
+    Two backends come to the same id for the same branch of the same repository. What one has made on a daemon that
+    they share would be taken over, and removed, by the other: its labels name the id.
+
+    Raises:
+        BusyError: no stack of this backend knows of it.
+    """
+    there = session.target.inventory(lease.id)
+    ref = StackRef(lease.project, lease.stack)
+    if there and not any(stack.ref == ref and stack.resources != 0 for stack in session.engine.list()):
+        raise BusyError(
+            f"Environment {lease.id} is there already ({len(there)} objects, such as {there[0].kind} {there[0].name}), "
+            f"and the backend {lease.backend} knows nothing of it: another one made it, or its record is lost.",
+            hint="Use the backend that made it, or another --name. What is lost goes with `understudy reap --yes` once "
+            f"the last moment in its labels is past: docker ps -a --filter label={ENVIRONMENT}={lease.id}",
+        )
 
 
 @dataclass

@@ -147,7 +147,7 @@ class NetworkLauncher:
             paths = (CONTRACT, environment.get("PYTHONPATH", ""))
             environment["PYTHONPATH"] = ":".join(path for path in paths if path)
         inner = prepared.folder.relative_to(self.tree.resolve())
-        labels = {LABEL + "service": f"suite {suite.name}", LABEL + "kind": SUITE}
+        labels = {LABEL + "service": f"suite {suite.name}", LABEL + "kind": SUITE, identity.PROTECT: "false"}
         return Box(
             name=identity.name(here.id, f"understudy.suite.{suite.name}"),
             image=self._image(suite.image or ""),

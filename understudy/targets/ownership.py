@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from understudy.stacks.identity import LABEL, OWNERSHIP, parse_time
+from understudy.stacks.identity import LABEL, OWNERSHIP, PROTECT, parse_time
 
-__all__ = ["ENVIRONMENT", "NOT_AFTER", "PROTECT", "TARGET", "is_owned", "protected", "refusal"]
+__all__ = ["ENVIRONMENT", "NOT_AFTER", "TARGET", "is_owned", "protected", "refusal"]
 
 ENVIRONMENT = LABEL + "environment"
 TARGET = LABEL + "target"
 NOT_AFTER = LABEL + "not-after"
-PROTECT = LABEL + "protect"
-"""The label by which a user keeps an object from every removal by label."""
 
 
 def is_owned(labels: Mapping[str, str] | None, environment: str | None = None) -> bool:

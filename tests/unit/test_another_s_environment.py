@@ -1,0 +1,68 @@
+"""What two backends, or two commits, that come to the same environment may not do to each other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from reap_world import World, at, labels, lease
+
+from understudy.admission.admitting import admit
+from understudy.engine.interface import StackRef
+from understudy.lease import BusyError, Lease, LeaseState
+from understudy.owner import this_process
+from understudy.preparation import renew
+from understudy.stops import Stop
+
+ID = "eaaaaaaaaaa"
+
+
+def coming(**changes: object) -> Lease:
+    return lease(ID, owner=this_process(), created=at(0), expires=at(1), **changes)
+
+
+@pytest.fixture
+def world() -> World:
+    made = World(docker_provider="official", min_free_memory=0, min_free_disk=0, max_environments=0)
+    made.session.stop = Stop()
+    return made
+
+
+def enter(world: World) -> Lease:
+    return admit(world.session, SimpleNamespace(), coming())  # type: ignore[arg-type]  # no limit asks for it
+
+
+def test_what_another_backend_made_is_neither_taken_over_nor_removed(world: World) -> None:
+    """Two users of one daemon, each with a state folder, run `up` on the same branch of the same repository."""
+    world.target.add("eaaaaaaaaaa-db", labels(ID, at(5)))
+    with pytest.raises(BusyError, match=r"eaaaaaaaaaa is there already .* backend file:///x knows nothing of it"):
+        enter(world)
+    assert (world.ids(), list(world.target.objects)) == (set(), ["eaaaaaaaaaa-db"])
+
+
+def test_what_a_stack_of_this_backend_has_is_its_own_and_so_is_what_has_another_id(world: World) -> None:
+    world.target.add("ebbbbbbbbbb-db", labels("ebbbbbbbbbb", at(5)))
+    assert enter(world).state is LeaseState.PROVISIONING
+    world.store.close(world.store.read(ID))
+    world.engine.up(StackRef("understudy", ID), lambda: None)
+    world.target.add("eaaaaaaaaaa-db", labels(ID, at(5)))
+    assert enter(world).state is LeaseState.PROVISIONING
+
+
+def test_an_update_says_of_the_new_commit_whose_it_is_and_how_it_is_read(world: World) -> None:
+    old = coming(state=LeaseState.KEPT, files=("compose.yaml",), given=("A=1",), allow=("privileged",))
+    world.store.create(old)
+    new = replace(
+        old,
+        commit="f" * 40,
+        committed=at(0),
+        untrusted=True,
+        files=("compose.yaml", "more.yaml"),
+        given=("A=2",),
+        env_files=("more.env",),
+        compose_profiles=("debug",),
+        allow=(),
+    )
+    now = renew(world.store, old, new, LeaseState.PROVISIONING)
+    assert replace(now, renewed="", active="", rests_as=None, state=old.state) == replace(new, expires=now.expires)
