@@ -69,6 +69,7 @@ def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{made.path}")
     monkeypatch.setattr(docker_socket, "SILENCE", 0.1)
     monkeypatch.setattr(docker_socket, "ANSWER", 0.5)
+    monkeypatch.setattr(docker_socket, "DOUBT", 0.1)
     yield made
     made.close()
 
@@ -93,3 +94,20 @@ def test_a_daemon_that_hangs_is_said_to(daemon: Daemon) -> None:
     daemon.hangs.set()
     with pytest.raises(ToolError, match=r"d\.sock for an answer, and got none: no answer.*it hangs"):
         connected()
+
+
+def test_once_it_hangs_no_call_waits_as_long_again_until_it_answers(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = connected()
+    daemon.hangs.set()
+    for limit in ("0.5", "0.1"):
+        with pytest.raises((OSError, DockerException), match=f"ping within {limit} s"):
+            client.info()
+    daemon.hangs.clear()
+    assert client.info() == {"ID": "one"}
+    monkeypatch.setattr(docker_socket, "ANSWER", 0.7)
+    daemon.hangs.set()
+    with pytest.raises((OSError, DockerException), match=r"ping within 0\.7 s"):
+        client.info()
+    client.close()

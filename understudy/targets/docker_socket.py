@@ -24,6 +24,10 @@ ANSWER = 10.0
 """Seconds that it has for the answer: a daemon at work answers `/_ping` in milliseconds, on a machine that has ten
 times the work that it can do within a few seconds."""
 
+DOUBT = 2.0
+"""Seconds of silence, and for the answer, after a ping that had none: else each call would wait anew for nothing."""
+
+_doubted: set[str] = set()
 _PING = b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n"
 
 
@@ -31,18 +35,21 @@ def ping(path: str) -> None:
     """Ask the daemon behind a socket, over a new connection, whether it is there.
 
     Raises:
-        OSError: it does not answer within `ANSWER`.
+        OSError: it does not answer within `ANSWER`; after a ping that had none, within `DOUBT`.
     """
+    limit = DOUBT if path in _doubted else ANSWER
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
-        asking.settimeout(ANSWER)
+        asking.settimeout(limit)
         try:
             asking.connect(path)
             asking.sendall(_PING)
             answer = asking.recv(4096)
         except TimeoutError as error:  # urllib3 would put words of its own in the place of a TimeoutError's
-            raise ConnectionAbortedError(f"no answer to a ping within {ANSWER:g} s: it hangs") from error
+            _doubted.add(path)
+            raise ConnectionAbortedError(f"no answer to a ping within {limit:g} s: it hangs") from error
     if not answer:
         raise ConnectionResetError("it closed the connection without an answer")
+    _doubted.discard(path)
 
 
 def wait_while_it_lives(client: DockerClient, path: str, timeout: int, pool: int) -> None:
@@ -70,12 +77,14 @@ class _Socket(socket.socket):
         limit = self.gettimeout()
         began = time.monotonic()
         while limit != 0 and self.fileno() >= 0:  # else the read itself says what is the matter
-            left = SILENCE if limit is None else min(SILENCE, began + limit - time.monotonic())
+            silence = DOUBT if self.path in _doubted else SILENCE
+            left = silence if limit is None else min(silence, began + limit - time.monotonic())
             if left <= 0:
                 raise TimeoutError("timed out")
             looking = select.poll()
             looking.register(self.fileno(), select.POLLIN)
             if looking.poll(left * 1000):
+                _doubted.discard(self.path)
                 return
             ping(self.path)
 
