@@ -51,6 +51,7 @@ from understudy.suites.network import hold_images
 from understudy.targets.docker_client import client
 from understudy.targets.interface import Outcome, Receipt
 from understudy.teardown import settle
+from understudy.tidying import tidied
 from understudy.waiting import wait_idle
 
 __all__ = ["command_of", "down", "hold_runs", "run", "test", "up"]
@@ -234,12 +235,12 @@ def _removed(session: Session, lease: Lease, interrupts: Interrupts) -> Receipt:
 
 @contextmanager
 def command_of(options: Options, form: str) -> Iterator[tuple[Console, Interrupts]]:
-    """The console and the signals of one command; whatever fails after a signal was interrupted by it.
+    """The console, the signals and the temporary folders of one command; what fails after a signal was interrupted.
 
     Where the result is JSON, standard output is for it alone, and progress goes to standard error.
     """
     out = sys.stderr if form == "json" else sys.stdout
-    with make_console(options.progress, out) as console, Interrupts(console.note) as interrupts:
+    with make_console(options.progress, out) as console, Interrupts(console.note) as interrupts, tidied():
         try:
             yield console, interrupts
         except UnderstudyError as error:

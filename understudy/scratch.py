@@ -12,13 +12,16 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-__all__ = ["KINDS", "Scratch", "sweep"]
+__all__ = ["KINDS", "Scratch", "close_all", "sweep"]
 
 KINDS = ("build", "export", "git", "index", "op", "preview", "suite")
 """What the folders are for, which is in their names: `understudy-<kind>-<random>`."""
 
 _YOUNG = 60.0
 """Seconds in which a folder without a lock may still be on its way to one."""
+
+
+_open: weakref.WeakSet[Scratch] = weakref.WeakSet()
 
 
 class Scratch:
@@ -37,6 +40,7 @@ class Scratch:
         self.path = Path(tempfile.mkdtemp(prefix=f"understudy-{KINDS[KINDS.index(kind)]}-"))
         self.lock = _locked(self.path)
         self.close = weakref.finalize(self, _remove, self.path, self.lock)
+        _open.add(self)
 
     def __enter__(self) -> Path:
         return self.path
@@ -60,6 +64,12 @@ def _remove(folder: Path, handle: int) -> None:
     os.close(handle)
 
 
+def close_all() -> None:
+    """Remove all folders of this process that are there still."""
+    for each in tuple(_open):
+        each.close()
+
+
 def sweep() -> None:
     """Remove the folders of our own user whose process died without doing it."""
     for kind in KINDS:
@@ -81,3 +91,7 @@ def _remove_if_dead(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     finally:
         os.close(handle)
+
+
+if __name__ == "__main__":
+    sweep()

@@ -63,3 +63,38 @@ def test_the_private_folder_of_a_run_that_was_killed_with_its_keeper_goes_with_t
     wait_for(lambda: keepers(folder) == [], 20, "the keeper's end")
     scratch.sweep()
     assert list(tmp_path.iterdir()) == []
+
+
+MAKES = """\
+import sys, time
+from understudy.scratch import Scratch
+from understudy.tidying import tidied
+with tidied():
+    held = Scratch("git")
+    print(held.path, flush=True)
+    if sys.argv[1] == "stay":
+        time.sleep(600)
+print(held.path.exists())
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the watchdog looks at /proc")
+def test_the_folders_of_a_command_go_with_it_though_it_is_killed_without_a_lease(tmp_path: Path) -> None:
+    env = {**os.environ, "TMPDIR": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state")}
+    stayed = [sys.executable, "-c", MAKES, "stay"]
+    with subprocess.Popen(stayed, stdout=subprocess.PIPE, text=True, env=env) as command:
+        assert command.stdout is not None
+        folder = Path(command.stdout.readline().strip())
+        assert folder.exists()
+        command.kill()
+    wait_for(lambda: not folder.exists(), what="the end of its folder")
+    wait_for(lambda: not list((tmp_path / "state").glob("understudy/watchdog/*.sock")), what="the watchdog's own end")
+
+
+def test_the_folders_of_a_command_are_gone_before_nobody_waits_for_its_end_any_more(tmp_path: Path) -> None:
+    env = {**os.environ, "TMPDIR": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state")}
+    done = subprocess.run(
+        [sys.executable, "-c", MAKES, "end"], capture_output=True, text=True, env=env, check=True, timeout=60
+    )
+    assert done.stdout.splitlines()[1] == "False"
+    wait_for(lambda: not list((tmp_path / "state").glob("understudy/watchdog/*.sock")), what="the watchdog's own end")
