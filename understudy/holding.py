@@ -15,6 +15,7 @@ from pathlib import Path
 
 from understudy.admission.admitting import admit
 from understudy.blueprint import Blueprint
+from understudy.engine.pulumi_cli import VARIABLE
 from understudy.errors import UnderstudyError
 from understudy.heartbeat import Heartbeat
 from understudy.interrupts import Interrupts, Rest
@@ -168,6 +169,7 @@ def _guard(session: Session, lease: Lease) -> Guard:
     variables = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, [own, os.environ.get("PYTHONPATH", "")])),
+        VARIABLE: str(session.settings.cli.absolute()),
         "PULUMI_BACKEND_URL": session.settings.backend,
         "UNDERSTUDY_DOCKER_PROVIDER": session.options.docker_provider,
     }

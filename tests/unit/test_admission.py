@@ -98,6 +98,12 @@ def test_who_is_no_rival(changes: dict[str, object]) -> None:
     assert rivals(lease("a"), [replace(other, **changes)]) == ()  # type: ignore[arg-type]  # fields of Lease by name
 
 
+def test_a_fork_s_branch_of_the_same_name_neither_stops_ours_nor_another_fork_s() -> None:
+    ours, stranger, another = lease("a"), lease("b", fork=True), lease("c", fork=True)
+    assert rivals(stranger, [ours, another]) == ()
+    assert rivals(ours, [stranger, another]) == ()
+
+
 def test_without_a_branch_there_are_no_rivals() -> None:
     assert rivals(lease("a", branch=""), [lease("b", branch="")]) == ()
 

@@ -135,9 +135,14 @@ class _Admission:
     def _ask(self, other: Lease) -> None:
         """Ask the owner of an older run to stop; whoever asked first is the one whose reason counts."""
         why = SUPERSEDED + self.lease.commit[:12]
+
+        def hold_same(now: Lease) -> None:
+            if now.owner != other.owner:
+                raise BusyError(f"Environment {other.id} is another process's by now.")
+
         try:
-            self.session.store.update(other, asked_to_stop=other.asked_to_stop or why)
-        except NotFoundError:
+            self.session.store.update(other, check=hold_same, asked_to_stop=other.asked_to_stop or why)
+        except (NotFoundError, BusyError):
             return
         self._tell(f"environment {other.id} of commit {other.commit[:12]} is asked to stop: {why}")
 

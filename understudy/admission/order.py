@@ -43,13 +43,15 @@ def is_newer(one: Lease, other: Lease, ancestor: Ancestor) -> bool:
 def rivals(mine: Lease, leases: Iterable[Lease]) -> tuple[Lease, ...]:
     """Runs at work, or waiting to begin, of other commits of the same branch of the same topology.
 
-    An environment of `up` is no run, and an owner that is gone is nobody to wait for. Without a branch there are none.
+    An environment of `up` is no run, and an owner that is gone is nobody to wait for. Without a branch there are none;
+    nor has a fork's any, whose name says nothing: a stranger's `main` would stop ours, one `patch-1` another's.
     """
     return tuple(
         lease
         for lease in leases
         if lease.run
         and mine.branch
+        and not (mine.fork or lease.fork)
         and (lease.repository, lease.topology, lease.branch) == (mine.repository, mine.topology, mine.branch)
         and lease.commit != mine.commit
         and lease.id != mine.id
