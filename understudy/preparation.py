@@ -139,12 +139,18 @@ def renew(store: LeaseStore, old: Lease, new: Lease, state: LeaseState) -> Lease
     Raises:
         BusyError: its owner is at work on it now.
         NotFoundError: it is on another target.
-        UsageError: its time is over.
+        UsageError: its time is over, or a stranger's commit would get what one of ours has made.
     """
     if old.target != new.target:
         raise NotFoundError(
             f"Environment {old.id} is on {old.target}, and this is {new.target}.",
             hint="Set DOCKER_HOST to that daemon, or remove the environment there first.",
+        )
+    if new.untrusted and not old.untrusted:
+        raise UsageError(
+            f"Environment {old.id} was made of a trusted commit, and an untrusted one neither replaces it nor gets its "
+            "volumes.",
+            hint="Give the stranger's an environment of its own: --name.",
         )
     if old.not_after <= new.created:
         raise UsageError(

@@ -10,6 +10,7 @@ from reap_world import World, at, labels, lease
 
 from understudy.admission.admitting import admit
 from understudy.engine.interface import StackRef
+from understudy.errors import UsageError
 from understudy.lease import BusyError, Lease, LeaseState
 from understudy.owner import this_process
 from understudy.preparation import renew
@@ -51,18 +52,26 @@ def test_what_a_stack_of_this_backend_has_is_its_own_and_so_is_what_has_another_
 
 
 def test_an_update_says_of_the_new_commit_whose_it_is_and_how_it_is_read(world: World) -> None:
-    old = coming(state=LeaseState.KEPT, files=("compose.yaml",), given=("A=1",), allow=("privileged",))
+    old = coming(state=LeaseState.KEPT, untrusted=True, files=("compose.yaml",), given=("A=1",))
     world.store.create(old)
     new = replace(
         old,
         commit="f" * 40,
         committed=at(0),
-        untrusted=True,
+        untrusted=False,
         files=("compose.yaml", "more.yaml"),
         given=("A=2",),
         env_files=("more.env",),
         compose_profiles=("debug",),
-        allow=(),
+        allow=("privileged",),
     )
     now = renew(world.store, old, new, LeaseState.PROVISIONING)
     assert replace(now, renewed="", active="", rests_as=None, state=old.state) == replace(new, expires=now.expires)
+
+
+def test_a_stranger_s_branch_of_the_same_name_does_not_get_the_environment_of_ours(world: World) -> None:
+    old = coming(state=LeaseState.KEPT)
+    world.store.create(old)
+    with pytest.raises(UsageError, match="an untrusted one neither replaces it"):
+        renew(world.store, old, replace(old, untrusted=True), LeaseState.PROVISIONING)
+    assert world.store.read(ID) == old
