@@ -16,7 +16,7 @@ demo: ## clone examples/shop for the current commit, test it, export, destroy
 
 test: setup ## lint, types and every test
 	@$(MAKE) --no-print-directory lint
-	@$(VENV)/pytest -n auto tests
+	@$(VENV)/pytest -n auto --dist loadgroup --no-loadscope-reorder --same-inventory tests
 
 quick: $(VENV)/pytest ## lint and the tests that need neither Docker nor Pulumi
 	@$(MAKE) --no-print-directory lint

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import functools
 import os
 import shutil
 import subprocess
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from support import inventory
 
 # A shared machine stalls now and then: an example's time says nothing about the code.
 settings.register_profile("understudy", deadline=None)
@@ -21,6 +19,41 @@ settings.load_profile("understudy")
 
 ROOT = Path(__file__).resolve().parent.parent
 ORDER = ("unit", "meta", "components", "compose", "engine", "faults", "aws", "e2e")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--same-inventory", action="store_true", help="nobody else uses the daemon: it must end as it was")
+
+
+INVENTORY = pytest.StashKey[dict[str, str]]()
+GRACE = 30.0
+"""Seconds that a container which was started with `--rm` and killed may take to go."""
+
+
+def _asked(config: pytest.Config) -> bool:
+    """Whether this process is to look, and sees the whole run: it starts before xdist's workers and ends after them."""
+    return config.getoption("--same-inventory") and not hasattr(config, "workerinput") and not _docker()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if _asked(session.config):
+        session.config.stash[INVENTORY] = inventory()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Each test looks by label for what is its own; what carries no label shows here, whichever test left it."""
+    before = session.config.stash.get(INVENTORY, None)
+    if before is None:
+        return
+    end = time.monotonic() + GRACE
+    while (now := inventory()).keys() != before.keys() and time.monotonic() < end:
+        time.sleep(1)
+    left = [f"left on the daemon: {one} {now[one]}" for one in sorted(now.keys() - before.keys())]
+    gone = [f"gone from the daemon: {one} {before[one]}" for one in sorted(before.keys() - now.keys())]
+    for line in (*left, *gone):
+        session.config.get_terminal_writer().line(f"\n{line}", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -86,32 +119,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             reason = examine()
             if reason:
                 pytest.skip(reason)
-
-
-@contextmanager
-def _locked(how: int) -> Iterator[None]:
-    """The lock that all tests with the daemon share, held `how` (shared or exclusive)."""
-    lock = Path(tempfile.gettempdir()) / f"understudy-tests-{os.getuid()}.lock"
-    with lock.open("w") as held:
-        fcntl.flock(held, how)
-        yield
-
-
-@pytest.fixture(autouse=True)
-def daemon(request: pytest.FixtureRequest) -> Iterator[None]:
-    """One daemon for all: tests that compare its whole inventory have it alone, all others share it."""
-    if request.node.get_closest_marker("docker") is None:
-        yield
-        return
-    with _locked(fcntl.LOCK_EX if "same_inventory" in request.fixturenames else fcntl.LOCK_SH):
-        yield
-
-
-@pytest.fixture(scope="module")
-def shared_daemon() -> Iterator[None]:
-    """For what a module starts once: between its tests, too, nobody has the daemon alone."""
-    with _locked(fcntl.LOCK_SH):
-        yield
 
 
 @pytest.fixture(autouse=True)

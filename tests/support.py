@@ -19,13 +19,19 @@ def docker(*arguments: str) -> str:
     return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True).stdout
 
 
-def inventory() -> dict[str, frozenset[str]]:
-    """Everything of the daemon, labelled or not."""
-    return {
-        "containers": frozenset(docker("ps", "-aq", "--no-trunc").split()),
-        "networks": frozenset(docker("network", "ls", "-q", "--no-trunc").split()),
-        "volumes": frozenset(docker("volume", "ls", "-q").split()),
-    }
+def inventory() -> dict[str, str]:
+    """Everything of the daemon, labelled or not: its kind and id -> what tells a reader whose it is."""
+    listings = (
+        (("container", "ls", "-a"), "{{.ID}}\t{{.Names}} {{.Image}} {{.Labels}}"),
+        (("network", "ls"), "{{.ID}}\t{{.Name}} {{.Labels}}"),
+        (("volume", "ls"), "{{.Name}}\t{{.Labels}}"),
+    )
+    found = {}
+    for words, shown in listings:
+        for line in docker(*words, "--format", shown).splitlines():
+            name, _, told = line.partition("\t")
+            found[f"{words[0]} {name}"] = told
+    return found
 
 
 def labelled(key: str, value: str) -> list[str]:

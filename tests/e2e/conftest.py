@@ -1,4 +1,4 @@
-"""A shop in a repository of its own, and a daemon that must end as it was."""
+"""Repositories of their own, and nothing of them on the daemon at the end."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support import ROOT, Project, inventory, labelled, make_project
+from support import ROOT, Project, labelled, make_project
 
 
 @pytest.fixture
-def same_inventory(daemon: None) -> Iterator[None]:  # noqa: ARG001 - it has the daemon alone
-    """The daemon holds afterwards what it held before."""
-    before = inventory()
-    yield
-    assert inventory() == before
+def shop(tmp_path: Path) -> Iterator[Project]:
+    """The example, committed on main, and nothing else.
 
-
-@pytest.fixture
-def shop(tmp_path: Path, same_inventory: None) -> Project:  # noqa: ARG001 - the daemon ends as it was
-    """The example, committed on main, and nothing else."""
-    project = make_project(tmp_path / "repository", tmp_path / "state", "examples/shop")
+    Its topology is called as its repository: by that name its objects are told from those of other tests. Afterwards
+    nothing carries that name on the daemon.
+    """
+    project = make_project(tmp_path / f"shop{uuid.uuid4().hex[:12]}", tmp_path / "state", "examples/shop")
     ignored = shutil.ignore_patterns("understudy-runs", "__pycache__", ".pytest_cache")
     shutil.copytree(ROOT / "examples" / "shop", project.folder, ignore=ignored)
+    compose = project.folder / "compose.yaml"
+    text = compose.read_text(encoding="utf-8")
+    assert "\nname: shop\n" in text
+    compose.write_text(text.replace("\nname: shop\n", f"\nname: {project.root.name}\n"), encoding="utf-8")
     project.commit("Open the shop")
-    return project
+    yield project
+    assert labelled("project", project.root.name) == []
 
 
 @pytest.fixture

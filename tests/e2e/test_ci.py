@@ -24,7 +24,7 @@ from support import ROOT, Project, labelled, make_project
 
 from understudy.lease import LeaseStore
 
-pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.images]
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.images, pytest.mark.xdist_group("ci")]
 
 COMPOSE = """\
 services:
@@ -145,7 +145,7 @@ REPOSITORY = {"default_branch": "main", "full_name": "o/r", "owner": {"login": "
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, shared_daemon: None) -> Iterator[Site]:  # noqa: ARG001 - nobody alone
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("ci")
     project = make_project(folder / "repository", folder / "state")
     (project.folder / "compose.yaml").write_text(COMPOSE, encoding="utf-8")

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import ROOT, Done, Project, docker, inventory, make_project
+from support import ROOT, Done, Project, docker, labelled
 
-pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.images, pytest.mark.usefixtures("same_inventory")]
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.images]
 
 TOPOLOGY = """\
-name: hello
 services:
   web:
     image: busybox:1.35
@@ -114,19 +113,16 @@ def endpoint(outputs: dict[str, Any], name: str) -> str:
 
 
 @pytest.fixture
-def checkout(tmp_path: Path) -> Project:
+def checkout(shop: Project) -> Project:
     """What a newcomer has cloned: this repository's Pulumi project and its example."""
-    project = make_project(tmp_path / "checkout", tmp_path / "state")
-    ignored = shutil.ignore_patterns("understudy-runs", "__pycache__", ".pytest_cache")
-    shutil.copytree(ROOT / "examples" / "shop", project.folder / "examples" / "shop", ignore=ignored)
+    project = Project(shop.root, shop.root, shop.env)
     shutil.copy(ROOT / "__main__.py", project.folder)
     write_pulumi_project(project.folder)
-    project.commit("Clone the repository")
+    project.commit("Add the Pulumi project")
     return project
 
 
 def test_the_readme_s_way_with_plain_pulumi(checkout: Project) -> None:
-    before = inventory()
     pulumi = Plain(checkout)
     with removed_afterwards(checkout):
         pulumi("stack", "init", "my-branch")
@@ -134,11 +130,12 @@ def test_the_readme_s_way_with_plain_pulumi(checkout: Project) -> None:
         assert resources(pulumi("preview")) == {"to create"}
         assert checkout.leases() == []
         assert pulumi.trees() == []
-        assert inventory() == before
+        assert labelled("project", checkout.root.name) == []
 
         assert resources(pulumi("up", "--yes")) == {"created"}
         outputs = pulumi.outputs()
         assert json.loads(get(endpoint(outputs, "gateway:80") + "/catalog"))["version"] == 2
+        assert labelled("project", checkout.root.name) != []
         (lease,) = checkout.leases()
         assert (lease["id"], lease["stack"]) == (outputs["environment"], "my-branch")
         assert (lease["state"], lease["idle"]) == ("handed over", 0.0)
@@ -156,7 +153,7 @@ def test_the_readme_s_way_with_plain_pulumi(checkout: Project) -> None:
         assert pulumi.outputs() == outputs
 
         assert resources(pulumi("destroy", "--yes")) == {"deleted"}
-        assert inventory() == before
+        assert labelled("project", checkout.root.name) == []
         assert checkout.understudy("list").out == "no environments\n"
         assert checkout.leases() == []
         assert pulumi.trees() == []
@@ -208,7 +205,6 @@ def receipt_of(project: Project, lease: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_in_a_project_with_packages_called_as_ours(own: Project) -> None:
-    before = inventory()
     pulumi = Plain(own)
     with removed_afterwards(own):
         pulumi("stack", "init", "dev")
@@ -227,7 +223,7 @@ def test_in_a_project_with_packages_called_as_ours(own: Project) -> None:
         gone = own.understudy("down", "dev")
         assert gone.code == 0, gone.text
         assert "CLEAN" in gone.out
-        assert inventory() == before
+        assert labelled("project", own.root.name) == []
         assert own.leases() == []
         (stack,) = json.loads(pulumi("stack", "ls", "--json").out)
         assert (stack["name"], stack["resourceCount"]) == ("dev", 0)
@@ -240,7 +236,6 @@ def test_a_preview_shows_the_environment_that_diff_shows(own: Project) -> None:
         kinds = ((urn[2].rpartition("$")[2], urn[3]) for step in steps if (urn := step["urn"].split("::")))
         return {(kind, name.replace(environment, "ENV")) for kind, name in kinds if not kind.startswith("pulumi:")}
 
-    before = inventory()
     pulumi = Plain(own)
     pulumi("stack", "init", "dev")
     theirs = json.loads(pulumi("preview", "--json").out)["steps"]
@@ -251,5 +246,5 @@ def test_a_preview_shows_the_environment_that_diff_shows(own: Project) -> None:
     ]
     assert parts(theirs, ids[0]) == parts(ours, ids[1])
     assert {step["op"] for step in (*theirs, *ours)} == {"create"}
-    assert inventory() == before
+    assert labelled("project", own.root.name) == []
     assert own.leases() == []

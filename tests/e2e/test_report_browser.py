@@ -15,7 +15,7 @@ from understudy.report import RunRecord, SectionRecord, utc
 from understudy.report_html import write_report
 from understudy.suites.results import Outcome
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("report_browser")]
 
 HOSTILE = (
     "</script><script>document.title='owned'</script><!--<script><img src=http://x.invalid/a onerror=alert(1)>"

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from jsonschema import Draft202012Validator
-from support import Project
+from support import Project, labelled
 
 ROOT = Path(__file__).resolve().parents[2]
 PATCHES = ROOT / "tests" / "e2e" / "patches"
@@ -204,6 +204,7 @@ def test_up_test_down_and_an_update_that_replaces_only_what_changed(shop: Projec
         done = shop.understudy("up")
         assert done.code == 0, done.text
         before = running(shop)
+        assert labelled("project", shop.root.name) != [], "the fixture looks for the right name"
         worker = shop.folder / "worker" / "app.py"
         worker.write_text(worker.read_text() + "\n# the same, said again\n")
         shop.commit("Touch the worker")

@@ -23,7 +23,7 @@ from understudy.stacks.topology import Topology
 from understudy.targets.docker_client import client
 from understudy.targets.docker_reading import read_host
 
-pytestmark = [pytest.mark.docker, pytest.mark.images]
+pytestmark = [pytest.mark.docker, pytest.mark.images, pytest.mark.xdist_group("sources_docker")]
 
 _FOUND = sorted(cache_folder().glob("compose/*/cli-plugins/docker-compose"))
 
@@ -55,7 +55,7 @@ PASSWORD = "the-production-password"  # noqa: S105 - made up
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory, shared_daemon: None) -> Iterator[Running]:  # noqa: ARG001 - held while it runs
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The example under a project's name and on a port of its own."""
     cli = _compose_cli()
     if not cli:

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from support import ROOT
 
+pytestmark = pytest.mark.xdist_group("wheel")
+
 PLUGIN = "share/understudy/plugins/pulumi-resource-docker"
 HEAVY = {"docker", "grpc", "jsonschema", "pulumi", "pulumi_docker", "rich", "ruamel"}
 

@@ -13,7 +13,7 @@ from understudy.engine.pulumi_cli import find
 from understudy.engine.pulumi_engine import PulumiEngine
 from understudy.engine.settings import EngineSettings
 
-pytestmark = pytest.mark.pulumi
+pytestmark = [pytest.mark.pulumi, pytest.mark.xdist_group("engine_damage")]
 
 REF, NEIGHBOUR = StackRef("damage", "one"), StackRef("damage", "two")
 

@@ -15,14 +15,14 @@ from support import docker, wait_for
 from understudy.history.access import remember
 from understudy.history.place import Place, history_place
 
-pytestmark = [pytest.mark.docker, pytest.mark.images]
+pytestmark = [pytest.mark.docker, pytest.mark.images, pytest.mark.xdist_group("history_postgresql")]
 
 PASSWORD = "p@ss/word"  # noqa: S105 - of a container that lives for a test
 QUOTED = "p%40ss%2Fword"
 
 
 @pytest.fixture(scope="module")
-def server(shared_daemon: None) -> Iterator[str]:  # noqa: ARG001 - its being held is the point
+def server() -> Iterator[str]:
     """A server's address and port; it lives as long as this module's tests."""
     name = f"understudy-history-{secrets.token_hex(4)}"
     given = ("-e", f"POSTGRES_PASSWORD={PASSWORD}", "--tmpfs", "/var/lib/postgresql/data", "-p", "127.0.0.1::5432")

@@ -19,7 +19,7 @@ from understudy.components import egress_config
 from understudy.components.egress_config import outer_config, outer_port
 from understudy.stacks.topology import External
 
-pytestmark = [pytest.mark.private, pytest.mark.images]
+pytestmark = [pytest.mark.private, pytest.mark.images, pytest.mark.xdist_group("hostile_network")]
 
 METADATA = "169.254.169.254"
 ROUTED = """

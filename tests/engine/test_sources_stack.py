@@ -30,7 +30,7 @@ from understudy.stacks.sources.compose_writer import write
 from understudy.stacks.topology import Topology
 from understudy.targets.docker_client import client, daemon_identity
 
-pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.images]
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.images, pytest.mark.xdist_group("sources_stack")]
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "the-production-password"  # noqa: S105 - made up
@@ -46,7 +46,7 @@ class Deployed:
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory, shared_daemon: None) -> Iterator[Deployed]:  # noqa: ARG001 - held while it runs
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     """The shop's production, up as `shop/production` on a backend of its own."""
     base = tmp_path_factory.mktemp("production")
     folder, state = base / "shop", base / "state"

@@ -38,7 +38,7 @@ from understudy.targets.ownership import protected
 PYTHON, BUSYBOX = "python:3.11-slim", "busybox:1.35"
 PAGE = "mkdir /www && echo hello > /www/index.html && exec httpd -f -p {} -h /www"
 
-pytestmark = [pytest.mark.docker, pytest.mark.images, pytest.mark.usefixtures("shared_daemon")]
+pytestmark = [pytest.mark.docker, pytest.mark.images, pytest.mark.xdist_group("suites_network")]
 
 
 def service(called: str, image: str, port: int, network: str) -> Service:
@@ -138,7 +138,7 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory, shared_daemon: None) -> Iterator[Place]:  # noqa: ARG001 - held while it is there
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     place = Place(tmp_path_factory.mktemp("place"))
     try:
         yield place

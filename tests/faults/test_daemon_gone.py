@@ -11,7 +11,7 @@ import pytest
 from private_daemon import BASE_IMAGES, PrivateDaemon, private_daemon
 from support import UNDERSTUDY, Done, Project, make_project, wait_for
 
-pytestmark = [pytest.mark.private, pytest.mark.images, pytest.mark.pulumi]
+pytestmark = [pytest.mark.private, pytest.mark.images, pytest.mark.pulumi, pytest.mark.xdist_group("daemon_gone")]
 
 TEST = """\
 services:
