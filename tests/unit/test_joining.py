@@ -17,7 +17,7 @@ from understudy.errors import HaltedError, TestsFailedError, UsageError
 from understudy.export.folder import RunFolder
 from understudy.history.place import history_place
 from understudy.history.store import History
-from understudy.report import CauseRecord, RunRecord
+from understudy.report import CauseRecord, GraphRecord, Moment, NodeRecord, RunRecord
 from understudy.report.joining import Part, join
 
 ALL = ("t1", "t2", "t3")
@@ -50,6 +50,17 @@ def test_parts_become_a_whole() -> None:
     assert [each.shard for each in whole.parts] == ["1/2", "2/2"]
     assert sorted(api.files) == ["parts/0/suites/api/output.log", "parts/1/suites/api/output.log"]
     assert RunRecord.from_json(whole.to_json()) == whole
+
+
+def test_the_whole_was_ready_with_the_last_part_and_is_as_well_as_the_worst() -> None:
+    def ended(number: int, health: str, ready: str | None) -> RunRecord:
+        graph = GraphRecord((NodeRecord("db", "database", "faithful", health),))
+        return replace(part(number, *ALL[number - 1 :: 2]), graph=graph, ready_at=ready and Moment(ready))
+
+    late = "2026-01-01T00:00:02.000000Z"
+    whole = joined(ended(1, "healthy", "2026-01-01T00:00:01.000000Z"), ended(2, "exited", late))
+    assert (whole.graph.nodes[0].health, whole.ready_at) == ("exited", late)
+    assert joined(ended(1, "healthy", None), ended(2, "", late)).ready_at is None
 
 
 def test_a_failure_of_a_part_is_one_of_the_whole() -> None:

@@ -241,6 +241,7 @@ def test_what_may_be_there_still_is_named_with_the_command_that_removes_it() -> 
     joined = render(replace(killed, environment="", parts=parts), Logs())
     assert "<code>understudy down e2</code>" in joined
     assert "down e1" not in joined
+    assert "No receipt" not in joined, "those of the parts are there"
 
 
 def test_the_time_until_a_service_is_ready_is_a_wait_in_the_timeline() -> None:

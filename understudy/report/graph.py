@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from understudy.report.records import ContainerRecord
 from understudy.stacks.clone import Clone
 from understudy.stacks.topology import Service
 
-__all__ = ["HEALTH", "EdgeRecord", "GraphRecord", "NodeRecord", "graph_of", "health_of"]
+__all__ = ["HEALTH", "EdgeRecord", "GraphRecord", "NodeRecord", "graph_of", "health_of", "worst_of"]
 
 HEALTH = ("", "completed", "healthy", "running", "starting", "restarting", "unhealthy", "exited", "oom-killed")
 """What a container can be, from what says least to what is worst; empty: not known."""
@@ -45,6 +45,15 @@ class GraphRecord:
 
     nodes: tuple[NodeRecord, ...] = ()
     edges: tuple[EdgeRecord, ...] = ()
+
+
+def worst_of(graphs: Sequence[GraphRecord]) -> GraphRecord:
+    """The first of several graphs of one commit, with the worst health that each node has in any of them."""
+    health: dict[str, str] = {}
+    for node in (node for graph in graphs for node in graph.nodes if node.health in HEALTH):
+        health[node.name] = max(health.get(node.name, ""), node.health, key=HEALTH.index)
+    nodes = (replace(node, health=health.get(node.name, "")) for node in graphs[0].nodes)
+    return replace(graphs[0], nodes=tuple(nodes))
 
 
 def graph_of(clone: Clone, verdicts: Mapping[str, str], containers: Iterable[ContainerRecord] = ()) -> GraphRecord:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from understudy.errors import HaltedError, TestsFailedError, UsageError
+from understudy.report.graph import worst_of
 from understudy.report.moments import Moment, utc
 from understudy.report.record import RunRecord
 from understudy.report.records import CauseRecord, PartRecord
@@ -57,6 +58,7 @@ def join(parts: Sequence[Part], run: str) -> RunRecord:
     first = parts[0].record
     began = min(_seconds(part.record.started) for part in parts)
     ends = [_seconds(part.record.ended) for part in parts if part.record.ended]
+    ready = [_seconds(part.record.ready_at) for part in parts if part.record.ready_at]
     whole = replace(
         RunRecord(
             run=run,
@@ -72,6 +74,8 @@ def join(parts: Sequence[Part], run: str) -> RunRecord:
         ),
         **{name: getattr(first, name) for name in _SAME},
         ended=utc(max(ends)) if ends else None,
+        ready_at=utc(max(ready)) if len(ready) == len(parts) else None,
+        graph=worst_of([part.record.graph for part in parts]),
         seconds=max(ends, default=began) - began,
         suites=tuple(_suites(parts)),
         stopped_by=next((part.record.stopped_by for part in parts if part.record.stopped_by), ""),
@@ -85,7 +89,7 @@ def join(parts: Sequence[Part], run: str) -> RunRecord:
 
 
 _SAME = (
-    *("dirty", "version", "profile", "ci", "changes", "fidelity", "properties", "verdicts", "graph"),
+    *("dirty", "version", "profile", "ci", "changes", "fidelity", "properties", "verdicts"),
     *("images", "past", "plan"),
 )
 """What follows from the commit, so that each part says the same of it."""

@@ -92,8 +92,11 @@ def _since(record: RunRecord) -> str | None:
     return None if ready is None or start is None else f"{clock(record.ready_at)}, after {duration(ready - start)}"
 
 
-def _receipt(record: RunRecord) -> Markup:
+def _receipt(record: RunRecord) -> Markup | None:
+    """The receipt; those of a joined run stand beside its parts."""
     receipt = record.receipt
+    if record.parts:
+        return None
     if receipt is None:
         return el("p", "No receipt: nothing was destroyed, or the run did not come so far.", class_="note")
     looked = ", ".join(f"{count} {kind}s" for kind, count in receipt.looked.items())

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from understudy.errors import TestsFailedError
 from understudy.report import CauseRecord, RunRecord
 from understudy.report.summary import removals
+from understudy.report.visible import plural
 from understudy.report_html.clean import block
 from understudy.report_html.evidence import Excerpt, Logs
 from understudy.report_html.links import file_link
@@ -173,7 +174,7 @@ def _tail(tail: Excerpt, base: str | None) -> Markup:
             el("code", tail.service),
             " ",
             tail.why,
-            el("span", f"last {len(tail.lines)} lines", class_="dim"),
+            el("span", f"last {plural(len(tail.lines), 'line')}", class_="dim"),
         ),
         pre(shown) if tail.lines else el("p", "It logged nothing.", class_="dim"),
         el("p", "All of it: ", file_link(base, tail.file)) if tail.more else None,
