@@ -90,6 +90,7 @@ def begin(
     if options.ttl > options.max_ttl:
         raise UsageError(f"An environment shall live {options.ttl:.0f} s, and no longer than {options.max_ttl:.0f} s.")
     now = datetime.now(UTC)
+    job, fork = ci_job(os.environ), _of_fork()
     return Lease(
         id=environment,
         target=target,
@@ -106,9 +107,10 @@ def begin(
         untrusted=bool(blueprint.trusted_sha),
         commit=blueprint.commit.sha,
         branch=blueprint.commit.branch,
-        fork=_of_fork(),
+        fork=fork,
+        pushed=job is not None and not fork,
         committed=identity.format_time(blueprint.commit.commit_time),
-        owner=this_process(job.url if (job := ci_job(os.environ)) else ""),
+        owner=this_process(job.url if job else ""),
         created=identity.format_time(now),
         expires=identity.format_time(now + timedelta(seconds=options.ttl)),
         not_after=identity.format_time(now + timedelta(seconds=options.max_ttl)),
@@ -165,6 +167,7 @@ def renew(store: LeaseStore, old: Lease, new: Lease, state: LeaseState) -> Lease
         committed=new.committed,
         branch=new.branch,
         fork=new.fork,
+        pushed=new.pushed or (old.pushed and old.branch == new.branch),
         untrusted=new.untrusted,
         files=new.files,
         env_files=new.env_files,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from reap_world import World, at, labels, lease
+from reap_world import DEAD, World, at, labels, lease
 
 from understudy.admission.admitting import admit
 from understudy.engine.interface import StackRef
@@ -14,6 +14,7 @@ from understudy.errors import UsageError
 from understudy.lease import BusyError, Lease, LeaseState
 from understudy.owner import this_process
 from understudy.preparation import renew
+from understudy.reap.branches import branches_gone
 from understudy.stops import Stop
 
 ID = "eaaaaaaaaaa"
@@ -67,6 +68,17 @@ def test_an_update_says_of_the_new_commit_whose_it_is_and_how_it_is_read(world: 
     )
     now = renew(world.store, old, new, LeaseState.PROVISIONING)
     assert replace(now, renewed="", active="", rests_as=None, state=old.state) == replace(new, expires=now.expires)
+
+
+def test_who_used_an_environment_since_does_not_change_that_its_branch_was_pushed(world: World) -> None:
+    """CI makes it, somebody at a desk tests it or updates it: it still ends with its branch."""
+    old = coming(state=LeaseState.KEPT, pushed=True)
+    world.store.create(old)
+    tested = world.store.update(old, owner=DEAD, state=LeaseState.KEPT)
+    now = renew(world.store, tested, replace(old, pushed=False), LeaseState.KEPT)
+    assert branches_gone([now], lambda _: frozenset({"main"})) == {ID: True}
+    other = renew(world.store, now, replace(old, pushed=False, branch="another"), LeaseState.KEPT)
+    assert branches_gone([other], lambda _: frozenset({"main"})) == {}
 
 
 def test_a_stranger_s_branch_of_the_same_name_does_not_get_the_environment_of_ours(world: World) -> None:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from reap_world import DEAD, lease
+from reap_world import lease
 
 from understudy.reap.branches import branches_gone, heads
-
-CI = replace(DEAD, ci_url="https://ci.example/1")
 
 
 @pytest.fixture
@@ -33,12 +30,12 @@ def repository(tmp_path: Path) -> str:
 def test_a_branch_is_gone_where_its_repository_does_not_have_it(repository: str) -> None:
     found = branches_gone(
         [
-            lease("there", owner=CI, repository=repository, branch="a/$(b)"),
-            lease("gone", owner=CI, repository=repository, branch="merged"),
+            lease("there", pushed=True, repository=repository, branch="a/$(b)"),
+            lease("gone", pushed=True, repository=repository, branch="merged"),
             lease("desk", repository=repository, branch="never-pushed"),
-            lease("away", owner=CI, repository=repository + "-not", branch="main"),
-            lease("fork", owner=CI, repository=repository, branch="theirs", fork=True),
-            lease("tag", owner=CI, repository=repository, branch=""),
+            lease("away", pushed=True, repository=repository + "-not", branch="main"),
+            lease("fork", repository=repository, branch="theirs", fork=True),
+            lease("tag", pushed=True, repository=repository, branch=""),
         ]
     )
     assert found == {"there": False, "gone": True, "away": None}
@@ -51,9 +48,16 @@ def test_a_repository_is_asked_once() -> None:
         asked.append(repository)
         return frozenset({"main"})
 
-    leases = [lease(f"e{number}", owner=CI, branch="main") for number in range(9)]
+    leases = [lease(f"e{number}", pushed=True, branch="main") for number in range(9)]
     assert set(branches_gone(leases, ask).values()) == {False}
     assert asked == ["r"]
+
+
+def test_a_repository_without_a_single_branch_is_no_answer(tmp_path: Path) -> None:
+    """One that was emptied, or moved with a new one in its place, says nothing of branches that were in it."""
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True, env=os.environ | {"GIT_CONFIG_GLOBAL": os.devnull})
+    assert heads(str(tmp_path)) is None
+    assert branches_gone([lease("eaaaaaaaaaa", pushed=True, repository=str(tmp_path))]) == {"eaaaaaaaaaa": None}
 
 
 def test_a_repository_that_hangs_is_given_up() -> None:

@@ -67,7 +67,7 @@ class Lease:
     files, relative to the folder of the first, which is `topology`; `env_files`, `given` (`NAME=VALUE`, less declared
     secrets), `compose_profiles` and `allow` what they were read with. `run`: the environment is a run's, and ends with
     it; `committed` is the time of commit, or empty. `untrusted`: the commit is a stranger's, and its suites do not
-    count. `fork`: the branch is not one of `repository`, or may not be.
+    count. `fork`: the branch is not one of `repository`, or may not be; `pushed`: it was, by the checkout of a CI job.
 
     `renewed` is its owner's last heartbeat, `active` the last time that a command or a person used the environment,
     `idle` the seconds without either after which it is over (0: never). `asked_to_stop` is why another command wants
@@ -111,6 +111,7 @@ class Lease:
     untrusted: bool = False
     rests_as: LeaseState | None = None
     fork: bool = False
+    pushed: bool = False
 
     def rests_after(self, state: LeaseState) -> LeaseState | None:
         """What `rests_as` becomes as the environment goes over to `state`: one that is being destroyed never rests."""

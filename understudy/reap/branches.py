@@ -36,14 +36,14 @@ def branches_gone(
 ) -> dict[str, bool | None]:
     """Environment -> whether its branch is gone; None where that is not known.
 
-    A branch that was never pushed is not gone: only leases of a CI job count, whose checkout came from there. Nor is a
-    fork's, which never was in the repository.
+    A branch that was never pushed is not gone: only leases that a CI job has made count, whose checkout came from
+    there, whoever used them since. Nor is a fork's, which never was in the repository.
 
     Args:
         leases: those that are asked about.
         ask: repository -> its branches, None without an answer; `heads` if it is None.
     """
-    wanted = [lease for lease in leases if lease.branch and lease.repository and lease.owner.ci_url and not lease.fork]
+    wanted = [lease for lease in leases if lease.branch and lease.repository and lease.pushed]
     repositories = list(dict.fromkeys(lease.repository for lease in wanted))[:_MOST]
     with ThreadPoolExecutor(_PARALLEL, thread_name_prefix="branches") as pool:
         known = dict(zip(repositories, pool.map(ask or heads, repositories), strict=True))
@@ -55,7 +55,10 @@ def branches_gone(
 
 
 def heads(repository: str, limit: float = LIMIT) -> frozenset[str] | None:
-    """The branches of a repository; None: it did not answer, in time or at all. Nobody is asked for a password."""
+    """The branches of a repository; None: it did not answer, in time or at all, or has none: no environment is of that.
+
+    Nobody is asked for a password.
+    """
     settings = [part for value in _SETTINGS for part in ("-c", value)]
     try:
         with tempfile.TemporaryDirectory(prefix="understudy-branches-") as folder:  # no repository's own settings count
@@ -74,4 +77,4 @@ def heads(repository: str, limit: float = LIMIT) -> frozenset[str] | None:
     if done.returncode != 0:
         return None
     lines = done.stdout.decode("utf-8", "replace").splitlines()
-    return frozenset(line.partition("\trefs/heads/")[2] for line in lines if "\trefs/heads/" in line)
+    return frozenset(line.partition("\trefs/heads/")[2] for line in lines if "\trefs/heads/" in line) or None
