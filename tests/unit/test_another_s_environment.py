@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from reap_world import DEAD, World, at, labels, lease
+from reap_world import DEAD, ELSEWHERE, World, at, labels, lease
 
 from understudy.admission.admitting import admit
 from understudy.engine.interface import StackRef
@@ -15,6 +15,7 @@ from understudy.lease import BusyError, Lease, LeaseState
 from understudy.owner import this_process
 from understudy.preparation import renew
 from understudy.reap.branches import branches_gone
+from understudy.reap.forget import give_up
 from understudy.stops import Stop
 
 ID = "eaaaaaaaaaa"
@@ -87,3 +88,14 @@ def test_a_stranger_s_branch_of_the_same_name_does_not_get_the_environment_of_ou
     with pytest.raises(UsageError, match="an untrusted one neither replaces it"):
         renew(world.store, old, replace(old, untrusted=True), LeaseState.PROVISIONING)
     assert world.store.read(ID) == old
+
+
+def test_what_somebody_took_since_it_was_listed_is_not_given_up(world: World) -> None:
+    listed = coming(state=LeaseState.KEPT, target="docker:lost")
+    world.store.create(listed)
+    world.engine.up(StackRef("understudy", ID), lambda: None)
+    taken = replace(listed, owner=ELSEWHERE, state=LeaseState.TESTING, renewed=at(0))
+    world.store.shelf.put(f"{ID}.json", taken.to_json().encode())
+    with pytest.raises(BusyError):
+        give_up(world.session, listed)
+    assert (world.store.read(ID), len(world.engine.list())) == (taken, 1)

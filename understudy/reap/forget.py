@@ -10,9 +10,10 @@ import click
 
 from understudy.console import Console, printable
 from understudy.engine.interface import StackRef
-from understudy.errors import LeftoversError, UnderstudyError, UsageError
-from understudy.lease import Lease
+from understudy.errors import LeftoversError, NotFoundError, UnderstudyError, UsageError
+from understudy.lease import BusyError, Lease, LeaseState
 from understudy.options import Options
+from understudy.owner import this_process
 from understudy.progress import Phase, Progress, State
 from understudy.reap.classify import MOST_SKEW, classify
 from understudy.reap.facts import gather
@@ -57,7 +58,13 @@ def forget(
             )
         busy = [lease for lease in leases if lease.worked_on]
         idle = [lease for lease in leases if lease not in busy]
-        receipts = [] if dry else [give_up(session, lease) for lease in idle]
+        receipts = []
+        for lease in () if dry else tuple(idle):
+            try:
+                receipts.append(give_up(session, lease))
+            except (BusyError, NotFoundError):  # somebody was faster
+                idle.remove(lease)
+                busy.append(lease)
     if form == "json":
         data = {
             "target": target,
@@ -79,7 +86,13 @@ def forget(
 
 
 def give_up(session: Session, lease: Lease) -> Receipt:
-    """Close one lease without a look at its target, and drop the state of its stack, if that was ours."""
+    """Close one lease without a look at its target, and drop the state of its stack, if that was ours.
+
+    Raises:
+        BusyError: somebody works on it.
+        NotFoundError: it was closed meanwhile.
+    """
+    lease = session.store.update(lease, check=Lease.hold_idle, state=LeaseState.DESTROYING, owner=this_process())
     receipt = Receipt(
         environment=lease.id,
         target=lease.target,
