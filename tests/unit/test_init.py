@@ -107,6 +107,7 @@ def test_a_second_time_there_is_nothing_to_write(repository: Path, capsys: pytes
     said = capsys.readouterr().out
     assert "compose.yaml has x-understudy already" in said
     assert "environments/__main__.py is there already" in said
+    assert "if production is one of its stacks" not in said, "the project is ours, not production's"
 
 
 def test_as_json_the_proposal_is_data(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:

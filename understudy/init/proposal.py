@@ -65,9 +65,10 @@ def propose(found: Findings, *, pulumi: bool, ci: NewFile | None, ci_note: str =
             notes.append(f"{found.file} takes nothing at its end; put this into it by hand:\n{addition}")
     if pulumi:
         files += _project(found)
-    if found.pulumi:
+    others = [path for path in found.pulumi if path != f"{FOLDER}/Pulumi.yaml"]
+    if others:
         notes.append(
-            f"{found.pulumi[0]} is a Pulumi project: if production is one of its stacks, "
+            f"{others[0]} is a Pulumi project: if production is one of its stacks, "
             "`--from-stack PROJECT/STACK` clones what runs there"
         )
     files += [ci] if ci else []
