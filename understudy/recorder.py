@@ -173,7 +173,8 @@ class Recorder:
             self.failed(error)
         except Exception as error:  # noqa: BLE001 - export and clean-up have to follow whatever it is
             self.folder.write_text("defect.txt", "".join(traceback.format_exception(error)))
-            self.failed(UnderstudyError(f"A defect of Understudy itself: {type(error).__name__}, see defect.txt."))
+            kind = ExportError if self.phase is Phase.EXPORT else UnderstudyError
+            self.failed(kind(f"A defect of Understudy itself: {type(error).__name__}, see defect.txt."))
 
     def failed(self, error: UnderstudyError, phase: Phase | None = None) -> None:
         """Take an error into the record; when a signal came first, or another command's wish, that is the cause."""

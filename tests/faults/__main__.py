@@ -12,14 +12,15 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
 
 import faults.kinds  # noqa: F401 - registers them
 from faults.lane import open_lane
-from faults.report import summary, write_guarantees
-from faults.trial import KINDS, attempt
+from faults.report import STRATUM, latest, summary, write_guarantees
+from faults.trial import KINDS, attempt, commit
 from support import ROOT
 
 AGAIN = 3
@@ -37,7 +38,7 @@ class Wanted:
     @property
     def drawn(self) -> int:
         """Trials that did not count are drawn anew in the same stratum."""
-        return self.index + self.tried * 100_020
+        return self.index + self.tried * STRATUM
 
 
 def main(arguments: list[str]) -> int:
@@ -50,9 +51,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--index", type=int, action="append", help="only the trial of this number; may be repeated")
     parser.add_argument("--lanes", type=int, default=3)
     parser.add_argument("--patience", type=float, default=1.0, help="stretches every limit, on a busy machine")
+    parser.add_argument("--limit", type=float, help="seconds within which all is gone; 15, stretched by --patience")
     parser.add_argument("--minutes", type=float, default=90, help="begin no trial after so long")
     parser.add_argument("--results", type=Path, default=ROOT / "faults-results")
-    parser.add_argument("--resume", action="store_true", help="keep the results there are, and make only what lacks")
+    parser.add_argument("--resume", action="store_true", help="make what lacks or failed, and the table of all")
     parser.add_argument("--lane", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     if given.lane:
@@ -73,13 +75,13 @@ def main(arguments: list[str]) -> int:
             out.flush()
             _tell(record)
             done.append(record)
-    text, failures = summary(done, given.seed, time.monotonic() - began, [name for name, _ in _counts(given)])
-    print(text)
-    if not (given.only or given.count or given.index or given.short):
-        write_guarantees(text)
-    lacking = sum(count for _, count in _counts(given)) - sum(
-        1 for r in done if r["counted"] and r["seed"] == given.seed
-    )
+    asked = [name for name, _ in _counts(given)]
+    own = [each for each in done if each["kind"] in asked and each["seed"] == given.seed]
+    text, failures = summary(own, asked)
+    print(f"{text}\n\nSeed {given.seed}; {(time.monotonic() - began) / 60:.1f} minutes.")
+    if given.resume or not (given.only or given.count or given.index or given.short):
+        write_guarantees(summary([each for each in done if each["seed"] == given.seed], list(KINDS))[0], given.seed)
+    lacking = len(_wanted(given, [each for each in own if each["counted"]], again=False))
     if lacking > 0:
         print(f"{lacking} trials were not made in time, or did not count")
     return 1 if failures or lacking > 0 else 0
@@ -94,9 +96,13 @@ def _counts(given: argparse.Namespace) -> list[tuple[str, int]]:
     return [(name, min(given.count or KINDS[name].count, KINDS[name].count)) for name in names]
 
 
-def _wanted(given: argparse.Namespace, done: list[dict[str, Any]]) -> list[Wanted]:
-    """What lacks, the kinds mixed so that every lane has of each."""
-    there = {(each["kind"], each["index"] % 100_020) for each in done if each["counted"] and each["seed"] == given.seed}
+def _wanted(given: argparse.Namespace, done: list[dict[str, Any]], *, again: bool = True) -> list[Wanted]:
+    """What lacks, or failed and is to be made again, the kinds mixed so that every lane has of each."""
+    there = {
+        (each["kind"], each["index"] % STRATUM)
+        for each in latest(done)
+        if each["seed"] == given.seed and (each["counted"] and (each["ok"] or not again))
+    }
     rows = []
     for name, count in _counts(given):
         numbers = given.index or range(count)
@@ -141,6 +147,8 @@ def _drive(
         str(given.seed),
         "--patience",
         str(given.patience),
+        "--limit",
+        str(given.limit or 15 * given.patience),
     ]
     with subprocess.Popen(
         command, cwd=ROOT / "tests", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
@@ -170,7 +178,8 @@ def _drive(
 def _dead(each: Wanted, seed: int, number: int) -> dict[str, Any]:
     return {
         "kind": each.kind, "seed": seed, "index": each.drawn, "counted": True, "ok": False, "seconds": None,
-        "why": "the lane's process ended", "facts": {}, "lane": number,
+        "why": "the lane's process ended", "facts": {}, "lane": number, "cpu": 0.0, "commit": commit(),
+        "made": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }  # fmt: skip
 
 
@@ -178,7 +187,7 @@ def _lane(given: argparse.Namespace) -> int:
     """A lane's process: a trial for each line of standard input, its record as a line of standard output."""
     folder = Path(tempfile.mkdtemp(prefix="udl-", dir="/tmp"))
     try:
-        with open_lane(folder, patience=given.patience) as lane:
+        with open_lane(folder, patience=given.patience, alone=given.limit) as lane:
             for line in sys.stdin:
                 name, index = json.loads(line)
                 print(json.dumps(attempt(lane, name, given.seed, index).to_json()), flush=True)
@@ -195,7 +204,7 @@ def _tell(record: dict[str, Any]) -> None:
     if not record["counted"] and record["ok"]:
         outcome = "does not count"
     facts = {key: value for key, value in record["facts"].items() if key not in {"output", "existed"}}
-    print(f"{record['kind']} {record['index']} {facts}: {outcome}{seconds}", flush=True)
+    print(f"{record['kind']} {record['index']} {facts}: {outcome}{seconds}, {record['cpu']:.1f} CPU s", flush=True)
 
 
 def _read(file: Path) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import random
 from faults.kinds_inside import patched
 from faults.lane import Lane
 from faults.nemesis import Moment, await_moment, kill_group, lose_all
-from faults.trial import ALONE, Trial, hold, kind
+from faults.trial import Trial, hold, kind
 
 __all__ = ["TAKEN_OUT"]
 
@@ -37,7 +37,7 @@ def defence(lane: Lane, random_: random.Random, trial: Trial) -> None:  # noqa: 
         trial.counted = await_moment(run, Moment("test", 0.2), 60 * lane.patience)
         kill_group(lane, run)
         run.process.wait()
-    seconds, differences = lane.settled(ALONE)
+    seconds, differences = lane.settled(lane.alone)
     trial.facts |= {"defence": name, "noticed": differences}
     lane.clear()
     if trial.counted:

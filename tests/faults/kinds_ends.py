@@ -48,6 +48,7 @@ def _varied(lane: Lane, random_: random.Random) -> None:
         command=random_.choice((SERVES, "sleep 0.3; " + SERVES)),
         seconds=random_.choice((0.2, 0.6, 1.0)),
         code=random_.choice((0, 0, 1)),
+        relay=random_.random() < 0.5,
     )
 
 
@@ -91,7 +92,7 @@ def one_signal(lane: Lane, random_: random.Random, trial: Trial) -> None:
     hold(code in {130, 0, 1}, f"it ended with {code}")
 
 
-@kind("watchdog", 50)
+@kind("watchdog", 40)
 def watchdog(lane: Lane, random_: random.Random, trial: Trial) -> None:
     """The watchdog killed at a random instant: the run goes on, ends clean, or is killed and still leaves nothing."""
     _varied(lane, random_)
@@ -112,7 +113,7 @@ def watchdog(lane: Lane, random_: random.Random, trial: Trial) -> None:
     hold(lane.finish(run) in {0, 1}, "a run without its watchdog failed")
 
 
-@kind("lost-machine", 50)
+@kind("lost-machine", 20)
 def lost_machine(lane: Lane, random_: random.Random, trial: Trial) -> None:
     """Everything killed at once, the watchdog too; the next run on the same backend and target removes it."""
     _varied(lane, random_)

@@ -31,7 +31,7 @@ def patched(*names: str, **variables: str) -> dict[str, str]:
     return {"PYTHONPATH": INSIDE, "FAULTS_PATCHES": ",".join(names), **variables}
 
 
-@kind("phase", 40)
+@kind("phase", 16)
 def phase(lane: Lane, random_: random.Random, trial: Trial) -> None:  # noqa: ARG001 - the phases come in turn
     """A failure injected in each phase in turn."""
     where = list(FAILURES)[trial.index % len(FAILURES)]

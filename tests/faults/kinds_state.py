@@ -15,7 +15,7 @@ from pathlib import Path
 from faults.kinds_inside import patched
 from faults.lane import Lane
 from faults.nemesis import Moment, await_moment, draw_moment, lose_all
-from faults.trial import Trial, hold, hold_gone, kind
+from faults.trial import Trial, hold, kind
 
 __all__ = ["abandon"]
 
@@ -23,10 +23,10 @@ REAPED = {0, 5}
 """`reap`: nothing is left to do; or but for the decoys, which are somebody else's and cannot be judged."""
 
 
-def abandon(lane: Lane, random_: random.Random, moment: Moment | None = None) -> str:
+def abandon(lane: Lane, random_: random.Random, moment: Moment | None = None, *, max_ttl: str = "24h") -> str:
     """An environment whose run was lost with all its processes; its id, "" where the run was faster."""
     lane.shape(seconds=1.0)
-    run = lane.run()
+    run = lane.run(env={"UNDERSTUDY_MAX_TTL": max_ttl})
     if not await_moment(run, moment or draw_moment(random_, random_.randrange(3)), 60 * lane.patience):
         lane.finish(run)
         return ""
@@ -58,7 +58,7 @@ def _dead_pid() -> int:
     return process.pid
 
 
-@kind("lock-stale", 50)
+@kind("lock-stale", 20)
 def lock_stale(lane: Lane, random_: random.Random, trial: Trial) -> None:
     """Two locks whose owners are gone: broken, said so, and all removed."""
     environment = abandon(lane, random_)
@@ -72,7 +72,7 @@ def lock_stale(lane: Lane, random_: random.Random, trial: Trial) -> None:
         hold("broke the lock" in done.text, f"it did not say that it broke a lock: {done.text[-800:]}")
 
 
-@kind("lock-live", 20)
+@kind("lock-live", 10)
 def lock_live(lane: Lane, random_: random.Random, trial: Trial) -> None:
     """Five attempts at a lock whose owner lives: never broken; once it is gone, all is removed."""
     environment = abandon(lane, random_, Moment("test", 0.1))
@@ -112,7 +112,7 @@ def _mutilated(data: bytes, random_: random.Random) -> bytes:
 @kind("mutilated", 40)
 def mutilated(lane: Lane, random_: random.Random, trial: Trial) -> None:
     """State, lease or both cut off, emptied, zeroed, replaced or missing: found by label, or said; never just well."""
-    environment = abandon(lane, random_, Moment("test", 0.1))
+    environment = abandon(lane, random_, Moment("test", 0.1), max_ttl="2h")
     trial.counted = bool(environment)
     if not environment:
         return
@@ -130,12 +130,12 @@ def mutilated(lane: Lane, random_: random.Random, trial: Trial) -> None:
     left = lane.something()
     trial.facts["left"] = left
     hold(not left or environment in done.text, f"reap said nothing of what it left: {done.text[-800:]}")
-    # past the labels' own limit nothing protects it any more
-    done = lane.command("reap", "--yes", env=patched("skew", FAULTS_SKEW=str(12 * 3600)))
+    # past the labels' own limit (2 h, and 1 h of grace) nothing protects it any more
+    done = lane.command("reap", "--yes", env=patched("skew", FAULTS_SKEW=str(4 * 3600)))
     trial.facts["later"] = done.code
 
 
-@kind("reaper", 60)
+@kind("reaper", 40)
 def reaper(lane: Lane, random_: random.Random, trial: Trial) -> None:
     """The reaper killed at a random instant of its work; the next one finishes it."""
     environment = abandon(lane, random_)
@@ -156,7 +156,7 @@ def reaper(lane: Lane, random_: random.Random, trial: Trial) -> None:
     hold(done.code in REAPED, f"the second reaper ended with {done.code}: {done.text[-800:]}")
 
 
-@kind("reapers", 20)
+@kind("reapers", 12)
 def reapers(lane: Lane, random_: random.Random, trial: Trial) -> None:
     """Two to five reapers at once on one environment: no error, nothing left, nothing of others touched."""
     environment = abandon(lane, random_)
@@ -190,51 +190,3 @@ def clocks(lane: Lane, random_: random.Random, trial: Trial) -> None:
         hold(abs(skew) < 86400 or done.code in {4, 5}, f"with the clock {skew} s off it ended with {done.code}")
     trial.facts["exits"] = told
     hold(lane.command("down", environment).code == 0, "down failed")
-
-
-@kind("sixty", 1, short=0)
-def sixty(lane: Lane, random_: random.Random, trial: Trial) -> None:  # noqa: ARG001 - nothing is drawn
-    """60 environments side by side on one daemon, each with a port of its own that answers; then all removed."""
-    lane.shape()
-    names = [f"many{number}" for number in range(60)]
-    _in_batches(lane, [("up", "--name", name, "--ttl", "2h", "--format", "json") for name in names])
-    there = lane.leases()
-    trial.facts["there"] = len(there)
-    hold(len(there) == 60, f"{len(there)} of 60 are up")
-    _in_batches(lane, [("down", environment) for environment in there])
-
-
-def _in_batches(lane: Lane, commands: list[tuple[str, ...]], at_once: int = 6) -> None:
-    waiting = list(commands)
-    running = []
-    failed = []
-    while waiting or running:
-        while waiting and len(running) < at_once:
-            running.append(lane.start(*waiting.pop(0)))
-        for each in [each for each in running if each.ended]:
-            running.remove(each)
-            if each.process.returncode != 0:
-                failed.append(each.text[-500:])
-        time.sleep(0.05)
-    hold(not failed, f"{len(failed)} of {len(commands)} commands failed; the first: {failed[:1]}")
-
-
-@kind("disk", 20)
-def disk(lane: Lane, random_: random.Random, trial: Trial) -> None:
-    """The disk of the state folder full at a random instant: the run fails, and once there is room all is removed."""
-    lane.shape(seconds=1.0)
-    with lane.small_disk(megabytes=32) as filler:
-        run = lane.run()
-        moment = draw_moment(random_, trial.index)
-        trial.counted = await_moment(run, moment, 60 * lane.patience)
-        trial.facts |= {"phase": moment.phase, "after": moment.after}
-        filler.fill()
-        code = lane.finish(run)
-        trial.facts["exit"] = code
-        filler.empty()
-        for path in lane.stacks():
-            json.loads(path.read_text(encoding="utf-8"))
-        done = lane.command("reap", "--yes")
-        trial.facts["reap"] = done.code
-        hold("Traceback" not in run.text, "a traceback was shown")
-        hold_gone(lane, trial, 30)

@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -32,7 +33,7 @@ services:
   web:
     image: busybox:1.35
     command: [sh, -c, "{command}"]
-    ports: ["8080"]
+    {reached}: ["8080"]
     volumes: [data:/data]
 volumes:
   data: {{}}
@@ -40,6 +41,9 @@ x-understudy:
   tests:
     unit: {{command: [python3, suite.py]}}
 """
+DISK = 512
+"""MiB for the images (95), layers and containers of a lane, in memory: faster, and full when a trial wants it."""
+
 SERVES = "httpd -f -p 8080"
 SUITE = """\
 import time
@@ -95,6 +99,12 @@ class Filler:
             while True:
                 file.write(b"\0" * 65536)
 
+    @property
+    def free(self) -> int:
+        """Bytes that are left."""
+        found = os.statvfs(self.folder)
+        return found.f_bavail * found.f_frsize
+
     def empty(self) -> None:
         """Give it back."""
         (self.folder / "filler").unlink(missing_ok=True)
@@ -102,13 +112,18 @@ class Filler:
 
 @dataclass
 class Lane:
-    """What the trials of one lane share. `patience` stretches every limit on a machine that is busy."""
+    """What the trials of one lane share.
+
+    `patience` stretches every limit on a machine that is busy, but for `alone`: the seconds in which all is gone with
+    no command given (the promise of `docs/guarantees.md`).
+    """
 
     folder: Path
     daemon: PrivateDaemon
     project: Project
     client: DockerClient
     patience: float = 1.0
+    alone: float = 15.0
     before: Inventory = field(default_factory=lambda: Inventory({}))
     _runs: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -128,9 +143,10 @@ class Lane:
     def env(self) -> dict[str, str]:
         return self.project.env | self.daemon.env
 
-    def shape(self, *, command: str = SERVES, seconds: float = 0.5, code: int = 0) -> None:
-        """Make the next runs' topology and suite, as a commit."""
-        (self.project.folder / "compose.yaml").write_text(COMPOSE.format(command=command), encoding="utf-8")
+    def shape(self, *, command: str = SERVES, seconds: float = 0.5, code: int = 0, relay: bool = True) -> None:
+        """Make the next runs' topology (with a second container and network, or not) and suite, as a commit."""
+        compose = COMPOSE.format(command=command, reached="ports" if relay else "expose")
+        (self.project.folder / "compose.yaml").write_text(compose, encoding="utf-8")
         (self.project.folder / "suite.py").write_text(SUITE.format(seconds=seconds, code=code), encoding="utf-8")
         if self.project.git("status", "--porcelain"):
             self.project.commit("Shape the next runs")
@@ -193,6 +209,11 @@ class Lane:
         differences = self.look().differences(self.before)
         return [kind for kind in differences if kind.startswith("more ") and kind != "more processes"]
 
+    def cpu(self) -> float:
+        """Seconds of processor time of this lane so far: its own, of its commands that ended, and of its daemon."""
+        own = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        return sum(each.ru_utime + each.ru_stime for each in own) + self.daemon.cpu()
+
     def settled(self, limit: float) -> tuple[float | None, dict[str, list[str]]]:
         """Wait until all is as before; seconds it took (None: it never was), and what differed at the end."""
         began = time.monotonic()
@@ -201,15 +222,20 @@ class Lane:
             passed = time.monotonic() - began
             if not differences:
                 return passed, {}
-            if passed > limit * self.patience:
+            if passed > limit:
                 return None, differences
-            time.sleep(0.1)
+            time.sleep(0.25)
 
     def restore_foreign(self) -> None:
         """Start again what a restart of the daemon ended of somebody else's."""
         for container in self.client.containers.list(all=True):
             if f"/{container.name} {container.id}" in self.before.kinds["containers"]:
                 container.start()
+
+    @property
+    def docker_disk(self) -> Filler:
+        """The file system of this lane's daemon's data, which is only in its mount namespace."""
+        return Filler(Path(f"/proc/{self.daemon.holder.pid}/root{self.daemon.folder}/data"))
 
     @contextmanager
     def small_disk(self, megabytes: int) -> Iterator[Filler]:
@@ -262,19 +288,18 @@ class Lane:
 
 
 @contextmanager
-def open_lane(folder: Path, *, patience: float = 1.0, decoys: bool = True) -> Iterator[Lane]:
+def open_lane(folder: Path, *, patience: float = 1.0, alone: float = 15.0) -> Iterator[Lane]:
     """A lane with a daemon of its own and things of somebody else on it, which must stay."""
     ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / "tmp"
     temporary.mkdir(exist_ok=True)
-    with private_daemon() as daemon:
+    with private_daemon(megabytes=DISK) as daemon:
         project = make_project(folder / "repository", folder / "state")
         project.env |= {"TMPDIR": str(temporary), "XDG_RUNTIME_DIR": str(folder / "state")}
         client = DockerClient(base_url=daemon.host, timeout=60)
-        if decoys:
-            _foreign(daemon)
-        lane = Lane(folder, daemon, project, client, patience)
+        _foreign(daemon)
+        lane = Lane(folder, daemon, project, client, patience, alone)
         with _adopting(lane.started):
             _begin(lane)
             try:
@@ -291,7 +316,7 @@ def _begin(lane: Lane) -> None:
     first = lane.command("run", "--progress", "json")
     if first.code != 0:
         raise RuntimeError(f"a run that nobody disturbs ended with {first.code}: {first.text}")
-    seconds, differences = lane.settled(30)
+    seconds, differences = lane.settled(30 * lane.patience)
     if seconds is None:
         raise RuntimeError(f"a run that nobody disturbed leaves {differences}")
 
@@ -340,10 +365,10 @@ def _adopting(known: Callable[[], set[int]]) -> Iterator[None]:
 
 def _ended_children() -> set[int]:
     found = set()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            with contextlib.suppress(OSError, IndexError):
-                fields = (entry / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-                if fields[0] == "Z" and int(fields[1]) == os.getpid():
-                    found.add(int(entry.name))
+    for thread in Path("/proc/self/task").iterdir():  # proc(5): children are their thread's
+        with contextlib.suppress(OSError, IndexError):
+            for pid in (thread / "children").read_text(encoding="ascii").split():
+                stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+                if stat.rpartition(")")[2].split()[0] == "Z":
+                    found.add(int(pid))
     return found

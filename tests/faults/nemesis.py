@@ -17,10 +17,10 @@ __all__ = ["ENDINGS", "PHASES", "Moment", "await_moment", "draw_moment"]
 PHASES = ("provision", "ready", "test", "export", "destroy", "receipt")
 """The strata: as many kills in each. Before `provision` there is nothing yet that could be left behind."""
 
-LENGTHS = {"provision": 3.0, "ready": 0.3, "test": 1.0, "export": 1.0, "destroy": 2.0, "receipt": 0.3}
+LENGTHS = {"provision": 3.0, "ready": 0.3, "test": 1.0, "export": 1.0, "destroy": 2.0, "receipt": 0.1}
 """Seconds within a phase from which an instant is drawn; one that comes when the run is over does not count."""
 
-_LOOK = 0.01
+_LOOK = 0.02
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ NAMED = {
     "no-hunted-variables": (
         "unit/test_watchdog.py::test_what_runners_hunt_by_is_taken_out_and_the_rest_is_on_no_command_line"
     ),
+    "no-children-first": "unit/test_watchdog.py::test_children_are_ended_before_with_all_of_their_group",
     "no-exclusive-create": "unit/test_lease.py::test_of_twenty_only_one_creates",
     "no-owner-at-close": "unit/test_lease.py::test_a_lease_that_another_process_took_over_is_not_closed",
     "no-heartbeat": "unit/test_heartbeat.py::test_a_lease_is_renewed_while_its_owner_works",
@@ -30,13 +31,17 @@ NAMED = {
     "no-refusal": "unit/test_reap_classify.py::test_clocks_that_are_a_day_apart_take_nothing",
     "no-not-after": "unit/test_reap_classify.py::test_an_object_without_a_lease_is_judged_by_its_labels",
     "no-ownership": "unit/test_reap_classify.py::test_an_object_without_a_lease_is_judged_by_its_labels",
+    "no-ownership-again": ("engine/test_target_docker.py::test_labels_that_change_before_the_removal_keep_the_object"),
     "no-protection": "unit/test_reap_classify.py::test_a_protected_object_keeps_its_environment_whose_time_is_over",
     "no-spare": "unit/test_reap_passes.py::test_an_orphan_that_came_to_life_while_it_was_removed_is_kept_for_good",
 }
 """What is taken out (`faults_patches`) -> the test that must see it; of what only a kill shows, `kinds_defences`."""
 
 
-@pytest.mark.parametrize("defence", NAMED)
+CASES = [pytest.param(name, marks=[pytest.mark.docker] * test.startswith("engine/")) for name, test in NAMED.items()]
+
+
+@pytest.mark.parametrize("defence", CASES)
 def test_a_defence_that_is_taken_out_is_missed(defence: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", f"tests/{NAMED[defence]}"],

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import random
+import subprocess
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from faults.lane import Lane
+from support import ROOT
 
-__all__ = ["KINDS", "Failed", "Kind", "Trial", "attempt", "kind"]
-
-ALONE = 15.0
-"""Seconds in which all is gone with no command given (the promise of `docs/guarantees.md`)."""
+__all__ = ["KINDS", "Failed", "Kind", "Trial", "attempt", "commit", "hold", "hold_gone", "kind"]
 
 
 class Failed(AssertionError):  # noqa: N818 - the word of the record
@@ -21,7 +22,11 @@ class Failed(AssertionError):  # noqa: N818 - the word of the record
 
 @dataclass
 class Trial:
-    """The record of one trial, a line of the results. `seconds`: from the fault until all was as before."""
+    """The record of one trial, a line of the results.
+
+    `seconds`: from the fault until all was as before; `cpu`: seconds of processor time that the trial took, the
+    daemon's among them; `commit`, `made`: of what, and when (RFC 3339).
+    """
 
     kind: str
     seed: int
@@ -30,6 +35,9 @@ class Trial:
     ok: bool = True
     why: str = ""
     seconds: float | None = None
+    cpu: float = 0.0
+    commit: str = ""
+    made: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -65,7 +73,8 @@ def kind(name: str, count: int, *, short: int = 1) -> Callable[[Body], Body]:
 
 def attempt(lane: Lane, name: str, seed: int, index: int) -> Trial:
     """Make one trial and judge it; a failure is in the record, and the lane as it was before."""
-    trial = Trial(name, seed, index)
+    trial = Trial(name, seed, index, commit=commit(), made=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    began = lane.cpu()
     try:
         KINDS[name].body(lane, _chance(f"{name} {seed} {index}"), trial)
         if trial.counted:
@@ -77,20 +86,31 @@ def attempt(lane: Lane, name: str, seed: int, index: int) -> Trial:
     if not trial.ok or not trial.counted:
         trial.facts["output"] = _last_output(lane)
         lane.clear()
+    trial.cpu = round(lane.cpu() - began, 2)
     return trial
+
+
+@functools.cache
+def commit() -> str:
+    """The commit that is tested, and whether something tracked differs from it."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+    return git("rev-parse", "--short=12", "HEAD") + (" with changes" if git("status", "--porcelain", "-uno") else "")
 
 
 def _chance(seed: str) -> random.Random:
     return random.Random(seed)  # noqa: S311 - it has to be the same again
 
 
-def hold_gone(lane: Lane, trial: Trial, limit: float = ALONE) -> None:
-    """Hold that all is as before within `limit` seconds; the first who asks sets the time."""
-    seconds, differences = lane.settled(limit)
+def hold_gone(lane: Lane, trial: Trial) -> None:
+    """Hold that all is as before within the lane's limit; the first who asks sets the time."""
+    seconds, differences = lane.settled(lane.alone)
     if trial.seconds is None:
         trial.seconds = seconds
     if seconds is None:
-        raise Failed(f"{limit * lane.patience:g} s later: {differences}")
+        raise Failed(f"{lane.alone:g} s later: {differences}")
 
 
 def hold(condition: object, words: str) -> None:

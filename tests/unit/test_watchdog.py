@@ -231,7 +231,7 @@ def child_of(world: World, script: str, then: str = "") -> tuple[subprocess.Pope
 
 def test_children_are_ended_before_with_all_of_their_group(world: World) -> None:
     ready = world.state / "ready"
-    owner, child = child_of(world, f"trap '' TERM; sleep 600 & echo $! > {ready}.new; mv {ready}.new {ready}; wait")
+    owner, child = child_of(world, f"trap '' TERM; sleep 30 & echo $! > {ready}.new; mv {ready}.new {ready}; wait")
     wait_for(ready.exists, what="the child's own child")
     grandchild = int(ready.read_text())
     owner.kill()

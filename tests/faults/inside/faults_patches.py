@@ -51,6 +51,15 @@ def _fails(name: str) -> Patch:
     return _is(name, fail)
 
 
+def _lists_nothing(module: ModuleType) -> None:
+    """Docker refuses to say what there is, when the second look asks."""
+
+    def list_kind(*_: object) -> None:
+        raise module.ToolError("injected: Docker does not list anything")
+
+    module.list_kind = list_kind
+
+
 def _dies_after_create(module: ModuleType) -> None:
     """The first container is made, and before anybody is told, everything that could tell it is killed."""
     create = module.Servicer.Create
@@ -143,9 +152,9 @@ PATCHES: dict[str, list[tuple[str, Patch]]] = {
     "fail-build": [("understudy.provision", _fails("build_images"))],
     "fail-provision": [("understudy.provider.container", _fails("Containers.create"))],
     "fail-test": [("understudy.stages", _fails("_test"))],
-    "fail-export": [("understudy.recorder", _fails("Recorder.export"))],
+    "fail-export": [("understudy.export.folder", _fails("RunFolder.collect_containers"))],
     "fail-destroy": [("understudy.engine.pulumi_engine", _fails("PulumiEngine.destroy"))],
-    "fail-receipt": [("understudy.removal", _fails("Removal._look"))],
+    "fail-receipt": [("understudy.targets.docker", _lists_nothing)],
     "die-after-create": [("understudy.provider.servicer", _dies_after_create)],
     "skew": [("", _shifted)],
     # defences taken out
