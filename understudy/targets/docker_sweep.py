@@ -23,9 +23,13 @@ PARALLEL = 8
 """Removals at once: the daemon is the limit."""
 
 PATIENCE = 10.0
-"""Seconds for what passes by itself: a removal in progress, an endpoint that is being released."""
+"""Seconds for what passes by itself: a creation or removal in progress, an endpoint that is being released."""
 
 _BUSY = ("active endpoints", "in use", "already in progress")
+
+_IN_CREATION = "the daemon lists it and does not know it by its id: it is still being created"
+"""Docker 20.10 answers so for as long as it copies an image's files into a new volume, also when whoever asked for the
+container is gone by then; it is there afterwards."""
 
 
 def sweep(
@@ -82,16 +86,27 @@ def _remove(client: DockerClient, item: Owned, refused: Spare, environment: str,
             labels = (facts["Config"] if item.kind == "container" else facts).get("Labels")
             return refused(labels or {}) or _REMOVERS[item.kind](client, facts, environment)
         except NotFound:
-            return ""
+            reason = _why_listed(client, item)
+            if not reason or time.monotonic() > deadline:
+                return reason
         except APIError as error:
             reason = str(error.explanation or error)
             busy = any(word in reason for word in _BUSY)
             if not busy or time.monotonic() > deadline:
                 return _explained(item, reason)
-            time.sleep(pause)
-            pause = min(2 * pause, 1.0)
         except (DockerException, OSError) as error:
             return str(error)
+        time.sleep(pause)
+        pause = min(2 * pause, 1.0)
+
+
+def _why_listed(client: DockerClient, item: Owned) -> str:
+    """Why what is not found is not gone; `""`: it is."""
+    try:
+        there = item.kind == "container" and list_kind(client, item.kind, {"id": [item.id]})
+    except ToolError as error:
+        return str(error)
+    return _IN_CREATION if there else ""
 
 
 def _remove_container(client: DockerClient, facts: Mapping[str, Any], _environment: str) -> str:
