@@ -134,6 +134,9 @@ class MemoryShelf:
     def read(self, name: str) -> bytes | None:
         return self.documents.get(name)
 
+    def age(self, _name: str) -> float | None:
+        return None
+
     def each(self) -> Iterator[tuple[str, bytes | UnreadableError]]:
         yield from [(name, data) for name, data in self.documents.items() if "/" not in name]
 

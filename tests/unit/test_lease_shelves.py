@@ -9,6 +9,8 @@ import sys
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from understudy.lease import s3 as module
 from understudy.lease.s3_place import S3Place
 from understudy.owner import Owner
 from understudy.s3_client import S3Access
+from understudy.stacks.identity import format_time
 
 PREFIX = "team/.understudy/leases/"
 
@@ -376,3 +379,25 @@ def test_what_is_no_bucket_is_refused_and_not_repeated(url: str) -> None:
     with pytest.raises(UsageError, match="names no bucket") as caught:
         S3Place.parse(url)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fast", "silent", "busy"), [(-3600, 10, True), (0, 290, True), (0, 310, False), (3600, 310, False)]
+)
+def test_whether_an_owner_elsewhere_is_heard_of_is_told_by_the_server_s_clock(
+    in_bucket: Backend, fast: int, silent: int, *, busy: bool
+) -> None:
+    """Its own is `fast` seconds ahead; the server, years behind, has its last word since `silent` seconds."""
+    now = datetime.now(UTC)
+    owner = Owner("elsewhere", "boot", 7, 7, "ci")
+    in_bucket.store().create(a_lease(owner=owner, renewed=format_time(now + timedelta(seconds=fast - silent))))
+
+    def answered(_asked: Asked, headers: dict[str, str]) -> None:
+        there = now - timedelta(days=1000)
+        headers["date"] = format_datetime(there, usegmt=True)
+        headers["last-modified"] = format_datetime(there - timedelta(seconds=silent), usegmt=True)
+
+    assert in_bucket.proxy is not None
+    in_bucket.proxy.falsify = answered
+    assert in_bucket.store().read("eabc").worked_on is busy
+    assert [lease.worked_on for lease in in_bucket.store().list()[0]] == [busy]

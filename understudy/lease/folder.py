@@ -46,6 +46,10 @@ class FolderShelf:
         except OSError as error:
             raise UnreadableError(f"Read {self.place(name)}, and it failed: {_why(error)}.") from error
 
+    def age(self, name: str) -> float | None:  # noqa: ARG002 - as Shelf.age
+        """As `Shelf.age`: a folder that machines share does not tell its server's time."""
+        return None
+
     def each(self) -> Iterator[tuple[str, bytes | UnreadableError]]:
         """As `Shelf.each`."""
         for name in self._names(self.folder):

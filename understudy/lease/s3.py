@@ -69,6 +69,11 @@ class S3Shelf:
         found = self._get(name)
         return None if found is None or found[0] == CLOSED else found[0]
 
+    def age(self, name: str) -> float | None:
+        """As `Shelf.age`."""
+        found = self._get(name)
+        return None if found is None else found[2]
+
     def _get(self, name: str) -> tuple[bytes, str, float] | None:
         """The content and the ETag of an object, and how many seconds old it is by the server's own clock."""
 

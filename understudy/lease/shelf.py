@@ -38,6 +38,13 @@ class Shelf(Protocol):
         """
         ...
 
+    def age(self, name: str) -> float | None:
+        """How many seconds ago a document was written, by the clock of the server that has it.
+
+        None: it is not there, or the shelf has no clock but the readers' own.
+        """
+        ...
+
     def each(self) -> Iterator[tuple[str, bytes | UnreadableError]]:
         """Every document that lies in no folder, by its name; one that is removed meanwhile may lack."""
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -74,7 +74,17 @@ class LeaseStore:
         data = self.shelf.read(_name(environment))
         if data is None:
             raise _not_there(environment)
-        return self._lease(environment, data)
+        return self._heard(self._lease(environment, data))
+
+    def _heard(self, lease: Lease) -> Lease:
+        """The lease with the last sign of life of an owner on another machine in this machine's time.
+
+        That owner has written it by its own clock; how long ago that was, the server of the shelf knows best.
+        """
+        if lease.state.at_rest or lease.owner.alive() is not None:
+            return lease
+        age = self.shelf.age(_name(lease.id))
+        return lease if age is None else replace(lease, renewed=format_time(datetime.now(UTC) - timedelta(seconds=age)))
 
     def _lease(self, environment: str, data: bytes) -> Lease:
         try:
@@ -190,7 +200,7 @@ class LeaseStore:
         for name, data in self.shelf.each():
             lease = None if isinstance(data, UnreadableError) else _parsed(data)
             if lease is not None and _name(lease.id) == name:
-                leases.append(lease)
+                leases.append(self._heard(lease))
             else:
                 broken.append(self.shelf.place(name))
         return tuple(sorted(leases, key=lambda lease: (lease.created, lease.id))), tuple(broken)
