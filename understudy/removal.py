@@ -78,6 +78,8 @@ class Removal:
         """
         if harm := self.engine.damage(self.ref):
             self._warn(f"stack {self.ref.name}", f"its state {harm}: what there is is found by label")
+        if self.former.died:
+            self._end_at_once()
         failure = self._destroyed()
         receipt = self._look()
         if isinstance(failure, StackLockedError):
@@ -156,11 +158,30 @@ class Removal:
         stack = Owned("stack", f"{self.ref.project}/{self.ref.name}", self.ref.name)
         return replace(receipt, outcome=Outcome.LEFTOVERS, leftovers=(stack,), reason=reason)
 
-    def _sweep(self) -> None:
+    def _end_at_once(self) -> None:
+        """End what a dead owner has left running: nobody reads its last words, for which the engine gives it time.
+
+        A stack that somebody may be at work on is left: a living process holds its lock, or it is a user's own.
+        """
+        if self.lease.plain:
+            return
+        try:
+            break_stale(self.engine, self.former, None, self.listener)
+            locked = bool(self.engine.locks(self.ref))
+        except Exception as error:  # noqa: BLE001 - the engine's own attempt comes next, and says what it is
+            self._warn("", f"{type(error).__name__}: {error}")
+            return
+        if not locked:
+            self._sweep(known=True)
+
+    def _sweep(self, *, known: bool = False) -> None:
+        """Remove by label; what the engine's state may know (`known`) is no warning, and comes again if it fails."""
         try:
             swept = self.target.sweep(self.lease.id, self.spare)
         except Exception as error:  # noqa: BLE001 - the second look says what remains
             self._warn("", f"{type(error).__name__}: {error}")
+            return
+        if known:
             return
         for owned in swept.removed:
             self._warn(f"{owned.kind} {owned.name}", "removed by label: the engine's state did not know it")

@@ -210,6 +210,48 @@ def test_under_a_living_pulumi_nothing_is_removed_and_nothing_is_clean(
     assert (kept.attempts, kept.last_failure) == (1, receipt.reason)
 
 
+GONE = replace(this_process(), started=1)
+
+
+@pytest.mark.parametrize(
+    ("former", "locked", "at_once"),
+    [
+        ({"owner": GONE, "state": LeaseState.TESTING}, False, True),
+        ({"owner": GONE, "state": LeaseState.TESTING}, True, False),
+        ({"owner": GONE, "state": LeaseState.TESTING, "plain": True}, False, False),
+        ({"owner": GONE, "state": LeaseState.KEPT}, False, False),
+        ({}, False, False),
+    ],
+)
+def test_what_a_dead_owner_left_running_ends_before_the_engine_begins(
+    monkeypatch: pytest.MonkeyPatch,
+    store: LeaseStore,
+    lease: Lease,
+    holder: Lock,
+    former: dict[str, Any],
+    *,
+    locked: bool,
+    at_once: bool,
+) -> None:
+    engine, fake = FakeEngine(run_programs=False), FakeTarget(held=[LOST])
+    if locked:
+        engine.locked[StackRef("understudy", lease.id)] = [holder]
+    held: list[bool] = []
+
+    def destroy(*arguments: Any, **named: Any) -> None:
+        held.append(bool(fake.held))
+        FakeEngine.destroy(engine, *arguments, **named)
+
+    monkeypatch.setattr(engine, "destroy", destroy)
+    target: Any = fake
+    before = replace(store.update(lease, **former), owner=former.get("owner", lease.owner))
+    taken = store.update(before, owner=this_process())
+    heard: list[Progress] = []
+    tear_down(taken, engine=engine, target=target, store=store, listener=heard.append, former=before)
+    assert held[0] is not at_once
+    assert ("removed by label" in " ".join(event.detail for event in heard)) is not (at_once or locked)
+
+
 def test_a_target_that_comes_back_in_time_is_waited_for_and_it_is_told_once(
     down: Down, store: LeaseStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -125,6 +125,11 @@ class Lease:
         return self.state.at_rest or self.rests_as is not None
 
     @property
+    def died(self) -> bool:
+        """Whether its owner is known to have ended while it was at work."""
+        return not self.state.at_rest and self.owner.alive() is False
+
+    @property
     def worked_on(self) -> bool:
         """Whether another process is at work on the environment.
 
