@@ -15,14 +15,15 @@ ID = "eaaaaaaaaaa"
 
 
 class Daemon:
-    """One container: listed, and known by its id only from the given look on; never, and it is no longer listed."""
+    """One container: listed, and known by its id from the given look on only; None: never, and it is listed once."""
 
     def __init__(self, known_from: int | None) -> None:
-        self.known_from, self.looks, self.removed = known_from, 0, False
+        self.known_from, self.looks, self.listed, self.removed = known_from, 0, 0, False
         self.labels = labels(ID, at(5))
 
     def containers(self, *, filters: dict[str, list[str]], **_: Any) -> list[dict[str, Any]]:
-        gone = self.removed or ("id" in filters and self.known_from is None)
+        self.listed += 1
+        gone = self.removed or "id" in filters or (self.known_from is None and self.listed > 1)
         return [] if gone else [{"Id": "c1", "Names": ["/c1"], "Labels": self.labels}]
 
     def inspect_container(self, _id: str) -> dict[str, Any]:

@@ -102,11 +102,13 @@ def _remove(client: DockerClient, item: Owned, refused: Spare, environment: str,
 
 def _why_listed(client: DockerClient, item: Owned) -> str:
     """Why what is not found is not gone; `""`: it is."""
-    try:
-        there = item.kind == "container" and list_kind(client, item.kind, {"id": [item.id]})
+    if item.kind != "container":
+        return ""
+    try:  # asked for by its id, the daemon does not list it
+        listed = list_kind(client, item.kind, {"label": [f"{ENVIRONMENT}={item.labels[ENVIRONMENT]}"]})
     except ToolError as error:
         return str(error)
-    return _IN_CREATION if there else ""
+    return _IN_CREATION if item in listed else ""
 
 
 def _remove_container(client: DockerClient, facts: Mapping[str, Any], _environment: str) -> str:
