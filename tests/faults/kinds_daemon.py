@@ -72,7 +72,7 @@ def daemon(lane: Lane, random_: random.Random, trial: Trial) -> None:
     _finished(lane, trial)
 
 
-@kind("daemon-away", 6)
+@kind("daemon-away", 6, short=0)
 def daemon_away(lane: Lane, random_: random.Random, trial: Trial) -> None:
     """Docker stopped in each phase in turn, and away until the run has ended: the lease stays, and all is removed."""
     run = _disturbed(lane, random_, trial)
@@ -87,7 +87,7 @@ def daemon_away(lane: Lane, random_: random.Random, trial: Trial) -> None:
     _finished(lane, trial)
 
 
-@kind("daemon-hangs", 6)
+@kind("daemon-hangs", 6, short=0)
 def daemon_hangs(lane: Lane, random_: random.Random, trial: Trial) -> None:
     """Docker takes connections and answers nothing, in each phase in turn: the run says so within 60 s, and ends."""
     run = _disturbed(lane, random_, trial)
