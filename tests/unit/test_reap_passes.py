@@ -19,7 +19,7 @@ from understudy.cli import cli
 from understudy.engine.interface import StackRef
 from understudy.engine.stale_locks import Lock
 from understudy.errors import LeftoversError, NotFoundError, UnderstudyError, UsageError
-from understudy.lease import LeaseState
+from understudy.lease import LeaseExistsError, LeaseState
 from understudy.options import Options
 from understudy.owner import this_process
 from understudy.reap import Policy
@@ -312,6 +312,7 @@ def test_a_stack_that_says_nothing_is_given_up_by_hand_with_receipt_unknown(forg
     assert len(forgetting.engine.list()) == 2
     assert run(Options(progress="plain"), tmp_path, replace(wanted, yes=True)) == 0
     assert [summary.ref.name for summary in forgetting.engine.list()] == ["e0000000002"]
+    assert forgetting.ids() == set()
     kept = receipts.find(forgetting.store, "e0000000001")
     assert kept is not None
     assert kept.receipt.outcome is Outcome.UNKNOWN
@@ -329,6 +330,24 @@ def test_a_stack_that_can_be_judged_is_not_given_up(forgetting: World, tmp_path:
         with pytest.raises(UsageError, match="cannot be judged, and"):
             run(Options(progress="plain"), tmp_path, Wanted(forget_stack=name, yes=True))
     assert len(forgetting.engine.list()) == 3
+
+
+def test_a_stack_whose_environment_is_made_anew_meanwhile_is_left_to_it(
+    forgetting: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgetting.engine.up(StackRef("understudy", "e0000000001"), lambda: None)
+    forgetting.engine.fail["export_state"] = UnderstudyError("It is cut off.")
+    listed = forgetting.store.list
+
+    def then_made() -> object:
+        found = listed()
+        forgetting.store.create(lease("e0000000001"))
+        return found
+
+    monkeypatch.setattr(forgetting.store, "list", then_made)
+    with pytest.raises(LeaseExistsError):
+        run(Options(progress="plain"), tmp_path, Wanted(forget_stack="e0000000001", yes=True))
+    assert len(forgetting.engine.list()) == 1
 
 
 def test_a_stack_is_not_given_up_while_nobody_can_look(forgetting: World, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from understudy.progress import Phase, Progress, State
 from understudy.reap.classify import MOST_SKEW, classify
 from understudy.reap.facts import gather
 from understudy.reap.model import Judgement, Subject
+from understudy.reap.sweep import lease_for
 from understudy.receipts import keep
 from understudy.session import Session, open_session
 from understudy.stacks.identity import format_time
@@ -128,6 +129,7 @@ def forget_stack(
         UsageError: there is no such stack, or it can be judged.
         LeftoversError: nobody could look.
         StackLockedError: another process holds it.
+        LeaseExistsError: an environment of this id was made meanwhile.
         ToolError: this target does not answer.
     """
     ref = StackRef(OWN_PROJECT, name.removeprefix(f"{OWN_PROJECT}/"))
@@ -147,8 +149,13 @@ def forget_stack(
                 hint="`understudy reap` says what there is; what it calls unknown can be given up.",
             )
         if not dry:
-            session.engine.discard(ref)
-            keep(session.store, _given_up(ref.name, facts.target))
+            held = lease_for(ref.name, (), facts, session.settings.backend)
+            session.store.restore(held)
+            try:
+                session.engine.discard(ref)
+                keep(session.store, _given_up(ref.name, facts.target))
+            finally:
+                session.store.close(held)
     if form == "json":
         click.echo(json.dumps({"stack": subject.name, "dry_run": dry, "reason": verdict.reason}, indent=1))
     else:

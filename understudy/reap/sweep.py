@@ -22,7 +22,7 @@ from understudy.targets.interface import Outcome, Owned, Receipt, Spare, spare_n
 from understudy.teardown import OWN_PROJECT, tear_down
 from understudy.waiting import wait_idle
 
-__all__ = ["PARALLEL", "Reaped", "Sweeper", "sweep"]
+__all__ = ["PARALLEL", "Reaped", "Sweeper", "lease_for", "sweep"]
 
 PARALLEL = 4
 """Environments torn down at once: each has a Pulumi CLI, and the target is the limit."""
@@ -97,7 +97,7 @@ class Sweeper:
             self._hold(subject, replace(facts, leases=(), objects=items), policy)
             if by := locked_by(engine, StackRef(OWN_PROJECT, environment)):
                 raise _LeftError(f"Its stack is locked by {by}.")
-            lost = _lease_for(environment, items, facts, self.session.settings.backend)
+            lost = lease_for(environment, items, facts, self.session.settings.backend)
             store.restore(lost)
             return lost, lost, _spared(facts)
         gone = {fact.lease.id: fact.branch_gone for fact in facts.leases}.get(environment)
@@ -133,7 +133,7 @@ def _spared(facts: Facts) -> Spare:
     return spare
 
 
-def _lease_for(environment: str, items: Iterable[Owned], facts: Facts, backend: str) -> Lease:
+def lease_for(environment: str, items: Iterable[Owned], facts: Facts, backend: str) -> Lease:
     """A lease for what has lost its own: it ended when the labels say, and its owner is the process that removes it."""
     moments = [moment for item in items if (moment := moment_of(item.labels, facts)) is not None]
     ended = format_time(max(moments, default=facts.moment - LABEL_GRACE))
