@@ -131,7 +131,7 @@ def mutilated(lane: Lane, random_: random.Random, trial: Trial) -> None:
     trial.facts["left"] = left
     hold(not left or environment in done.text, f"reap said nothing of what it left: {done.text[-800:]}")
     # past the labels' own limit (2 h, and 1 h of grace) nothing protects it any more
-    done = lane.command("reap", "--yes", env=patched("skew", FAULTS_SKEW=str(4 * 3600)))
+    done = lane.command("reap", "--yes", env=patched("skew", "target-skew", FAULTS_SKEW=str(4 * 3600)))
     trial.facts["later"] = done.code
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -88,7 +89,7 @@ def _session_parent(pid: int) -> int:
 
 
 def _shifted(_: ModuleType) -> None:
-    """The clock of this process is FAULTS_SKEW seconds ahead."""
+    """The clock of this process is FAULTS_SKEW seconds ahead, but for gRPC, which waits by the kernel's own."""
     import datetime  # noqa: ICN001 - as the modules have it that are changed
 
     skew = float(os.environ["FAULTS_SKEW"])
@@ -100,7 +101,18 @@ def _shifted(_: ModuleType) -> None:
             return real.fromtimestamp(real_time() + skew, tz)
 
     datetime.datetime = Shifted  # type: ignore[misc]  # others import it from here
-    time.time = lambda: real_time() + skew
+
+    def shifted() -> float:
+        caller = str(sys._getframe(1).f_globals.get("__name__"))  # of C code: whoever called that
+        return real_time() + (0 if caller.startswith("grpc") else skew)
+
+    time.time = shifted
+
+
+def _target_shifted(module: ModuleType) -> None:
+    """The target's clock is FAULTS_SKEW seconds ahead."""
+    ask, skew = module.daemon_clock, timedelta(seconds=float(os.environ["FAULTS_SKEW"]))
+    module.daemon_clock = lambda client: ask(client) + skew
 
 
 def _puts(module: ModuleType) -> None:
@@ -157,6 +169,7 @@ PATCHES: dict[str, list[tuple[str, Patch]]] = {
     "fail-receipt": [("understudy.targets.docker", _lists_nothing)],
     "die-after-create": [("understudy.provider.servicer", _dies_after_create)],
     "skew": [("", _shifted)],
+    "target-skew": [("understudy.targets.docker", _target_shifted)],
     # defences taken out
     "no-watchdog": [("understudy.watchdog.guard", _does("Guard._connect"))],
     "no-children-first": [("understudy.watchdog.guard", _does("Guard.child"))],
