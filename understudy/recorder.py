@@ -286,7 +286,9 @@ class Recorder:
             self._change(
                 containers=containers,
                 usage=tuple(UsageRecord.of(each) for each in followed.usage),
-                graph=graph_of(self.blueprint.clone, self.record.verdicts, containers),
+                graph=graph_of(
+                    self.blueprint.clone, self.record.verdicts, containers, ready=self.record.ready_at is not None
+                ),
                 mocks=mock_records(self.blueprint.clone, counts),
             )
             self._hold_parts()

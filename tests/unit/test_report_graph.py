@@ -52,6 +52,19 @@ def test_the_worst_replica_speaks_for_a_service() -> None:
         assert nodes["web"] == ""
 
 
+def test_what_our_own_probe_found_healthy_is_not_starting_for_want_of_dockers_first_check() -> None:
+    facts = {"state": "running", "health": {"status": "starting"}, "restarts": 0}
+
+    def health(*, ready: bool, **changed: object) -> str:
+        container = ContainerRecord("e-db", "db", {**facts, **changed})
+        return next(n.health for n in graph_of(clone(), {}, [container], ready=ready).nodes if n.name == "db")
+
+    assert health(ready=True) == "healthy"
+    assert health(ready=False) == "starting"
+    assert health(ready=True, restarts=1) == "starting"
+    assert health(ready=True, health={"status": "unhealthy"}) == "unhealthy"
+
+
 @pytest.mark.parametrize(
     ("facts", "health"),
     [

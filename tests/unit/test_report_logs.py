@@ -121,24 +121,15 @@ def test_a_failed_test_has_the_lines_of_its_window(tmp_path: Path) -> None:
     assert logs_of(run, None).tests == {}
 
 
-def test_a_service_that_was_not_well_shows_its_last_lines(tmp_path: Path) -> None:
+@pytest.mark.parametrize("health", ["exited", "starting"])
+def test_a_service_that_was_not_well_shows_its_last_lines(tmp_path: Path, health: str) -> None:
     run = shop()
-    ill = tuple(replace(node, health="exited") if node.name == "db" else node for node in run.graph.nodes)
+    ill = tuple(replace(node, health=health) if node.name == "db" else node for node in run.graph.nodes)
     run = replace(run, graph=replace(run.graph, nodes=ill))
 
     (tail,) = logs_of(run, folder_of(run, tmp_path, {"db": log((1.0, "bye")).decode()})).tails
 
-    assert (tail.service, tail.why, tail.lines[0].text) == ("db", "was exited at the end", "bye")
-
-
-def test_a_health_check_that_has_not_come_yet_is_no_illness_once_all_was_ready(tmp_path: Path) -> None:
-    run = shop()
-    early = tuple(replace(node, health="starting") if node.name == "db" else node for node in run.graph.nodes)
-    run = replace(run, graph=replace(run.graph, nodes=early))
-    folder = folder_of(run, tmp_path, {"db": log((1.0, "soon")).decode()})
-
-    assert logs_of(run, folder).tails == ()
-    assert [each.why for each in logs_of(replace(run, ready_at=None), folder).tails] == ["was starting at the end"]
+    assert (tail.service, tail.why, tail.lines[0].text) == ("db", f"was {health} at the end", "bye")
 
 
 def test_logs_behind_a_link_are_none_of_the_run(tmp_path: Path) -> None:

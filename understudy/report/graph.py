@@ -56,17 +56,20 @@ def worst_of(graphs: Sequence[GraphRecord]) -> GraphRecord:
     return replace(graphs[0], nodes=tuple(nodes))
 
 
-def graph_of(clone: Clone, verdicts: Mapping[str, str], containers: Iterable[ContainerRecord] = ()) -> GraphRecord:
+def graph_of(
+    clone: Clone, verdicts: Mapping[str, str], containers: Iterable[ContainerRecord] = (), *, ready: bool = False
+) -> GraphRecord:
     """The graph of a clone.
 
     Args:
         clone: what was provisioned.
         verdicts: subject (`services.web`, `externals.payments`) -> its fidelity.
         containers: as they were at the end; none: nobody has looked.
+        ready: our own probe found all of them ready.
     """
     health: dict[str, str] = {}
     for each in containers:
-        health[each.service] = max(health.get(each.service, ""), health_of(each.facts), key=HEALTH.index)
+        health[each.service] = max(health.get(each.service, ""), health_of(each.facts, ready=ready), key=HEALTH.index)
     services = clone.topology.services
     hosts = {mock.name: mock.host for mock in clone.mocks} | {each.name: each.host for each in clone.allowed}
     kinds = {
@@ -95,8 +98,11 @@ def _edges(service: Service, services: Mapping[str, Service], hosts: Mapping[str
             yield EdgeRecord(service.name, target, "names")
 
 
-def health_of(facts: Mapping[str, object]) -> str:
+def health_of(facts: Mapping[str, object], *, ready: bool = False) -> str:
     """One of `HEALTH`, of a container's facts as Docker told them.
+
+    `ready` says that our own probe found the container ready: of one that was not started again that is what is known
+    until Docker's own first check, an interval after its start.
 
     >>> health_of({"state": "running", "health": {"status": "healthy"}})
     'healthy'
@@ -108,6 +114,8 @@ def health_of(facts: Mapping[str, object]) -> str:
         return "oom-killed"
     if state == "running":
         status = health.get("status") if isinstance(health, Mapping) else None
+        if status == "starting" and ready and not facts.get("restarts"):
+            return "healthy"
         return str(status) if status in HEALTH else "running"
     if state in {"exited", "dead"}:
         return "completed" if facts.get("exit_code") == 0 else "exited"

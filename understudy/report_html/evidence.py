@@ -27,7 +27,7 @@ _TAIL = 60
 _BUDGET = 6_000_000
 """Characters of log lines in one page; what comes after that is left out, and the page says so."""
 
-_ILL = frozenset({"restarting", "unhealthy", "exited", "oom-killed"})
+_ILL = frozenset({"starting", "restarting", "unhealthy", "exited", "oom-killed"})
 _SHOWN = BAD | {Outcome.ENVIRONMENT, Outcome.FLAKY, Outcome.INTERRUPTED}
 
 
@@ -117,10 +117,8 @@ def _excerpts(
 
 
 def _tails(record: RunRecord, folder: Path, files: Mapping[str, tuple[str, ...]]) -> Iterable[Excerpt]:
-    # Once all was ready, `starting` only says that Docker's own check, with its interval, has not come yet.
-    ill = _ILL if record.ready_at else _ILL | {"starting"}
     for node in record.graph.nodes:
-        for path in files.get(node.name, ()) if node.health in ill else ():
+        for path in files.get(node.name, ()) if node.health in _ILL else ():
             with opened(folder / path) as log:
                 lines, more = log.tail(_TAIL) if log else ((), 0)
             yield Excerpt(node.name, f"was {node.health} at the end", path, lines, more)
