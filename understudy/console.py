@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Console", "JsonConsole", "LiveConsole", "PlainConsole", "make_console", "printable"]
 
-_MARKS = {State.STARTED: "..", State.DONE: "ok", State.FAILED: "FAILED", State.INFO: "--", State.WARNING: "warning"}
+_MARKS = {
+    State.STARTED: "..",
+    State.DONE: "ok",
+    State.FAILED: "FAILED",
+    State.STOPPED: "stopped",
+    State.INFO: "--",
+    State.WARNING: "warning",
+}
 
 
 _COMMANDS = re.compile(r"^(?= *::)|(?<=##)(?=\w*\[)", re.MULTILINE | re.ASCII)
@@ -181,7 +188,7 @@ class LiveConsole:
         with self._lock:
             for phase, began in self._began.items():
                 last = self._rows.get(phase)
-                over = last is not None and last.state in {State.DONE, State.FAILED}
+                over = last is not None and last.state in {State.DONE, State.FAILED, State.STOPPED}
                 taken = last.seconds if last and last.seconds is not None else time.monotonic() - began
                 style = {State.DONE: "green", State.FAILED: "red"}.get(last.state if last else State.INFO, "cyan")
                 busy = "" if over else ", ".join(self._busy[phase])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-__all__ = ["Phase", "Progress", "ProgressListener", "State", "safely", "silent"]
+__all__ = ["Phase", "Progress", "ProgressListener", "State", "safely", "silent", "stoppable"]
 
 
 class Phase(StrEnum):
@@ -30,6 +31,7 @@ class State(StrEnum):
     STARTED = "started"
     DONE = "done"
     FAILED = "failed"
+    STOPPED = "stopped"
     INFO = "info"
     WARNING = "warning"
 
@@ -59,6 +61,16 @@ def safely(listener: ProgressListener) -> ProgressListener:
     def tell(event: Progress) -> None:
         with contextlib.suppress(Exception):
             listener(event)
+
+    return tell
+
+
+def stoppable(listener: ProgressListener, stop: threading.Event) -> ProgressListener:
+    """A listener that hears of what fails once `stop` is set as stopped: it was told to end, and did not fail."""
+
+    def tell(event: Progress) -> None:
+        cut = event.state is State.FAILED and stop.is_set()
+        listener(replace(event, state=State.STOPPED) if cut else event)
 
     return tell
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from understudy.arranging import arrange
@@ -19,7 +20,7 @@ from understudy.known_secrets import known_secrets
 from understudy.lease import Lease, LeaseState
 from understudy.making import Making
 from understudy.preparation import environment_of
-from understudy.progress import Phase, Progress, State
+from understudy.progress import Phase, Progress, State, stoppable
 from understudy.provider.settings import ProviderSettings
 from understudy.provision import Provisioned, addresses, clone, provision
 from understudy.recorder import Recorder
@@ -61,7 +62,8 @@ def run_stages(session: Session, blueprint: Blueprint, lease: Lease, recorder: R
 
     def make(stop: threading.Event) -> Provisioned:
         logs = recorder.folder.path / "builds"
-        made = provision(session, blueprint, lease, tree, logs, stop=stop, awaited=awaited)
+        told = replace(session, listener=stoppable(session.listener, stop))
+        made = provision(told, blueprint, lease, tree, logs, stop=stop, awaited=awaited)
         recorder.provisioned(made)  # at once: a run that is killed while its tests run has it in the record
         session.store.update(lease, check=_ready)
         return made

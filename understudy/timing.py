@@ -10,7 +10,7 @@ __all__ = ["Timing"]
 _MAKING = {Phase.BUILD: "build", Phase.PROVISION: ""}
 """The phases whose subjects are things that are made, and their kind; empty: the subject begins with it."""
 
-_OVER = frozenset({State.DONE, State.FAILED})
+_OVER = frozenset({State.DONE, State.FAILED, State.STOPPED})
 
 
 class Timing:

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 
 import pytest
 
 from understudy.console import LiveConsole, PlainConsole, line_of, make_console, printable
-from understudy.progress import Phase, Progress, State
+from understudy.progress import Phase, Progress, State, stoppable
 
 
 def test_plain_lines_leave_out_the_start_of_single_subjects() -> None:
@@ -57,3 +58,15 @@ def test_live_shows_phases_and_keeps_failures_above() -> None:
 
 def test_a_line_says_it_all() -> None:
     assert line_of(Progress(Phase.RECEIPT, State.DONE, detail="CLEAN")) == "ok: CLEAN"
+
+
+def test_what_fails_after_it_was_told_to_stop_has_stopped() -> None:
+    out, stop = io.StringIO(), threading.Event()
+    console = PlainConsole(out)
+    tell = stoppable(console, stop)
+    for subject in ("container web", "container db"):
+        tell(Progress(Phase.PROVISION, State.FAILED, subject))
+        stop.set()
+    tell(Progress(Phase.PROVISION, State.DONE, "container cache"))
+    lines = [line.split() for line in out.getvalue().splitlines()]
+    assert [line[-3] for line in lines] == ["FAILED", "stopped", "ok"]

@@ -38,11 +38,11 @@ def test_phases_under_way_are_named_in_the_order_in_which_they_began() -> None:
         timing.hear(event(phase, State.STARTED, at=1))
     timing.hear(event(Phase.TEST, State.STARTED, "integration", at=1))
     assert timing.running == ("provision", "test")
-    timing.hear(event(Phase.PROVISION, State.FAILED, at=2))
+    timing.hear(event(Phase.PROVISION, State.STOPPED, at=2))
     assert timing.running == ("test",)
 
 
-@pytest.mark.parametrize("state", [State.DONE, State.FAILED, State.INFO, State.WARNING])
+@pytest.mark.parametrize("state", [State.DONE, State.FAILED, State.STOPPED, State.INFO, State.WARNING])
 def test_what_never_began_does_not_end(state: State) -> None:
     assert Timing(0.0).hear(event(Phase.EXPORT, state, at=1)) is None
 
