@@ -17,8 +17,24 @@ from understudy.errors import HaltedError, TestsFailedError, UsageError
 from understudy.export.folder import RunFolder
 from understudy.history.place import history_place
 from understudy.history.store import History
-from understudy.report import CauseRecord, GraphRecord, Moment, NodeRecord, RunRecord
+from understudy.report import (
+    CauseRecord,
+    ContainerRecord,
+    GraphRecord,
+    MockRecord,
+    Moment,
+    NodeRecord,
+    PhaseRecord,
+    ResourceRecord,
+    RunRecord,
+    UsageRecord,
+    WaitRecord,
+    utc,
+)
+from understudy.report.deaths import DeathRecord
 from understudy.report.joining import Part, join
+from understudy.report_html.spans import spans_of
+from understudy.targets.watching import How
 
 ALL = ("t1", "t2", "t3")
 
@@ -61,6 +77,66 @@ def test_the_whole_was_ready_with_the_last_part_and_is_as_well_as_the_worst() ->
     whole = joined(ended(1, "healthy", "2026-01-01T00:00:01.000000Z"), ended(2, "exited", late))
     assert (whole.graph.nodes[0].health, whole.ready_at) == ("exited", late)
     assert joined(ended(1, "healthy", None), ended(2, "", late)).ready_at is None
+
+
+def measured(index: int, *tests: str) -> RunRecord:
+    """A part that began at second 1000, 1060 ... and measured what every run does."""
+    at, made = utc(940 + 60 * index), part(index, *tests)
+    (api,) = made.suites
+    timed = tuple(replace(test, offset=5.0) for test in api.tests)
+    api = replace(api, offset=4.0, tests=timed, waited=(WaitRecord("db", 3.0, 1.0),))
+    return replace(
+        made,
+        started=at,
+        ended=utc(950 + 60 * index),
+        ready_at=utc(943 + 60 * index),
+        suites=(api,),
+        phases=(PhaseRecord("provision", at, 1.0, 2.0), PhaseRecord("test", at, 4.0, 2.0)),
+        resources=(ResourceRecord("db", "container", at, 1.5, 1.0),),
+        containers=(ContainerRecord(f"e{index}-db", "db", {"state": "running", "restarts": 0}),),
+        usage=(UsageRecord("db", f"e{index}-db", 0.5 * index, index << 20, None, None, None, 3),),
+        mocks=(MockRecord("pay", "pay.example", 443, index),),
+        deaths=(DeathRecord("db", f"e{index}-db", How.EXITED, at, "exited", 1, "", ""),),
+        graph=GraphRecord((NodeRecord("db", "database", "faithful", "healthy"),)),
+    )
+
+
+def test_what_was_made_and_measured_is_joined_on_one_clock_and_names_its_part() -> None:
+    whole = joined(measured(2, "t1", "t3"), measured(1, "t2"))
+    one, two = "parts/1", "parts/0"
+    assert [(p.name, p.offset, p.part) for p in whole.phases] == [
+        *[("provision", 1.0, one), ("test", 4.0, one), ("provision", 61.0, two), ("test", 64.0, two)]
+    ]
+    assert [(r.name, r.offset, r.part) for r in whole.resources] == [("db", 1.5, one), ("db", 61.5, two)]
+    assert [(c.name, c.part) for c in whole.containers] == [("e1-db", one), ("e2-db", two)]
+    assert [(u.cpu_seconds, u.part) for u in whole.usage] == [(0.5, one), (1.0, two)]
+    assert [(m.requests, m.part) for m in whole.mocks] == [(1, one), (2, two)]
+    assert [(d.container, d.part) for d in whole.deaths] == [("e1-db", one), ("e2-db", two)]
+    (api,) = whole.suites
+    assert {test.id: test.offset for test in api.tests} == {"t2": 5.0, "t1": 65.0, "t3": 65.0}
+    assert [(wait.offset, wait.part) for wait in api.waited] == [(3.0, one), (63.0, two)]
+    assert (api.offset, whole.ready_offset, whole.seconds) == (4.0, 63.0, 70.0)
+    assert RunRecord.from_json(whole.to_json()) == whole
+    assert [label for group, _, label, *_ in spans_of(whole) if group in {"phases", "resources"}] == [
+        *["1/2: provision", "1/2: test", "2/2: provision", "2/2: test", "1/2: container db", "2/2: container db"]
+    ]
+
+
+def test_the_page_of_a_joined_run_shows_what_its_parts_made_and_used(
+    tmp_path: Path, merge: Callable[..., Result]
+) -> None:
+    for index, tests in ((1, ["t2"]), (2, ["t1", "t3"])):
+        folder = tmp_path / f"part-{index}"
+        (folder / "mocks").mkdir(parents=True)
+        (folder / "mocks" / "pay.json").write_text("[]")
+        RunFolder(folder).write_run(measured(index, *tests))
+    done = merge(str(tmp_path / "part-1"), str(tmp_path / "part-2"))
+    assert done.exit_code == 0, done.output
+    page = (tmp_path / "understudy-runs" / "latest" / "report.html").read_text()
+    assert "<td>1.50 s</td><td>2 MiB</td>" in page  # the sum of the parts, and the highest of them
+    assert "<code>2/2: pay</code>" in page
+    assert 'href="./parts/2-of-2/mocks/pay.json"' in page
+    assert "2/2: container db" in page
 
 
 def test_a_failure_of_a_part_is_one_of_the_whole() -> None:

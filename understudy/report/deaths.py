@@ -25,6 +25,7 @@ class DeathRecord:
     exit_code: int | None
     health: str
     log: str
+    part: str = ""
 
     @classmethod
     def of(cls, death: Death) -> DeathRecord:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from understudy.errors import HaltedError, TestsFailedError, UsageError
 from understudy.report.graph import worst_of
-from understudy.report.moments import Moment, utc
+from understudy.report.moments import utc
+from understudy.report.one_clock import epoch_of, of_part
 from understudy.report.record import RunRecord
 from understudy.report.records import CauseRecord, PartRecord
 from understudy.report.suite_records import CaseRecord, SuiteRecord
@@ -54,11 +54,16 @@ def join(parts: Sequence[Part], run: str) -> RunRecord:
         UsageError: they are not parts of one commit and one split.
     """
     _hold_together(parts)
-    parts = sorted(parts, key=lambda part: part.index)
-    first = parts[0].record
-    began = min(_seconds(part.record.started) for part in parts)
-    ends = [_seconds(part.record.ended) for part in parts if part.record.ended]
-    ready = [_seconds(part.record.ready_at) for part in parts if part.record.ready_at]
+    began = min(epoch_of(part.record.started) for part in parts)
+    parts = [
+        replace(part, record=of_part(part.record, part.folder, began))
+        for part in sorted(parts, key=lambda part: part.index)
+    ]
+    records = [part.record for part in parts]
+    first = records[0]
+    ends = [epoch_of(record.ended) for record in records if record.ended]
+    ready = [epoch_of(record.ready_at) for record in records if record.ready_at]
+    all_ready = len(ready) == len(parts)
     whole = replace(
         RunRecord(
             run=run,
@@ -74,13 +79,20 @@ def join(parts: Sequence[Part], run: str) -> RunRecord:
         ),
         **{name: getattr(first, name) for name in _SAME},
         ended=utc(max(ends)) if ends else None,
-        ready_at=utc(max(ready)) if len(ready) == len(parts) else None,
-        graph=worst_of([part.record.graph for part in parts]),
+        ready_at=utc(max(ready)) if all_ready else None,
+        ready_offset=max(ready) - began if all_ready else None,
+        phases=tuple(sorted((p for r in records for p in r.phases), key=lambda p: p.offset + p.seconds)),
+        resources=tuple(each for record in records for each in record.resources),
+        containers=tuple(each for record in records for each in record.containers),
+        usage=tuple(each for record in records for each in record.usage),
+        mocks=tuple(each for record in records for each in record.mocks),
+        deaths=tuple(sorted((death for record in records for death in record.deaths), key=lambda death: death.at)),
+        graph=worst_of([record.graph for record in records]),
         seconds=max(ends, default=began) - began,
         suites=tuple(_suites(parts)),
-        stopped_by=next((part.record.stopped_by for part in parts if part.record.stopped_by), ""),
-        stop_seconds=max((s for part in parts if (s := part.record.stop_seconds) is not None), default=None),
-        warnings=tuple(dict.fromkeys(warning for part in parts for warning in part.record.warnings)),
+        stopped_by=next((record.stopped_by for record in records if record.stopped_by), ""),
+        stop_seconds=max((s for record in records if (s := record.stop_seconds) is not None), default=None),
+        warnings=tuple(dict.fromkeys(warning for record in records for warning in record.warnings)),
         parts=tuple(_part(part) for part in parts),
     )
     for cause in (*_causes(parts), *(_problem(text) for text in _problems(parts))):
@@ -197,7 +209,7 @@ def _suite(ends: Sequence[tuple[Part, SuiteRecord]]) -> SuiteRecord:
     for part, suite in ends:
         for test in suite.tests:
             once = _of_collection(test)
-            tests.setdefault((test.id, "" if once else part.record.shard), replace(test, part=part.folder))
+            tests.setdefault((test.id, "" if once else part.record.shard), test)
     if why := _unseen([suite for _, suite in ends]):
         known = {test for test, _ in tests}
         for lost in sorted({each for _, suite in ends for each in suite.elsewhere} - known):
@@ -218,9 +230,6 @@ def _suite(ends: Sequence[tuple[Part, SuiteRecord]]) -> SuiteRecord:
         notices=tuple(f"part {each.record.shard}: {notice}" for each, suite in ends for notice in suite.notices),
         files=tuple(f"{each.folder}/{file}" for each, suite in ends for file in suite.files),
         elsewhere=(),
-        offset=None,
+        offset=min((suite.offset for _, suite in ends if suite.offset is not None), default=None),
+        waited=tuple(wait for _, suite in ends for wait in suite.waited),
     )
-
-
-def _seconds(moment: Moment) -> float:
-    return datetime.fromisoformat(moment).timestamp()

@@ -24,6 +24,7 @@ class ResourceRecord:
     offset: float
     seconds: float
     ok: bool = True
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class UsageRecord:
     received: int | None
     sent: int | None
     samples: int
+    part: str = ""
 
     @classmethod
     def of(cls, usage: Usage) -> UsageRecord:

@@ -142,6 +142,11 @@ class RunRecord:
         """(suite, test) of every failed test."""
         return tuple((suite.name, test) for suite in self.suites for test in suite.tests if test.outcome in BAD)
 
+    def named(self, name: str, part: str) -> str:
+        """What an entry is called: in a joined run with its part before it, as `1/2: orders`."""
+        shard = next((each.shard for each in self.parts if each.folder == part), "")
+        return f"{shard}: {name}" if shard else name
+
     def to_data(self) -> dict[str, object]:
         """The record as JSON-ready data."""
         return {"schema": self.schema, **encode(self)}

@@ -40,6 +40,7 @@ class PhaseRecord:
     offset: float
     seconds: float
     ok: bool = True
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,7 @@ class ContainerRecord:
     name: str
     service: str
     facts: Mapping[str, object]
+    part: str = ""
 
     @classmethod
     def of(cls, facts: ContainerFacts) -> ContainerRecord:
@@ -167,6 +169,7 @@ class MockRecord:
     requests: int | None = None
     unmatched: int | None = None
     lost: int | None = None
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,6 +115,7 @@ class WaitRecord:
     name: str
     offset: float
     seconds: float
+    part: str = ""
 
     @property
     def began(self) -> float:

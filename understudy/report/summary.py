@@ -260,7 +260,7 @@ def _value(text: str | None) -> str:
 
 
 def _durations(record: RunRecord) -> Iterator[str]:
-    rows = [f"| {escaped(each.name)} | {_seconds(each.seconds)} |" for each in record.phases]
+    rows = [f"| {escaped(record.named(each.name, each.part))} | {_seconds(each.seconds)} |" for each in record.phases]
     slowest = sorted(
         ((case.seconds, suite.name, case.id) for suite in record.suites for case in suite.tests), reverse=True
     )[:_SLOWEST]

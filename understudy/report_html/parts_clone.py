@@ -128,7 +128,7 @@ def mocks_part(record: RunRecord, base: str | None) -> Markup | None:
     rows = [
         el(
             "tr",
-            el("td", el("code", mock.name)),
+            el("td", el("code", record.named(mock.name, mock.part))),
             el("td", f"{mock.host}:{mock.port}"),
             el("td", "not known" if mock.requests is None else str(mock.requests)),
             el(
@@ -140,7 +140,7 @@ def mocks_part(record: RunRecord, base: str | None) -> Markup | None:
             el(
                 "td",
                 file_link(base, path, "requests")
-                if (path := f"mocks/{file_name(mock.name)}.json") in record.files
+                if (path := f"{mock.part and mock.part + '/'}mocks/{file_name(mock.name)}.json") in record.files
                 else "",
             ),
         )

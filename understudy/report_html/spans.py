@@ -26,15 +26,16 @@ def spans_of(record: RunRecord) -> list[Span]:
 def _spans(record: RunRecord) -> Iterator[Span]:
     start = epoch(record.started) or 0.0
     for phase in record.phases:
-        yield "phases", "", phase.name, phase.offset, phase.seconds, phase.ok
+        yield "phases", "", record.named(phase.name, phase.part), phase.offset, phase.seconds, phase.ok
     for made in record.resources:
         group, label = (
             ("ready", f"{made.name} gets ready") if made.kind == "wait" else ("resources", f"{made.kind} {made.name}")
         )
-        yield group, made.kind, label, made.offset, made.seconds, made.ok
+        yield group, made.kind, record.named(label, made.part), made.offset, made.seconds, made.ok
     for suite in record.suites:
         for wait in suite.waited:
-            yield "waits", suite.name, f"{suite.name} waited for {wait.name}", wait.began, wait.seconds, True
+            label = record.named(f"{suite.name} waited for {wait.name}", wait.part)
+            yield "waits", suite.name, label, wait.began, wait.seconds, True
     for suite in record.suites:
         began = suite.offset if suite.offset is not None else offset(suite.started, start) or 0.0
         good = suite.status is SuiteStatus.PASSED
