@@ -18,6 +18,7 @@ STRATUM = 100_020
 """A trial that did not count is drawn anew under its number plus a multiple of this: in the same phase."""
 
 COLUMNS = (
+    "kind",
     "fault",
     "asked for",
     "made",
@@ -57,6 +58,7 @@ def summary(records: Sequence[dict[str, Any]], kinds: Sequence[str]) -> tuple[st
         earlier = sum(each["kind"] == name and not each["ok"] for each in records) - failed
         failures += failed
         cells = (
+            f"`{name}`",
             KINDS[name].says,
             KINDS[name].count,
             len(own),
