@@ -52,6 +52,8 @@ def test_each_part_has_its_own_clone_and_one_failure_ends_them_all(small: Callab
         ("2/2", 0, "CLEAN"),
     ]
     assert len({part["environment"] for part in record["parts"]}) == 2
+    assert {each["part"] for each in record["containers"]} == {each["folder"] for each in record["parts"]}
+    assert [each["name"] for each in record["phases"]].count("provision") == 2
     runs = [path.name for path in project.latest().parent.iterdir() if path.is_dir() and not path.is_symlink()]
     assert runs == [record["run"]], "the parts lie below the whole"
 

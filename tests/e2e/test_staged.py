@@ -132,6 +132,9 @@ def test_a_failed_test_ends_what_is_still_being_made(small: Callable[[str], Proj
     done = project.understudy("run")
     assert done.code == 1, done.text
     record = project.record()
+    told = [line.split(maxsplit=2)[1:] for line in done.text.splitlines() if "  provision  " in line]
+    assert ["provision", "stopped container slow"] in told
+    assert not any("FAILED" in words for _, words in told), done.text
     assert [(cause["kind"], cause["phase"]) for cause in record["causes"]] == [("TestsFailedError", "test")]
     assert record["ready_at"] is None
     assert {suite["name"]: suite["status"] for suite in record["suites"]} == {
