@@ -16,6 +16,7 @@ services:
     image: busybox:1.35
     command: [httpd, -f, -p, "8080"]
     ports: ["8080"]
+    healthcheck: {test: [CMD, "true"], interval: 5m}
 x-understudy: {tests: {api: {command: [pytest, -q, test_api.py]}}}
 """
 
@@ -54,6 +55,9 @@ def test_each_part_has_its_own_clone_and_one_failure_ends_them_all(small: Callab
     assert len({part["environment"] for part in record["parts"]}) == 2
     assert {each["part"] for each in record["containers"]} == {each["folder"] for each in record["parts"]}
     assert [each["name"] for each in record["phases"]].count("provision") == 2
+    webs = [each["facts"]["health"]["status"] for each in record["containers"] if each["service"] == "web"]
+    assert webs == ["starting", "starting"], "Docker's first check comes after five minutes"
+    assert [node["health"] for node in record["graph"]["nodes"]] == ["healthy"]
     runs = [path.name for path in project.latest().parent.iterdir() if path.is_dir() and not path.is_symlink()]
     assert runs == [record["run"]], "the parts lie below the whole"
 
