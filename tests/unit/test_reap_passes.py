@@ -74,6 +74,15 @@ def test_all_that_is_over_goes_with_a_receipt(world: World) -> None:
         assert kept.receipt.outcome is Outcome.CLEAN
 
 
+def test_what_has_lost_its_lease_leaves_no_files_of_its_commit(world: World, tmp_path: Path) -> None:
+    world.session.settings.state = tmp_path
+    for name in ("lost", "other"):
+        (tmp_path / "trees" / name / "abc" / "files").mkdir(parents=True)
+    world.target.add("lost-web", labels("lost", at(-9)))
+    assert one_pass(world).exit_code == 0
+    assert [folder.name for folder in (tmp_path / "trees").iterdir()] == ["other"]
+
+
 def test_a_removal_that_fails_is_retried_and_counted(world: World) -> None:
     over(world, "e1")
     world.target.add("lost-web", labels("lost", at(-9)))

@@ -149,7 +149,7 @@ def forget_stack(
                 hint="`understudy reap` says what there is; what it calls unknown can be given up.",
             )
         if not dry:
-            held = lease_for(ref.name, (), facts, session.settings.backend)
+            held = lease_for(ref.name, (), facts, session.settings)
             session.store.restore(held)
             try:
                 session.engine.discard(ref)

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from understudy.engine.interface import StackRef
+from understudy.engine.settings import EngineSettings
 from understudy.errors import NotFoundError, UnderstudyError
 from understudy.heartbeat import Heartbeat
 from understudy.lease import BusyError, Lease, LeaseExistsError, LeaseState
 from understudy.owner import this_process
+from understudy.preparation import trees
 from understudy.reap.classify import LABEL_GRACE, classify, moment_of
 from understudy.reap.facts import fact_of, locked_by
 from understudy.reap.model import Facts, Judgement, Policy, Subject, Verdict
@@ -97,7 +99,7 @@ class Sweeper:
             self._hold(subject, replace(facts, leases=(), objects=items), policy)
             if by := locked_by(engine, StackRef(OWN_PROJECT, environment)):
                 raise _LeftError(f"Its stack is locked by {by}.")
-            lost = lease_for(environment, items, facts, self.session.settings.backend)
+            lost = lease_for(environment, items, facts, self.session.settings)
             store.restore(lost)
             return lost, lost, _spared(facts)
         gone = {fact.lease.id: fact.branch_gone for fact in facts.leases}.get(environment)
@@ -133,8 +135,11 @@ def _spared(facts: Facts) -> Spare:
     return spare
 
 
-def lease_for(environment: str, items: Iterable[Owned], facts: Facts, backend: str) -> Lease:
-    """A lease for what has lost its own: it ended when the labels say, and its owner is the process that removes it."""
+def lease_for(environment: str, items: Iterable[Owned], facts: Facts, settings: EngineSettings) -> Lease:
+    """A lease for what has lost its own: it ended when the labels say, and its owner is the process that removes it.
+
+    The trees that this machine has of it are found by its id.
+    """
     moments = [moment for item in items if (moment := moment_of(item.labels, facts)) is not None]
     ended = format_time(max(moments, default=facts.moment - LABEL_GRACE))
     return Lease(
@@ -142,7 +147,7 @@ def lease_for(environment: str, items: Iterable[Owned], facts: Facts, backend: s
         target=facts.target,
         project=OWN_PROJECT,
         stack=environment,
-        backend=backend,
+        backend=settings.backend,
         repository="",
         topology="",
         commit="",
@@ -152,6 +157,7 @@ def lease_for(environment: str, items: Iterable[Owned], facts: Facts, backend: s
         expires=ended,
         not_after=ended,
         state=LeaseState.DESTROYING,
+        tree=str(trees(settings.state, environment) / "files"),
     )
 
 
