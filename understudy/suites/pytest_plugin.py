@@ -84,14 +84,16 @@ class Reporter:
     def _listen(self) -> None:
         """On SIGTERM end as on Ctrl-C: fixtures are torn down and the summary is printed while the grace lasts.
 
-        A session that is about to end by itself, as after `-x`, is left to do so.
+        A session that is about to end by itself, as after `-x`, is left to do so. Under xdist that is not enough: for
+        a worker that died of the same signal the controller starts another one, which runs what is left.
         """
         if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
             return
 
         def stop(_number: int, _frame: FrameType | None) -> None:
             self.stopping = True
-            if self.finishing or (self.session is not None and self.session.shouldfail):
+            ending = self.session is not None and self.session.shouldfail and not self.controller
+            if self.finishing or ending:
                 return
             raise KeyboardInterrupt("stopped by Understudy")
 

@@ -172,8 +172,11 @@ def send(number: signal.Signals, processes: Iterable[int]) -> None:
             continue
 
 
-def descendants() -> set[int]:
-    """All processes below this one, by the parents that proc(5) names."""
+def descendants() -> list[int]:
+    """All processes below this one, by the parents that proc(5) names; a parent comes before its children.
+
+    So a test runner hears of the end before it sees its workers end.
+    """
     below: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
@@ -183,14 +186,13 @@ def descendants() -> set[int]:
             except OSError:
                 continue
             below.setdefault(parent, []).append(int(name))
-    found: set[int] = set()
-    waiting = [os.getpid()]
-    while waiting:
-        for child in below.get(waiting.pop(), ()):
-            if child not in found:
-                found.add(child)
-                waiting.append(child)
-    return found
+    own = os.getpid()
+    found, known = [own], {own}
+    for parent in found:
+        children = [child for child in below.get(parent, ()) if child not in known]
+        found += children
+        known.update(children)
+    return found[1:]
 
 
 def children() -> list[int]:
