@@ -80,6 +80,9 @@ class MemoryTarget:
         with self.lock:
             return tuple(self.objects.values())
 
+    def reach(self) -> None:
+        self.identity()
+
     def identity(self) -> str:
         return self.name
 

@@ -25,11 +25,11 @@ _LOOK = 0.25
 
 
 def answers(target: Target, listener: ProgressListener) -> bool:
-    """Whether the target says who it is, within COMEBACK."""
+    """Whether the target can be reached anew, within COMEBACK: one that is stopping still serves who came before."""
     limit, told = time.monotonic() + COMEBACK, False
     while True:
         try:
-            target.identity()
+            target.reach()
         except UnderstudyError as error:
             if time.monotonic() > limit:
                 return False

@@ -58,12 +58,12 @@ def shown(project: Project, *arguments: str, code: int = 0) -> dict[str, Any]:
 
 
 def state(project: Project) -> dict[str, str]:
-    """Every file of the state folder but the caches of the Pulumi home."""
+    """Every file of the state folder but the caches of the Pulumi home, and of the watchdog, which goes by itself."""
     root = Path(project.env["XDG_STATE_HOME"])
     return {
         str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in root.rglob("*")
-        if path.is_file() and "home" not in path.relative_to(root).parts
+        if path.is_file() and not {"home", "watchdog"} & set(path.relative_to(root).parts)
     }
 
 

@@ -34,6 +34,9 @@ class FakeTarget:
     looked: list[str] = field(default_factory=list)
     silent: bool = False
 
+    def reach(self) -> None:
+        self.identity()
+
     def identity(self) -> str:
         return HERE
 

@@ -36,6 +36,9 @@ class FakeTarget:
     swept: int = 0
     asked: int = 0
 
+    def reach(self) -> None:
+        self.identity()
+
     def identity(self) -> str:
         self.asked += 1
         if self.silent and self.asked > self.answers_after:

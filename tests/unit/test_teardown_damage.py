@@ -90,6 +90,9 @@ class FakeTarget:
     def __init__(self, held: list[Owned]) -> None:
         self.held = list(held)
 
+    def reach(self) -> None:
+        self.identity()
+
     def identity(self) -> str:
         return "docker:one"
 
