@@ -10,6 +10,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from leases import a_lease
+
 from understudy.engine.fake import FakeEngine
 from understudy.errors import ToolError
 from understudy.lease import Lease, LeaseState, LeaseStore
@@ -32,23 +34,9 @@ def at(hours: float) -> str:
 
 def lease(name: str, **changes: object) -> Lease:
     """One that is kept, of a dead owner, and was over an hour ago."""
-    made = Lease(
-        id=name,
-        target=HERE,
-        project="understudy",
-        stack=name,
-        backend="file:///x",
-        repository="r",
-        topology="compose.yaml",
-        commit="0" * 40,
-        branch=name,
-        owner=DEAD,
-        created=at(-2),
-        expires=at(-1),
-        not_after=at(5),
-        state=LeaseState.KEPT,
-    )
-    return replace(made, **changes)  # type: ignore[arg-type]  # fields by name
+    times = {"created": at(-2), "expires": at(-1), "not_after": at(5)}
+    own = {"target": HERE, "branch": name, "owner": DEAD, "state": LeaseState.KEPT}
+    return a_lease(name, **{**own, **times, **changes})
 
 
 def labels(environment: str, not_after: str, **changes: str) -> dict[str, str]:

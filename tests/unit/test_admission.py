@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from leases import a_lease
 
 from understudy.admission.limits import Limits, amount, doubts, no_memory, no_place
 from understudy.admission.order import course, is_newer, rivals
@@ -27,24 +28,10 @@ def unknown(_older: str, _newer: str) -> bool:
 
 def lease(name: str, commit: str = "", **changes: object) -> Lease:
     """A run of `main` at work on another machine, heard of just now."""
-    made = Lease(
-        id=name,
-        target="docker:one",
-        project="understudy",
-        stack=name,
-        backend="s3://leases",
-        repository="https://git.example/shop.git",
-        topology="compose.yaml",
-        commit=commit or name,
-        branch="main",
-        owner=ELSEWHERE,
-        created=format_time(NOW),
-        expires=format_time(NOW + timedelta(hours=1)),
-        not_after=format_time(NOW + timedelta(hours=2)),
-        renewed=format_time(NOW),
-        run=True,
-    )
-    return replace(made, **changes)  # type: ignore[arg-type]  # fields of Lease by name
+    own = {"backend": "s3://leases", "repository": "https://git.example/shop.git", "branch": "main", "run": True}
+    hours = {"created": 0, "renewed": 0, "expires": 1, "not_after": 2}
+    times = {each: format_time(NOW + timedelta(hours=far)) for each, far in hours.items()}
+    return a_lease(name, **{**own, **times, "commit": commit or name, "owner": ELSEWHERE, **changes})
 
 
 def at(second: int) -> str:

@@ -12,6 +12,7 @@ from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import leases
 import pytest
 
 from understudy import owner as module
@@ -22,22 +23,9 @@ from understudy.stacks.identity import format_time
 
 
 def a_lease(environment: str = "eabc", **changes: object) -> Lease:
-    made = Lease(
-        id=environment,
-        target="docker:X",
-        project="understudy",
-        stack=environment,
-        backend="file:///s",
-        repository="/r",
-        topology="compose.yaml",
-        commit="0" * 40,
-        branch="a$(touch${IFS}x)",
-        owner=this_process("https://ci.example/1"),
-        created="2026-01-01T00:00:00Z",
-        expires="2026-01-01T01:00:00Z",
-        not_after="2026-01-02T00:00:00Z",
-    )
-    return replace(made, **changes)
+    """One of a CI job, on a branch whose name is code."""
+    own = {"target": "docker:X", "backend": "file:///s", "repository": "/r", "branch": "a$(touch${IFS}x)"}
+    return leases.a_lease(environment, **{**own, "owner": this_process("https://ci.example/1"), **changes})
 
 
 def folder_of(store: LeaseStore) -> Path:

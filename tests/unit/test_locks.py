@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import leases
 import pytest
 
 from understudy.engine.fake import FakeEngine
@@ -35,22 +36,12 @@ def a_lock(host: str = "", pid: int = 17, age: float = 60) -> Lock:
 
 
 def a_lease(**changes: object) -> Lease:
-    lease = Lease(
-        id="eaaaaaaaaaa",
-        target="docker:one",
-        project=REF.project,
-        stack=REF.name,
-        backend="file:///x",
-        repository="r",
-        topology="compose.yaml",
-        commit="0" * 40,
-        branch="feature",
-        owner=this_process(),
-        created=format_time(NOW - timedelta(hours=1)),
-        expires=format_time(NOW + timedelta(hours=1)),
-        not_after=format_time(NOW + timedelta(days=1)),
-    )
-    return replace(lease, **changes)  # type: ignore[arg-type]  # fields by name
+    """One that began an hour ago, and is not over."""
+    hours = {
+        name: format_time(NOW + timedelta(hours=far))
+        for name, far in (("created", -1), ("expires", 1), ("not_after", 24))
+    }
+    return leases.a_lease(REF.name, **{**hours, **changes})
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from leases import a_lease
 
 from understudy.engine.errors import EngineCrashedError
 from understudy.engine.fake import FakeEngine
@@ -78,22 +79,7 @@ def store(tmp_path: Path) -> LeaseStore:
 def lease(store: LeaseStore, tmp_path: Path) -> Lease:
     tree = tmp_path / "trees" / "eaaaaaaaaaa" / "0123" / "files"
     tree.mkdir(parents=True)
-    made = Lease(
-        id="eaaaaaaaaaa",
-        target="docker:one",
-        project="understudy",
-        stack="eaaaaaaaaaa",
-        backend="file:///x",
-        repository="r",
-        topology="compose.yaml",
-        commit="0" * 40,
-        branch="feature",
-        owner=this_process(),
-        created="2026-01-01T00:00:00Z",
-        expires="2026-01-01T01:00:00Z",
-        not_after="2026-01-02T00:00:00Z",
-        tree=str(tree),
-    )
+    made = a_lease("eaaaaaaaaaa", tree=str(tree))
     store.create(made)
     return made
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from leases import a_lease
 
 from understudy.engine.backend import FileBackend
 from understudy.engine.damage import resources
@@ -270,21 +271,7 @@ def store(tmp_path: Path) -> LeaseStore:
 
 @pytest.fixture
 def lease(store: LeaseStore) -> Lease:
-    made = Lease(
-        id=REF.name,
-        target="docker:one",
-        project=REF.project,
-        stack=REF.name,
-        backend="file:///x",
-        repository="r",
-        topology="compose.yaml",
-        commit="0" * 40,
-        branch="feature",
-        owner=this_process(),
-        created="2026-01-01T00:00:00Z",
-        expires="2026-01-01T01:00:00Z",
-        not_after="2999-01-01T00:00:00Z",
-    )
+    made = a_lease(REF.name, not_after="2999-01-01T00:00:00Z")
     store.create(made)
     return made
 

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from leases import a_lease
 
 from understudy import waiting
 from understudy.engine.fake import FakeEngine
@@ -57,16 +58,8 @@ def other() -> Iterator[Other]:
 
 @pytest.fixture
 def lease(store: LeaseStore, other: Other) -> Lease:
-    made = Lease(
-        id=REF.name,
-        target="docker:one",
-        project=REF.project,
-        stack=REF.name,
-        backend="file:///x",
-        repository="r",
-        topology="compose.yaml",
-        commit="0" * 40,
-        branch="feature",
+    made = a_lease(
+        REF.name,
         owner=other.owner,
         created=format_time(datetime.now(UTC)),
         expires="2999-01-01T00:00:00Z",
