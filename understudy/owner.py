@@ -9,6 +9,8 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from understudy.processes import exists, read, ticks
+
 __all__ = ["Owner", "this_process"]
 
 
@@ -31,8 +33,8 @@ class Owner:
         """Whether that very process runs still; None on another host, boot or namespace, where nobody can know."""
         if not self.boot_id or (self.host, self.boot_id) != (socket.gethostname(), _boot_id()):
             return None
-        started = _start_time(self.pid)
-        return None if started is None and _may_exist(self.pid) else started == self.started
+        started = ticks(self.pid)
+        return None if started is None and exists(self.pid) else started == self.started
 
     def is_this_process(self) -> bool:
         """Whether the running process is the one meant."""
@@ -48,7 +50,7 @@ def this_process(ci_url: str = "") -> Owner:
         host=socket.gethostname(),
         boot_id=_boot_id(),
         pid=os.getpid(),
-        started=_start_time(os.getpid()) or 0,
+        started=ticks(os.getpid()) or 0,
         user=_user(),
         ci_url=ci_url,
     )
@@ -64,34 +66,8 @@ def _user() -> str:
 
 @functools.cache
 def _boot_id() -> str:
-    boot = _read("/proc/sys/kernel/random/boot_id").strip()
+    boot = read("/proc/sys/kernel/random/boot_id").strip()
     try:
         return f"{boot}/{Path('/proc/self/ns/pid').readlink()}" if boot else ""
     except OSError:
         return boot
-
-
-def _start_time(pid: int) -> int | None:
-    """Field 22 of /proc/PID/stat (proc(5)); None when it cannot be read, 0 when the process has ended (state Z, X)."""
-    fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
-    if not fields:
-        return None
-    return 0 if fields[0] in "ZX" else int(fields[19])
-
-
-def _may_exist(pid: int) -> bool:
-    """Whether a process that /proc does not show is there all the same (a /proc mounted with hidepid, proc(5))."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        return True
-    return True
-
-
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except OSError:
-        return ""

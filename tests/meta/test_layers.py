@@ -68,6 +68,7 @@ LAYERS = (
         "halts",
         "redact",
         "files",
+        "processes",
         "owner",
         "groups",
         "scratch",

@@ -15,7 +15,7 @@ from pathlib import Path
 import leases
 import pytest
 
-from understudy import owner as module
+from understudy import processes
 from understudy.errors import NotFoundError, UnderstudyError, UsageError
 from understudy.lease import BusyError, FolderShelf, Lease, LeaseExistsError, LeaseState, LeaseStore, over
 from understudy.owner import Owner, this_process
@@ -205,7 +205,7 @@ def test_leases_lie_beside_the_state(tmp_path: Path) -> None:
 def test_a_running_process_is_alive_and_an_ended_one_is_not() -> None:
     assert this_process().alive() is True
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    owner = replace(this_process(), pid=process.pid, started=module._start_time(process.pid) or -1)
+    owner = replace(this_process(), pid=process.pid, started=processes.ticks(process.pid) or -1)
     assert owner.alive() is True
     process.kill()
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
@@ -225,8 +225,8 @@ def test_nobody_here_knows_of_another_host_or_boot(change: dict[str, str]) -> No
 
 def test_a_process_that_proc_hides_may_be_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     owner = this_process()
-    real = module._read
-    monkeypatch.setattr(module, "_read", lambda path: "" if path.endswith("/stat") else real(path))
+    real = processes.read
+    monkeypatch.setattr(processes, "read", lambda path: "" if path.endswith("/stat") else real(path))
     assert owner.alive() is None
 
 
@@ -297,7 +297,7 @@ ELSEWHERE = Owner("elsewhere", "boot", 7, 7, "x")
         (ELSEWHERE, 310, LeaseState.PROVISIONING, False),
         (ELSEWHERE, 0, LeaseState.KEPT, False),
         (ELSEWHERE, 0, LeaseState.HANDED_OVER, False),
-        (replace(this_process(), pid=os.getppid(), started=module._start_time(os.getppid()) or 0), 310, "ready", True),
+        (replace(this_process(), pid=os.getppid(), started=processes.ticks(os.getppid()) or 0), 310, "ready", True),
         (replace(this_process(), started=1), 0, LeaseState.TESTING, False),
         (this_process(), 0, LeaseState.TESTING, False),
     ],

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from understudy.processes import exists, read, stat
+
 __all__ = ["Lock", "Processes", "why_gone"]
 
 DOUBT = timedelta(seconds=5)
@@ -110,18 +112,12 @@ def why_gone(lock: Lock, here: Processes, *, same_place: bool = True) -> str:
 
 
 def _there(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        return True
-    return _stat(pid)[:1] not in (["Z"], ["X"])
+    return exists(pid) and stat(pid)[:1] not in (["Z"], ["X"])
 
 
 def _booted() -> datetime | None:
     """When the kernel started (btime of proc(5)); None where the system has no /proc."""
-    for line in _read("/proc/stat").splitlines():
+    for line in read("/proc/stat").splitlines():
         name, _, value = line.partition(" ")
         if name == "btime" and value.strip().isdigit():
             return datetime.fromtimestamp(int(value), UTC)
@@ -130,22 +126,11 @@ def _booted() -> datetime | None:
 
 def _began(pid: int, booted: datetime | None) -> datetime | None:
     """When a process started: field 22 of /proc/PID/stat (proc(5)), clock ticks since boot."""
-    fields = _stat(pid)
+    fields = stat(pid)
     if booted is None or len(fields) < 20:  # noqa: PLR2004 - field 22, counted from the third
         return None
     return booted + timedelta(seconds=int(fields[19]) / os.sysconf("SC_CLK_TCK"))
 
 
 def _name(pid: int) -> str:
-    return _read(f"/proc/{pid}/comm").strip()
-
-
-def _stat(pid: int) -> list[str]:
-    return _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
-
-
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
+    return read(f"/proc/{pid}/comm").strip()
