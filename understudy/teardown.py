@@ -54,8 +54,9 @@ def tear_down(
     began = time.monotonic()
     listener = safely(listener)
     there = answers(target, listener)
-    if not there or target.receipt(lease.id, lease.target).outcome is Outcome.HOLD:
-        return _conclude(lease, target.receipt(lease.id, lease.target), store, listener)
+    found = target.receipt(lease.id, lease.target)
+    if not there or found.outcome is Outcome.HOLD:
+        return _conclude(lease, found, store, listener)
     listener(Progress(Phase.DESTROY, State.STARTED))
     former = former or lease
     try:

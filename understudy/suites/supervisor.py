@@ -189,9 +189,9 @@ def descendants() -> list[int]:
     own = os.getpid()
     found, known = [own], {own}
     for parent in found:
-        children = [child for child in below.get(parent, ()) if child not in known]
-        found += children
-        known.update(children)
+        new = [child for child in below.get(parent, ()) if child not in known]
+        found += new
+        known.update(new)
     return found[1:]
 
 
