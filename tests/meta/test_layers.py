@@ -69,6 +69,7 @@ LAYERS = (
         "redact",
         "files",
         "processes",
+        "alone",
         "owner",
         "groups",
         "scratch",

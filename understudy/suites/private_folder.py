@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from understudy import alone
 from understudy.scratch import Scratch
 from understudy.suites import keeper
 
@@ -58,9 +58,9 @@ def _keeper(heard: int, scratch: Scratch) -> subprocess.Popen[bytes]:
     """It holds the folder's lock, too: only when it is killed as well does the next command remove the folder."""
     path, found = scratch.path, scratch.path.lstat()
     return subprocess.Popen(
-        (sys.executable, "-I", "-S", keeper.__file__, str(heard), str(path), str(found.st_dev), str(found.st_ino)),
+        alone.command(keeper.__file__, heard, path, found.st_dev, found.st_ino),
         cwd="/",
-        env={name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},
+        env=alone.environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from understudy import alone
 from understudy.suites import process, supervisor
 from understudy.suites.kin import Kin
 
@@ -59,15 +60,14 @@ class SupervisedProcess:
         self._lifeline = lifeline
         grace, patience = process.GRACE, process.PATIENCE
         self._deadline = grace + patience + LATE
-        own = ("-I", "-S", supervisor.__file__, str(told), str(status), str(grace), str(patience))
         kept = () if held is None else (held,)
         try:
             try:
                 with os.fdopen(process.open_log(log), "wb") as out:
                     self._popen = subprocess.Popen(
-                        (sys.executable, *own, *map(str, kept)),
+                        alone.command(supervisor.__file__, told, status, grace, patience, *kept),
                         cwd=folder,
-                        env={name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},
+                        env=alone.environment(),
                         stdin=subprocess.DEVNULL,
                         stdout=out,
                         stderr=subprocess.STDOUT,

@@ -8,12 +8,12 @@ import os
 import socket
 import stat
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from understudy import alone
 from understudy.owner import this_process
 from understudy.watchdog import process
 
@@ -110,9 +110,9 @@ def _hold_answer(line: bytes) -> None:
 def _start(folder: Path, name: str) -> int:
     """Start a watchdog, with nothing of this process but its folder; 0 once it listens."""
     return subprocess.run(
-        (sys.executable, "-I", "-S", process.__file__, str(folder), name),
+        alone.command(process.__file__, folder, name),
         cwd="/",
-        env={name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},
+        env=alone.environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
