@@ -8,6 +8,7 @@ import sys
 from datetime import timedelta
 
 import pytest
+from support import ROOT
 
 from tests.unit.test_lease import a_lease
 from understudy.lease import ends, over
@@ -52,7 +53,7 @@ ZONED = """
 import sys
 from datetime import datetime, timedelta, UTC
 from pathlib import Path
-from tests.unit.test_lease import a_lease
+from leases import a_lease
 from understudy.lease import FolderShelf, LeaseStore, ends, over
 from understudy.owner import Owner
 from understudy.stacks.identity import format_time
@@ -80,7 +81,7 @@ print(over(lease, now + timedelta(days=1))[:12])
 def test_a_time_zone_changes_nothing(zone: str, tmp_path: object) -> None:
     done = subprocess.run(
         [sys.executable, "-c", ZONED, str(tmp_path)],
-        env={**os.environ, "TZ": zone},
+        env={**os.environ, "TZ": zone, "PYTHONPATH": str(ROOT / "tests")},
         capture_output=True,
         text=True,
         timeout=60,
