@@ -36,6 +36,16 @@ def test_what_a_killed_cli_leaves_beside_its_lock_goes_with_the_stack(tmp_path: 
     assert not locks.exists()
 
 
+def test_what_a_killed_cli_leaves_of_a_state_half_written_goes_with_its_stack_alone(tmp_path: Path) -> None:
+    stacks = tmp_path / ".pulumi" / "stacks" / "understudy"
+    stacks.mkdir(parents=True)
+    for name in ("e1.json", "e1.json.bak", "e1.json.gz", "e1.json.bak.attrs", "e1.json.e2.json", "e10.json"):
+        (stacks / f"{name}.18eba56b7ae56fa8.tmp").write_text("")
+    FileBackend(tmp_path).forget(REF)
+    left = sorted(path.name for path in stacks.iterdir())
+    assert left == ["e1.json.e2.json.18eba56b7ae56fa8.tmp", "e10.json.18eba56b7ae56fa8.tmp"]
+
+
 def keepers(folder: str) -> list[int]:
     found = []
     for entry in Path("/proc").iterdir():

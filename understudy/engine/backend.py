@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 import socket
 import uuid
@@ -24,6 +25,9 @@ _DEBRIS = (".json.attrs", ".tmp")
 """What a CLI that was killed, or found the disk full, leaves beside its lock and never comes back for."""
 
 _ENDINGS = (".json", ".json.gz")
+
+_HALF_WRITTEN = r"\.json(\.gz)?(\.bak)?(\.attrs)?\.[0-9a-f]+\.tmp"
+"""What a CLI that was killed leaves of a state it was writing (createTemp of gocloud.dev v0.37.0, blob/fileblob)."""
 
 
 class FileBackend:
@@ -122,6 +126,10 @@ class FileBackend:
         for ending in _ENDINGS:
             for suffix in (".bak", ".bak.attrs", ".attrs"):
                 _erase(self.state(ref, ending + suffix))
+        half_written = re.compile(re.escape(ref.name) + _HALF_WRITTEN)
+        for path in self.state(ref).parent.glob("*.tmp"):
+            if half_written.fullmatch(path.name):
+                path.unlink(missing_ok=True)
         for kind in ("history", "backups"):
             _erase(self._root / kind / ref.project / ref.name)
         for debris in (each for ending in _DEBRIS for each in self._locks(ref).glob(f"*{ending}")):
