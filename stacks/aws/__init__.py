@@ -1,0 +1,1 @@
+"""What an environment on AWS is: plain data, worked out before anything is declared."""
