@@ -112,12 +112,13 @@ class MemoryTarget:
 
 
 class MemoryShelf:
-    """Documents in a dictionary."""
+    """Documents in a dictionary, of which threads change one at a time."""
 
     renew_every = look_every = 1.0
 
     def __init__(self) -> None:
         self.documents: dict[str, bytes] = {}
+        self.lock = threading.RLock()
 
     def place(self, name: str) -> str:
         return name
@@ -129,29 +130,35 @@ class MemoryShelf:
         return None
 
     def each(self) -> Iterator[tuple[str, bytes | UnreadableError]]:
-        yield from [(name, data) for name, data in self.documents.items() if "/" not in name]
+        with self.lock:
+            documents = list(self.documents.items())
+        yield from [(name, data) for name, data in documents if "/" not in name]
 
     def changed(self, _folder: str) -> Mapping[str, float]:
         return {}
 
     def create(self, name: str, data: bytes) -> bool:
-        return self.documents.setdefault(name, data) is data
+        with self.lock:
+            return self.documents.setdefault(name, data) is data
 
     def change(self, name: str, alter: Callable[[bytes], bytes | None]) -> bool:
-        if name not in self.documents:
-            return False
-        after = alter(self.documents[name])
-        if after is None:
-            del self.documents[name]
-        else:
-            self.documents[name] = after
-        return True
+        with self.lock:
+            if name not in self.documents:
+                return False
+            after = alter(self.documents[name])
+            if after is None:
+                del self.documents[name]
+            else:
+                self.documents[name] = after
+            return True
 
     def put(self, name: str, data: bytes) -> None:
-        self.documents[name] = data
+        with self.lock:
+            self.documents[name] = data
 
     def remove(self, name: str) -> None:
-        self.documents.pop(name, None)
+        with self.lock:
+            self.documents.pop(name, None)
 
 
 class World:
