@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import shutil
 import subprocess
@@ -12,19 +13,21 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, Queue
-from typing import Any
+from typing import IO, Any
 
 import faults.kinds  # noqa: F401 - registers them
 from faults.lane import open_lane
 from faults.report import STRATUM, latest, summary, write_guarantees
-from faults.trial import KINDS, attempt, commit
+from faults.trial import KINDS, Trial, attempt, commit, now
 from support import ROOT
 
 AGAIN = 3
 """How often a trial that did not count is drawn anew."""
+
+LANES_LOST = 4
+"""How often a lane is made anew that could not be opened, or cleared after a failure."""
 
 SEED = 20260101
 
@@ -135,7 +138,19 @@ def _made(given: argparse.Namespace, wanted: list[Wanted]) -> Iterator[dict[str,
 def _drive(
     given: argparse.Namespace, number: int, todo: Queue[Wanted], came: Queue[dict[str, Any] | None], until: float
 ) -> None:
-    """Feed one lane's process, and hand on what it says; a lane that dies ends without taking the others along."""
+    """A lane, which is made anew where it is lost; at most so often, and without taking the others along."""
+    try:
+        for _ in range(LANES_LOST):
+            if not _feed(given, number, todo, came, until):
+                break
+    finally:
+        came.put(None)
+
+
+def _feed(
+    given: argparse.Namespace, number: int, todo: Queue[Wanted], came: Queue[dict[str, Any] | None], until: float
+) -> bool:
+    """Feed one lane's process, and hand on what it says; whether it was lost before all was done."""
     own_mounts = ("unshare", "--mount", "--propagation", "private")  # which end with the lane
     command = [
         *own_mounts,
@@ -150,37 +165,50 @@ def _drive(
         "--limit",
         str(given.limit or 15 * given.patience),
     ]
-    with subprocess.Popen(
-        command, cwd=ROOT / "tests", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
-    ) as lane:
+    with (
+        contextlib.suppress(BrokenPipeError),
+        subprocess.Popen(
+            command,
+            cwd=ROOT / "tests",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as lane,
+    ):
         assert lane.stdin is not None
         assert lane.stdout is not None
-        try:
-            while time.monotonic() < until:
+        while time.monotonic() < until:
+            try:
                 each = todo.get_nowait()
-                lane.stdin.write(json.dumps([each.kind, each.drawn]) + "\n")
-                lane.stdin.flush()
-                line = lane.stdout.readline()
-                if not line:
-                    came.put(_dead(each, given.seed, number))
-                    break
-                record = json.loads(line) | {"lane": number}
-                came.put(record)
-                if not record["counted"] and record["ok"] and each.tried < AGAIN:
-                    todo.put(Wanted(each.kind, each.index, each.tried + 1))
-        except (Empty, OSError):
-            pass
-        finally:
-            lane.stdin.close()
-            came.put(None)
+            except Empty:
+                break
+            record = _told(lane.stdin, lane.stdout, each) or _dead(each, given.seed)
+            came.put(record | {"lane": number})
+            if not record["counted"] and record["ok"] and each.tried < AGAIN:
+                todo.put(Wanted(each.kind, each.index, each.tried + 1))
+            if record["lane_lost"]:
+                return True
+        return False
+    return True  # it had ended before it was told to
 
 
-def _dead(each: Wanted, seed: int, number: int) -> dict[str, Any]:
-    return {
-        "kind": each.kind, "seed": seed, "index": each.drawn, "counted": True, "ok": False, "seconds": None,
-        "why": "the lane's process ended", "facts": {}, "lane": number, "cpu": 0.0, "commit": commit(),
-        "made": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-    }  # fmt: skip
+def _told(ask: IO[str], answer: IO[str], each: Wanted) -> dict[str, Any]:
+    """The record of a trial that a lane's process was asked for; empty: it ended without one."""
+    with contextlib.suppress(OSError):
+        ask.write(json.dumps([each.kind, each.drawn]) + "\n")
+        ask.flush()
+        if line := answer.readline():
+            record: dict[str, Any] = json.loads(line)
+            return record
+    return {}
+
+
+def _dead(each: Wanted, seed: int) -> dict[str, Any]:
+    return Trial(
+        each.kind, seed, each.drawn, ok=False, why="the lane's process ended", commit=commit(), made=now(),
+        lane_lost=True,
+    ).to_json()  # fmt: skip
 
 
 def _lane(given: argparse.Namespace) -> int:
@@ -190,7 +218,10 @@ def _lane(given: argparse.Namespace) -> int:
         with open_lane(folder, patience=given.patience, alone=given.limit) as lane:
             for line in sys.stdin:
                 name, index = json.loads(line)
-                print(json.dumps(attempt(lane, name, given.seed, index).to_json()), flush=True)
+                trial = attempt(lane, name, given.seed, index)
+                print(json.dumps(trial.to_json()), flush=True)
+                if trial.lane_lost:
+                    return 1
     except BrokenPipeError:
         return 1  # nobody is there any more to hear it
     finally:

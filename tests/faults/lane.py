@@ -220,10 +220,10 @@ class Lane:
         while True:
             differences = self.look().differences(self.before)
             passed = time.monotonic() - began
+            if passed > limit:
+                return None, differences or {"nothing any more": [f"after {passed:.1f} s"]}
             if not differences:
                 return passed, {}
-            if passed > limit:
-                return None, differences
             time.sleep(0.25)
 
     def restore_foreign(self) -> None:

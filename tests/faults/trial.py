@@ -13,7 +13,7 @@ from typing import Any
 from faults.lane import Lane
 from support import ROOT
 
-__all__ = ["KINDS", "Failed", "Kind", "Trial", "attempt", "commit", "hold", "hold_gone", "kind"]
+__all__ = ["KINDS", "Failed", "Kind", "Trial", "attempt", "commit", "hold", "hold_gone", "kind", "now"]
 
 
 class Failed(AssertionError):  # noqa: N818 - the word of the record
@@ -25,7 +25,8 @@ class Trial:
     """The record of one trial, a line of the results.
 
     `seconds`: from the fault until all was as before; `cpu`: seconds of processor time that the trial took, the
-    daemon's among them; `commit`, `made`: of what, and when (RFC 3339).
+    daemon's among them; `commit`, `made`: of what, and when (RFC 3339); `lane_lost`: its lane could not be cleared, and
+    the next trial needs another.
     """
 
     kind: str
@@ -38,6 +39,7 @@ class Trial:
     cpu: float = 0.0
     commit: str = ""
     made: str = ""
+    lane_lost: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -73,7 +75,7 @@ def kind(name: str, count: int, *, short: int = 1) -> Callable[[Body], Body]:
 
 def attempt(lane: Lane, name: str, seed: int, index: int) -> Trial:
     """Make one trial and judge it; a failure is in the record, and the lane as it was before."""
-    trial = Trial(name, seed, index, commit=commit(), made=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    trial = Trial(name, seed, index, commit=commit(), made=now())
     began = lane.cpu()
     try:
         KINDS[name].body(lane, _chance(f"{name} {seed} {index}"), trial)
@@ -85,9 +87,18 @@ def attempt(lane: Lane, name: str, seed: int, index: int) -> Trial:
         trial.ok, trial.why = False, f"{type(error).__name__}: {error}"
     if not trial.ok or not trial.counted:
         trial.facts["output"] = _last_output(lane)
-        lane.clear()
+        _bring_back(lane, trial)
     trial.cpu = round(lane.cpu() - began, 2)
     return trial
+
+
+def _bring_back(lane: Lane, trial: Trial) -> None:
+    """Clear the lane; where that fails, the record says so, and the lane is of no use any more."""
+    try:
+        lane.clear()
+    except Exception as error:  # noqa: BLE001 - whatever it is, this trial's record is not to be lost with the lane
+        trial.ok, trial.lane_lost = False, True
+        trial.why = f"{trial.why} (and the lane could not be cleared: {type(error).__name__}: {error})".strip()
 
 
 @functools.cache
@@ -98,6 +109,11 @@ def commit() -> str:
         return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
     return git("rev-parse", "--short=12", "HEAD") + (" with changes" if git("status", "--porcelain", "-uno") else "")
+
+
+def now() -> str:
+    """The time, RFC 3339, in UTC."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _chance(seed: str) -> random.Random:

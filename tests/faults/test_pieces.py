@@ -1,0 +1,118 @@
+"""A run in pieces: what is done is not made again, what failed is, and a miss or a lack ends it with 1."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from faults import __main__ as command
+from faults import report
+from faults.trial import KINDS, Trial
+
+Piece = Callable[..., int]
+
+
+class Lanes:
+    """Stands in for the lanes: makes a record of whatever is wanted."""
+
+    def __init__(self) -> None:
+        self.made: list[tuple[str, int]] = []
+        self.failing: set[tuple[str, int]] = set()
+        self.not_counting: set[tuple[str, int]] = set()
+        self.commit, self.day = "aaaaaaaaaaaa", "2026-01-01"
+
+    def __call__(self, given: argparse.Namespace, wanted: list[command.Wanted]) -> Iterator[dict[str, Any]]:
+        for each in wanted:
+            self.made.append((each.kind, each.index))
+            key = (each.kind, each.index)
+            yield Trial(
+                each.kind,
+                given.seed,
+                each.index,
+                counted=key not in self.not_counting,
+                ok=key not in self.failing,
+                seconds=2.5,
+                cpu=6.0,
+                commit=self.commit,
+                made=f"{self.day}T00:00:00Z",
+            ).to_json() | {"lane": 0}
+
+
+@pytest.fixture
+def lanes(monkeypatch: pytest.MonkeyPatch) -> Lanes:
+    found = Lanes()
+    monkeypatch.setattr(command, "_made", found)
+    return found
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    path = tmp_path / "guarantees.md"
+    path.write_text(f"before\n{report.BEGIN}\n{report.END}\nafter\n", encoding="utf-8")
+    monkeypatch.setattr(report, "PAGE", path)
+    return path
+
+
+@pytest.fixture
+def piece(lanes: Lanes, page: Path, tmp_path: Path) -> Piece:  # noqa: ARG001 - what is put in place
+    def run(*arguments: str) -> int:
+        return command.main([*arguments, "--results", str(tmp_path / "results")])
+
+    return run
+
+
+def row(page: Path, kind: str) -> list[str]:
+    (line,) = [line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith(f"| `{kind}` ")]
+    return [cell.strip() for cell in line.strip("|").split(" | ")]
+
+
+def test_pieces_make_one_table_and_nothing_twice(piece: Piece, lanes: Lanes, page: Path) -> None:
+    assert piece("--only", "disk") == 0
+    assert f"{report.BEGIN}\n{report.END}" in page.read_text(encoding="utf-8"), "a part is not the table of all"
+    lanes.commit, lanes.day = "bbbbbbbbbbbb", "2026-01-02"
+    assert piece("--only", "phase", "--count", "3", "--resume") == 0
+    assert row(page, "phase")[2:4] == ["16", "3"]
+    lanes.commit, lanes.day = "cccccccccccc", "2026-01-03"
+    assert piece("--resume") == 0
+    assert len(lanes.made) == len(set(lanes.made)) == sum(kind.count for kind in KINDS.values())
+    assert {name: row(page, name)[3] for name in KINDS} == {name: str(kind.count) for name, kind in KINDS.items()}
+    assert row(page, "disk")[9:] == ["aaaaaaaaaaaa", "2026-01-01"]
+    assert row(page, "phase")[9:] == ["bbbbbbbbbbbb, cccccccccccc", "2026-01-02, 2026-01-03"]
+    assert row(page, "kill")[6:9] == ["1.0%", "2.5 / 2.5 / 2.5", "6.0"]
+    assert page.read_text(encoding="utf-8").startswith("before\n")
+    assert page.read_text(encoding="utf-8").endswith("\nafter\n")
+
+
+def test_what_failed_is_made_again_and_stays_in_the_table(piece: Piece, lanes: Lanes, page: Path) -> None:
+    lanes.failing = {("disk", 3)}
+    assert piece("--only", "disk", "--resume") == 1
+    assert row(page, "disk")[3:7] == ["12", "1", "0", "-"]
+    lanes.made.clear()
+    lanes.failing = set()
+    assert piece("--only", "disk", "--resume") == 0
+    assert lanes.made == [("disk", 3)]
+    assert row(page, "disk")[3:7] == ["12", "0", "1", "-"]
+
+
+def test_what_did_not_count_is_lacking(piece: Piece, lanes: Lanes, page: Path) -> None:
+    lanes.not_counting = {("disk", 3)}
+    assert piece("--only", "disk", "--resume") == 1
+    assert row(page, "disk")[3:5] == ["11", "0"]
+
+
+def test_another_seed_is_another_table(piece: Piece, page: Path) -> None:
+    assert piece("--only", "disk", "--seed", "1") == 0
+    assert piece("--only", "phase", "--seed", "2", "--resume") == 0
+    assert row(page, "disk")[3] == "0"
+    assert row(page, "phase")[3] == "16"
+
+
+def test_without_resume_earlier_results_are_gone(piece: Piece, tmp_path: Path) -> None:
+    piece("--only", "disk")
+    piece("--only", "phase")
+    lines = (tmp_path / "results" / "trials.jsonl").read_text(encoding="utf-8").splitlines()
+    assert {json.loads(line)["kind"] for line in lines} == {"phase"}
