@@ -10,7 +10,7 @@ from .clone import Change, Clone, recorded
 from .compare import as_text
 from .managed import MOTO
 from .secret_values import shown
-from .topology import Dependency, Managed, NetworkLink, Port, Service
+from .topology import Dependency, Managed, NetworkLink, Port, Service, TopologyError
 
 __all__ = ["SEED", "replaced", "settings", "with_moto"]
 
@@ -21,6 +21,7 @@ _KEY = "understudy"
 """Both halves of the credentials of services: moto takes any, and these open nothing elsewhere."""
 
 _REGION = "us-east-1"
+_NOTIFY = ("queue", "events", "prefix", "suffix")
 
 SEED = """\
 import json, sys
@@ -38,11 +39,25 @@ for q in queues:
         arn = client.get_queue_attributes(**asked)["Attributes"]["QueueArn"]
         policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": q["max_receive"]})
         client.set_queue_attributes(QueueUrl=urls[q["name"]], Attributes={"RedrivePolicy": policy})
-s3 = boto3.client("s3", region_name="us-east-1")
+regions = {q["name"]: q["region"] for q in queues}
 for b in buckets:
-    s3.create_bucket(Bucket=b["name"])
+    heard = [entry for entry in b["notify"] if entry["queue"] in urls]
+    region = regions[heard[0]["queue"]] if heard else "us-east-1"  # that of its queues, or moto refuses to tell them
+    s3 = boto3.client("s3", region_name=region)
+    placed = {"CreateBucketConfiguration": {"LocationConstraint": region}} if region != "us-east-1" else {}
+    s3.create_bucket(Bucket=b["name"], **placed)
     if b["versioning"]:
         s3.put_bucket_versioning(Bucket=b["name"], VersioningConfiguration={"Status": "Enabled"})
+    told = []
+    for entry in heard:
+        asked = {"QueueUrl": urls[entry["queue"]], "AttributeNames": ["QueueArn"]}
+        arn = clients[regions[entry["queue"]]].get_queue_attributes(**asked)["Attributes"]["QueueArn"]
+        rules = [{"Name": key, "Value": entry[key]} for key in ("prefix", "suffix") if key in entry]
+        only = {"Filter": {"Key": {"FilterRules": rules}}} if rules else {}
+        told.append({"QueueArn": arn, "Events": entry["events"], **only})
+    if told:
+        told = {"QueueConfigurations": told}
+        s3.put_bucket_notification_configuration(Bucket=b["name"], NotificationConfiguration=told)
 """
 """What makes production's queues and buckets in moto, which begins empty; boto3 is in moto's image."""
 
@@ -221,7 +236,7 @@ def _seed(name: str, server: Service, aws: Sequence[Service]) -> Service:
         if held is not None and held.service == "sqs":
             queues.append(_queue(held))
         elif held is not None:
-            buckets.append({"name": held.name, "versioning": held.options.get("versioning") == "true"})
+            buckets.append(_bucket(held, service))
     return Service(
         name,
         kind="job",
@@ -232,6 +247,19 @@ def _seed(name: str, server: Service, aws: Sequence[Service]) -> Service:
         networks=tuple(NetworkLink(link.network) for link in server.networks),
         depends_on=(Dependency(server.name, "healthy"),),
     )
+
+
+def _bucket(held: Managed, service: Service) -> dict[str, object]:
+    text = held.options.get("notify", "[]")
+    try:
+        notify = [{key: entry[key] for key in _NOTIFY if key in entry} for entry in json.loads(text)]
+        whole = all(isinstance(entry["queue"], str) and isinstance(entry["events"], list) for entry in notify)
+    except (ValueError, TypeError, KeyError):
+        whole, notify = False, []
+    if not whole:
+        said = f"the managed bucket {service.name!r} has the option notify {text[:100]!r}"
+        raise TopologyError(f"{said}; a list in JSON is expected, of mappings with queue and events", service.where)
+    return {"name": held.name, "versioning": held.options.get("versioning") == "true", "notify": notify}
 
 
 def _queue(held: Managed) -> dict[str, object]:

@@ -198,7 +198,8 @@ class Managed:
     `name` is its name there (a bucket's, a queue's, an instance's identifier); `engine` and `version` are of RDS and
     ElastiCache, as the cloud says them (`aurora-postgresql`, `8.0.mysql_aurora.3.05.2`). `password` is the name of
     the topology's secret that holds the password of `user`, where that is known. `options` are its own settings that
-    a program may notice, as texts (`fifo` and `visibility_timeout` of a queue, `versioning` of a bucket). The host
+    a program may notice, as texts (`fifo` and `visibility_timeout` of a queue, `versioning` of a bucket, and `notify`,
+    JSON: a list of `queue`, a name, `events` and perhaps `prefix` and `suffix`: who hears of which objects). The host
     names that production calls it by are aliases on the service's networks, its ports the service's `expose`.
     """
 

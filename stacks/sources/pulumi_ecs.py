@@ -1,4 +1,4 @@
-"""Services of ECS: their task definitions' containers, their secrets by name, and the listeners that publish them."""
+"""Services of ECS: their task definitions' containers, their secrets by name, their names and their count."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from understudy.stacks.change import Change, Fidelity
-from understudy.stacks.topology import Condition, Dependency, NetworkLink, Port
+from understudy.stacks.topology import Condition, Dependency, NetworkLink
 
 from .ecs_container import Definition, service_of
 from .kinds import kind_of_image
 from .pulumi_found import Found
 from .pulumi_managed import network_of
 from .pulumi_resources import SECRET, Resource, State
+from .pulumi_routes import publish
 
 __all__ = ["MAPPERS", "SECRET_TYPE"]
 
@@ -21,7 +22,7 @@ SERVICE, TASK = "aws:ecs/service:Service", "aws:ecs/taskDefinition:TaskDefinitio
 SECRET_TYPE, PARAMETER = "aws:secretsmanager/secret:Secret", "aws:ssm/parameter:Parameter"
 VERSION = "aws:secretsmanager/secretVersion:SecretVersion"
 _CONDITIONS: Mapping[str, Condition] = {"HEALTHY": "healthy", "SUCCESS": "completed", "COMPLETE": "completed"}
-_BALANCERS = ("aws:lb/", "aws:alb/")
+SCALING = "aws:appautoscaling/target:Target"
 
 
 def _service(resource: Resource, state: State, found: Found) -> None:
@@ -36,7 +37,7 @@ def _service(resource: Resource, state: State, found: Found) -> None:
         return
     main = _main(resource, definitions)
     network = network_of(resource, state)
-    count = resource.inputs.get("desiredCount")
+    count = _count(resource, state, found)
     names = {d.name: found.free_name(resource.name if d is main else f"{resource.name}-{d.name}") for d in definitions}
     for definition in sorted(definitions, key=lambda d: d is not main):
         name = names[definition.name]
@@ -48,15 +49,44 @@ def _service(resource: Resource, state: State, found: Found) -> None:
             kind=kind_of_image(service.image),
             networks=(NetworkLink(network, tuple(_host_names(resource, state))),) if first else (),
             network_of=None if first else names[main.name],
-            replicas=max(1, int(count)) if isinstance(count, int | float) else 1,
+            replicas=max(1, count),
             depends_on=tuple(_dependencies(definition, names)),
         )
         found.add(service, *((resource.urn,) if first else ()))
-    if count == 0:
-        found.leave_out(f"services.{resource.name}.replicas", "0", "a clone runs one of each service that it has")
-    _published(resource, names[main.name], state, found)
+    publish(resource, names[main.name], state, found)
     used = [found.of_urn[r.urn] for r in _used(resource, task, state) if r.urn in found.of_urn]
     found.depend(names[main.name], *used)
+
+
+def _count(resource: Resource, state: State, found: Found) -> int:
+    """How many production has: what it is scaled down to at least, where it is scaled by load, else what it wants."""
+    path = f"services.{resource.name}.replicas"
+    scaled = next((target for target in state.of(SCALING) if _scales(target, resource, state)), None)
+    if scaled is not None and isinstance(lowest := scaled.get("minCapacity"), int | float):
+        count, highest = int(lowest), scaled.get("maxCapacity")
+        reason = "nothing scales a clone by load: it has the least that production has"
+        text = f"{count} to {highest:g}" if isinstance(highest, int | float) else f"from {count}"
+        found.record(Change(path, text, str(max(1, count)), reason, Fidelity.SCALED))
+        return count
+    wanted = resource.inputs.get("desiredCount")
+    if wanted == 0:
+        found.leave_out(path, "0", "a clone runs one of each service that it has")
+    return int(wanted) if isinstance(wanted, int | float) else 1
+
+
+def _scales(target: Resource, service: Resource, state: State) -> bool:
+    """Whether Application Auto Scaling sets the service's count (its resource id is `service/CLUSTER/SERVICE`)."""
+    if target.text("scalableDimension") != "ecs:service:DesiredCount":
+        return False
+    cluster = (service.text("cluster") or "default").rpartition("/")[2]
+    name = service.text("name") or service.name
+    return service in state.depended(target, "resourceId") or target.text("resourceId") == f"service/{cluster}/{name}"
+
+
+def _scaling(target: Resource, state: State, found: Found) -> None:
+    """A target is read with its service."""
+    if not any(_scales(target, service, state) for service in state.of(SERVICE)):
+        found.warn(f"{target.urn}: it scales no service of the stack: left out")
 
 
 def _definitions(task: Resource, path: str, found: Found) -> tuple[Definition, ...]:
@@ -133,51 +163,6 @@ def _host_names(resource: Resource, state: State) -> Iterator[str]:
             yield from (f"{name}.{space}" for space in spaces if space)
 
 
-def _published(resource: Resource, name: str, state: State, found: Found) -> None:
-    """The listeners of load balancers, as ports that the host publishes."""
-    ports: list[Port] = []
-    for balanced in resource.inputs.get("loadBalancers") or ():
-        if not isinstance(balanced, Mapping):
-            continue
-        target = int(balanced.get("containerPort") or 80)
-        groups = [kind + "targetGroup:TargetGroup" for kind in _BALANCERS]
-        group = state.behind(resource, "loadBalancers", balanced.get("targetGroupArn"), *groups)
-        listeners = () if group is None else tuple(_listeners(group, state))
-        for listener in listeners:
-            ports.append(Port(target, str(int(listener.get("port") or 80))))
-            if listener.get("protocol") in {"HTTPS", "TLS"}:
-                reason = "the load balancer ends TLS; tests reach the service itself"
-                found.record(Change(f"services.{name}.tls", "HTTPS", "HTTP", reason, Fidelity.CHANGED))
-        if not listeners:
-            ports.append(Port(target))
-    service = found.services[name]
-    if ports:
-        expose = tuple(port for port in service.expose if port.target not in {p.target for p in ports})
-        found.services[name] = replace(service, ports=tuple(dict.fromkeys(ports)), expose=expose)
-        reason = "a clone publishes the service itself; rules of hosts and paths are not cloned"
-        found.record(Change(f"services.{name}.ports", "load balancer", "service", reason, Fidelity.CHANGED))
-
-
-def _listeners(group: Resource, state: State) -> Iterator[Resource]:
-    """The listeners that send to a target group, by themselves or by a rule."""
-    kinds = [kind + "listener:Listener" for kind in _BALANCERS]
-    rules = [kind + "listenerRule:ListenerRule" for kind in _BALANCERS]
-    for listener in state.of(*kinds):
-        if _names(listener.inputs.get("defaultActions"), group) or group in state.depended(listener, "defaultActions"):
-            yield listener
-    for rule in state.of(*rules):
-        if _names(rule.inputs.get("actions"), group) or group in state.depended(rule, "actions"):
-            behind = state.behind(rule, "listenerArn", rule.inputs.get("listenerArn"), *kinds)
-            if behind is not None:
-                yield behind
-
-
-def _names(actions: object, group: Resource) -> bool:
-    """Whether an action forwards to the target group."""
-    arn = group.text("arn") or group.id
-    return bool(arn) and arn in json.dumps(actions, default=str)
-
-
 def _used(resource: Resource, task: Resource, state: State) -> list[Resource]:
     """What the service's program uses: what its task depends on, and what is in the secrets that it is given.
 
@@ -201,18 +186,9 @@ def _secret(resource: Resource, state: State, found: Found) -> None:
         found.warn(f"{resource.urn}: no container is given this secret: left out")
 
 
-def _rule(resource: Resource, _: State, found: Found) -> None:
-    conditions = resource.inputs.get("conditions")
-    found.leave_out(
-        f"resources.{resource.name}",
-        json.dumps(conditions, default=str),
-        "a clone publishes services, not routes to them",
-    )
-
-
 MAPPERS: Mapping[str, Callable[[Resource, State, Found], None]] = {
     SERVICE: _service,
     SECRET_TYPE: _secret,
     PARAMETER: _secret,
-    **{kind + "listenerRule:ListenerRule": _rule for kind in _BALANCERS},
+    SCALING: _scaling,
 }

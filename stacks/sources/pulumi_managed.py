@@ -13,13 +13,12 @@ from understudy.stacks.topology import Kind, Managed, NetworkLink, Port, Service
 from .pulumi_found import Found
 from .pulumi_resources import SECRET, Resource, State
 
-__all__ = ["MAPPERS", "finish", "network_of"]
+__all__ = ["AWS_PORT", "MAPPERS", "QUEUE", "add_managed", "finish", "network_of"]
 
 INSTANCE, CLUSTER = "aws:rds/instance:Instance", "aws:rds/cluster:Cluster"
 CACHE, GROUP = "aws:elasticache/cluster:Cluster", "aws:elasticache/replicationGroup:ReplicationGroup"
 SERVERLESS = "aws:elasticache/serverlessCache:ServerlessCache"
-QUEUE = "aws:sqs/queue:Queue"
-BUCKETS = ("aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2")
+QUEUE, REDRIVE = "aws:sqs/queue:Queue", "aws:sqs/redrivePolicy:RedrivePolicy"
 _SUBNET, _VPC = "aws:ec2/subnet:Subnet", "aws:ec2/vpc:Vpc"
 
 _PORTS: Mapping[str, int] = {
@@ -35,7 +34,7 @@ _PORTS: Mapping[str, int] = {
 }
 """The ports that the engines have where a program gives none (AWS, RDS and ElastiCache user guides)."""
 
-_AWS_PORT = 5000
+AWS_PORT = 5000
 """Where moto's server listens (docs.getmoto.org, Server mode)."""
 
 
@@ -46,7 +45,7 @@ def network_of(resource: Resource, state: State) -> str:
     return next(iter(found)) if len(found) == 1 else "default"
 
 
-def _add(
+def add_managed(
     resource: Resource,
     managed: Managed,
     state: State,
@@ -112,7 +111,7 @@ def _relational(
         resource.text(user),
     )
     _hidden(resource, found, (database, user))
-    _add(resource, managed, state, found, kind="database", port=_number(resource.get("port"), port), hosts=hosts)
+    add_managed(resource, managed, state, found, kind="database", port=_number(resource.get("port"), port), hosts=hosts)
 
 
 def _replica(resource: Resource, address: str, state: State, found: Found) -> None:
@@ -202,7 +201,7 @@ def _cached(resource: Resource, name: str, hosts: list[str], state: State, found
         found.leave_out(f"services.{resource.name}.authToken", SECRET, reason)
     port = _number(resource.get("port"), _PORTS.get(engine, 6379))
     managed = Managed("elasticache", name, engine, version)
-    _add(resource, managed, state, found, kind="cache", port=port, hosts=hosts)
+    add_managed(resource, managed, state, found, kind="cache", port=port, hosts=hosts)
 
 
 def _queue(resource: Resource, state: State, found: Found) -> None:
@@ -216,39 +215,34 @@ def _queue(resource: Resource, state: State, found: Found) -> None:
             options[word] = f"{value:g}" if isinstance(value, float) else str(value)
     options |= _dead_letter(resource, state)
     name = resource.text("name") or resource.name
-    _add(resource, Managed("sqs", name, options=options), state, found, kind="queue", port=_AWS_PORT)
+    add_managed(resource, Managed("sqs", name, options=options), state, found, kind="queue", port=AWS_PORT)
 
 
 def _dead_letter(resource: Resource, state: State) -> dict[str, str]:
     """The queue to which a message goes that was received too often."""
+    beside = [other for other in state.of(REDRIVE) if _redriven(other, state) is resource]
+    source = next(iter(beside), resource)
     try:
-        policy = json.loads(resource.text("redrivePolicy") or "{}")
+        policy = json.loads(source.text("redrivePolicy") or "{}")
         target = str(policy.get("deadLetterTargetArn") or "")
     except (ValueError, AttributeError):
         return {}
-    queue = state.behind(resource, "redrivePolicy", target, QUEUE)
+    queue = state.behind(source, "redrivePolicy", target, QUEUE)
     if not target and queue is None:
         return {}
     name = (queue.text("name") if queue else None) or target.rpartition(":")[2]
     return {"dead_letter": name, "max_receive": str(policy.get("maxReceiveCount") or 1)}
 
 
-def _bucket(resource: Resource, state: State, found: Found) -> None:
-    name = resource.text("bucket") or resource.id or resource.name
-    own = resource.inputs.get("versioning")
-    others = state.of("aws:s3/bucketVersioning:BucketVersioning", "aws:s3/bucketVersioningV2:BucketVersioningV2")
-    beside = [
-        r.inputs.get("versioningConfiguration")
-        for r in others
-        if state.behind(r, "bucket", r.inputs.get("bucket"), *BUCKETS) is resource
-    ]
-    versioned = (isinstance(own, Mapping) and own.get("enabled") is True) or any(
-        isinstance(given, Mapping) and given.get("status") == "Enabled" for given in beside
-    )
-    options = {"versioning": "true"} if versioned else {}
-    if arn := resource.text("arn"):
-        options["arn"] = arn
-    _add(resource, Managed("s3", name, options=options), state, found, kind="bucket", port=_AWS_PORT)
+def _redriven(policy: Resource, state: State) -> Resource | None:
+    """The queue whose redrive policy stands in a resource of its own."""
+    return state.behind(policy, "queueUrl", policy.inputs.get("queueUrl"), QUEUE)
+
+
+def _redrive(resource: Resource, state: State, found: Found) -> None:
+    """A policy is read with its queue."""
+    if _redriven(resource, state) is None:
+        found.warn(f"{resource.urn}: its queue is not in the stack: left out")
 
 
 def finish(state: State, found: Found) -> None:
@@ -292,5 +286,5 @@ MAPPERS: Mapping[str, Callable[[Resource, State, Found], None]] = {
     CACHE: _cache,
     SERVERLESS: _serverless,
     QUEUE: _queue,
-    **dict.fromkeys(BUCKETS, _bucket),
+    REDRIVE: _redrive,
 }

@@ -9,7 +9,7 @@ from typing import Any
 
 from understudy.stacks.topology import Topology, TopologyError, Where
 
-from . import pulumi_containers, pulumi_ecs, pulumi_managed, pulumi_shared
+from . import pulumi_buckets, pulumi_containers, pulumi_ecs, pulumi_managed, pulumi_routes, pulumi_shared
 from .found_secrets import declare_secrets
 from .pulumi_found import Found
 from .pulumi_resources import Resource, State, resources_of
@@ -21,8 +21,10 @@ Mapper = Callable[[Resource, State, Found], None]
 MAPPERS: Mapping[str, Mapper] = {
     **pulumi_shared.MAPPERS,
     **pulumi_managed.MAPPERS,
+    **pulumi_buckets.MAPPERS,
     **pulumi_containers.MAPPERS,
     **pulumi_ecs.MAPPERS,
+    **pulumi_routes.MAPPERS,
 }
 """Resource type -> what takes resources of that type into the topology."""
 
@@ -32,7 +34,7 @@ WORKINGS = re.compile(
     r"|aws:(?:index|get).*|aws:ecr/.*|aws:ec2/(?!instance:|launchTemplate:|spot|fleet:).*|aws:vpc/.*"
     r"|aws:(?:rds|elasticache)/(?:subnetGroup|parameterGroup|clusterParameterGroup|optionGroup):.*"
     r"|aws:s3/bucket(?:Acl|PublicAccessBlock|OwnershipControls|Policy|ServerSideEncryption|Lifecycle|Logging|Cors).*"
-    r"|aws:sqs/queue(?:Policy|RedrivePolicy|RedriveAllowPolicy):.*"
+    r"|aws:sqs/(?:queuePolicy|redriveAllowPolicy):.*|aws:secretsmanager/secret(?:Policy|Rotation):.*"
     r"|aws:ecs/(?:clusterCapacityProviders|capacityProvider|accountSettingDefault):.*"
     r"|aws:(?:lb|alb)/(?:targetGroupAttachment|listenerCertificate|trustStore):.*"
 )

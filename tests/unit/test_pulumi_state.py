@@ -513,6 +513,81 @@ def test_services_of_ecs_have_their_containers_secrets_ports_and_names() -> None
     } <= changes
 
 
+def test_rules_of_a_load_balancer_publish_the_service_that_they_lead_to_and_are_on_the_record() -> None:
+    stack, _ = aws()
+    task = [{"name": "api", "image": "shop/api:1", "portMappings": [{"containerPort": 8080}]}]
+    group = stack.add("aws:lb/targetGroup:TargetGroup", "api", {}, outputs={"arn": "arn:aws:group-api"})
+    behind = {"listenerArn": "arn:aws:https", "actions": [{"type": "forward", "targetGroupArn": "arn:aws:group-api"}]}
+    conditions = [{"hostHeader": {"values": ["shop.example"]}}, {"pathPattern": {"values": ["/api/*", "/v1/*"]}}]
+    rule = "aws:lb/listenerRule:ListenerRule"
+    stack.add(rule, "to-api", {**behind, "conditions": conditions}, depends={"actions": [group]})
+    lost = stack.add(rule, "to-nobody", {"listenerArn": "arn:aws:https", "actions": [{"type": "fixed-response"}]})
+    given = {"containerDefinitions": json.dumps(task)}
+    stack.add("aws:ecs/taskDefinition:TaskDefinition", "api-task", given, outputs={"arn": "arn:aws:api-task"})
+    balanced = [{"targetGroupArn": "arn:aws:group-api", "containerName": "api", "containerPort": 8080}]
+    stack.add("aws:ecs/service:Service", "api", {"taskDefinition": "arn:aws:api-task", "loadBalancers": balanced})
+    topology = stack.read()
+    changes = {change.path: change for change in topology.changes}
+    assert topology.services["api"].ports == (Port(8080, "443"),)
+    route = changes["services.api.routes.to-api"]
+    assert (route.production, route.clone) == ("port 443, host shop.example, path /api/* or /v1/*", "api:8080")
+    assert changes["resources.to-nobody"].clone is None
+    assert lost in changes["resources.to-nobody"].reason
+    assert "resources.to-api" not in changes
+
+
+def test_a_service_that_is_scaled_by_load_has_the_least_that_production_has() -> None:
+    stack, urn = aws()
+    target = {"scalableDimension": "ecs:service:DesiredCount", "minCapacity": 2, "maxCapacity": 9}
+    kind = "aws:appautoscaling/target:Target"
+    stack.add(kind, "web", {**target, "resourceId": "service/main/x"}, depends={"resourceId": [urn["web"]]})
+    stack.add(kind, "worker", {**target, "resourceId": "service/default/worker", "minCapacity": 0})
+    stray = stack.add(kind, "stray", {**target, "resourceId": "service/other/worker"})
+    topology = stack.read()
+    assert [topology.services[name].replicas for name in ("web", "worker")] == [2, 1]
+    changes = {change.path: (change.production, change.clone) for change in topology.changes}
+    assert changes["services.web.replicas"] == ("2 to 9", "2")
+    assert changes["services.worker.replicas"] == ("0 to 9", "1")
+    assert [warning for warning in topology.warnings if stray in warning]
+
+
+def test_what_stands_in_a_resource_of_its_own_is_read_with_its_queue_or_bucket() -> None:
+    stack, urn = aws()
+    policy = {"queueUrl": "https://sqs/1/dead.fifo", "redrivePolicy": json.dumps({"deadLetterTargetArn": "arn:x:last"})}
+    stack.add("aws:sqs/redrivePolicy:RedrivePolicy", "p", policy, depends={"queueUrl": [urn["dead"]]})
+    told = {
+        "bucket": "shop-invoices",
+        "queues": [{"queueArn": "arn:aws:orders", "events": ["s3:ObjectCreated:*"], "filterSuffix": ".pdf"}],
+        "lambdaFunctions": [{"lambdaFunctionArn": "arn:aws:resize"}],
+    }
+    stack.add("aws:s3/bucketNotification:BucketNotification", "n", told, depends={"bucket": [urn["invoices"]]})
+    topology = stack.read()
+    dead, bucket = topology.services["dead"].managed, topology.services["invoices"].managed
+    assert dead
+    assert bucket
+    assert dead.options["dead_letter"] == "last"
+    heard = [{"queue": "orders.fifo", "events": ["s3:ObjectCreated:*"], "suffix": ".pdf"}]
+    assert json.loads(bucket.options["notify"]) == heard
+    (change,) = (change for change in topology.changes if change.path == "services.invoices.notify")
+    assert "arn:aws:resize" in str(change.production)
+
+
+def test_clusters_and_serverless_caches_are_managed_services_too() -> None:
+    stack, _ = aws()
+    member = {"clusterIdentifier": "id-ledger"}
+    cluster = {"clusterIdentifier": "ledger", "engine": "aurora-postgresql", "engineVersion": "15.4"}
+    stack.add("aws:rds/cluster:Cluster", "ledger", cluster, outputs={"endpoint": "ledger.cluster-x.rds", "port": 5432})
+    stack.add("aws:rds/clusterInstance:ClusterInstance", "ledger-1", member, outputs={"endpoint": "ledger-1.rds"})
+    serverless = {"engine": "valkey", "majorEngineVersion": "8", "name": "sessions"}
+    endpoints = {"endpoints": [{"address": "sessions.serverless.cache", "port": 6379}]}
+    stack.add("aws:elasticache/serverlessCache:ServerlessCache", "sessions", serverless, outputs=endpoints)
+    services = stack.read().services
+    assert services["ledger"].networks == (NetworkLink("default", ("ledger.cluster-x.rds", "ledger-1.rds")),)
+    assert services["ledger"].image == "postgres:15.4"
+    assert services["sessions"].managed == Managed("elasticache", "sessions", "valkey", "8")
+    assert services["sessions"].networks == (NetworkLink("default", ("sessions.serverless.cache",)),)
+
+
 def test_container_definitions_that_are_a_secret_are_on_the_record() -> None:
     stack = Stack()
     stack.container("other")

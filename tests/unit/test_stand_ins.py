@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
+import boto3
 import pytest
+from s3_server import serve_moto
 
 from understudy.stacks.clone import Change, Clone, Fidelity, secret_token
 from understudy.stacks.derive import derive
 from understudy.stacks.fidelity import UNRECORDED, fidelity_report
 from understudy.stacks.managed import MOTO, image_of
 from understudy.stacks.profile import DEFAULT
-from understudy.stacks.topology import Dependency, Managed, Network, NetworkLink, Port, Service, Topology
+from understudy.stacks.topology import (
+    Dependency,
+    Managed,
+    Network,
+    NetworkLink,
+    Port,
+    Service,
+    Topology,
+    TopologyError,
+)
 
 QUEUE_ARN = "arn:aws:sqs:eu-west-1:111122223333:jobs.fifo"
 ORDERS = Managed(
@@ -147,7 +161,31 @@ def test_a_job_makes_productions_queues_and_buckets() -> None:
         "dead_letter": "dead",
         "max_receive": "3",
     }
-    assert buckets == [{"name": "acme-invoices", "versioning": True}]
+    assert buckets == [{"name": "acme-invoices", "versioning": True, "notify": []}]
+
+
+def test_the_job_tells_a_buckets_queue_of_its_objects() -> None:
+    heard = [{"queue": "jobs", "events": ["s3:ObjectCreated:*"], "suffix": ".pdf"}, {"queue": "x", "events": []}]
+    options = {"notify": json.dumps(heard), "versioning": "true"}
+    jobs = managed("jobs", Managed("sqs", "jobs", options={"arn": "arn:aws:sqs:eu-west-1:1:jobs"}), 5000)
+    clone = clone_of(jobs, managed("invoices", Managed("s3", "acme-invoices", options=options), 5000))
+    seed = clone.topology.services["jobs-seed"]
+    with serve_moto() as url:
+        told = {"AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": "eu-west-1"}
+        keys = {"AWS_ACCESS_KEY_ID": "understudy", "AWS_SECRET_ACCESS_KEY": "understudy", "PATH": os.environ["PATH"]}
+        command = [sys.executable, *(seed.entrypoint or ())[1:], *(seed.command or ())]
+        subprocess.run(command, env={**told, **keys}, check=True)
+        s3 = boto3.client("s3", "eu-west-1", endpoint_url=url, aws_access_key_id="k", aws_secret_access_key="k")
+        (found,) = s3.get_bucket_notification_configuration(Bucket="acme-invoices")["QueueConfigurations"]
+    assert found["QueueArn"] == "arn:aws:sqs:eu-west-1:123456789012:jobs"
+    assert found["Events"] == ["s3:ObjectCreated:*"]
+    assert found["Filter"]["Key"]["FilterRules"] == [{"Name": "suffix", "Value": ".pdf"}]
+
+
+@pytest.mark.parametrize("text", ["no json", "{}x", "[1]", '[{"queue": "a"}]', '[{"queue": 1, "events": []}]', "7"])
+def test_what_is_no_list_of_who_hears_is_refused(text: str) -> None:
+    with pytest.raises(TopologyError, match="'invoices' has the option notify"):
+        clone_of(managed("invoices", Managed("s3", "acme", options={"notify": text}), 5000))
 
 
 def test_each_of_it_is_on_the_record() -> None:
