@@ -19,11 +19,11 @@ from typing import IO, Any
 
 import faults.kinds  # noqa: F401 - registers them
 from faults.lane import open_lane
-from faults.report import STRATUM, latest, summary, write_guarantees
-from faults.trial import KINDS, Trial, attempt, commit, now
+from faults.report import latest, summary, write_guarantees
+from faults.trial import KINDS, STRATUM, Trial, attempt, commit, now
 from support import ROOT
 
-AGAIN = 3
+AGAIN = 6
 """How often a trial that did not count is drawn anew."""
 
 LANES_LOST = 4

@@ -6,14 +6,14 @@ import random
 
 from faults.lane import Lane
 from faults.nemesis import Moment, await_moment
-from faults.trial import Trial, hold, kind
+from faults.trial import Trial, hold, kind, narrowed
 
 
 @kind("down-while-up", 12)
 def down_while_up(lane: Lane, random_: random.Random, trial: Trial) -> None:
     """`down` at a random instant of an `up` that is at work: it stops that first, and all is removed."""
     lane.shape(command="sleep 5; httpd -f -p 8080")
-    moment = Moment("provision", round(random_.uniform(0, 2.5), 3))
+    moment = Moment("provision", round(random_.uniform(0, 2.5 * narrowed(trial.index)), 3))
     up = lane.start("up", "--name", "both", "--progress", "json")
     there = await_moment(up, moment, 60 * lane.patience) and lane.leases()
     trial.counted = bool(there)

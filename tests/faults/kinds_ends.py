@@ -54,11 +54,17 @@ def _varied(lane: Lane, random_: random.Random) -> None:
 
 @kind("kill", 300, short=len(PHASES))
 def kill(lane: Lane, random_: random.Random, trial: Trial) -> None:
-    """SIGKILL of the whole group, or only of the entry process, or of all that the run started."""
+    """SIGKILL of the whole group."""
     _varied(lane, random_)
-    if run := end_at(
-        lane, trial, draw_moment(random_, trial.index), random_.choice(("group", "group", "entry", "tree"))
-    ):
+    if run := end_at(lane, trial, draw_moment(random_, trial.index), "group"):
+        run.process.wait()
+
+
+@kind("kill-part", 30, short=0)
+def kill_part(lane: Lane, random_: random.Random, trial: Trial) -> None:
+    """SIGKILL of the entry process alone, or of all that the run started but for the watchdog."""
+    _varied(lane, random_)
+    if run := end_at(lane, trial, draw_moment(random_, trial.index), random_.choice(("entry", "tree"))):
         run.process.wait()
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from faults.kinds_inside import patched
 from faults.lane import Lane
 from faults.nemesis import Moment, await_moment, draw_moment, lose_all
-from faults.trial import Trial, hold, kind
+from faults.trial import Trial, hold, kind, narrowed
 
 __all__ = ["abandon"]
 
@@ -143,7 +143,7 @@ def reaper(lane: Lane, random_: random.Random, trial: Trial) -> None:
     if not environment:
         return
     reaping = lane.start("reap", "--yes")
-    after = random_.uniform(0.3, 4.0)
+    after = 0.3 + random_.uniform(0, 3.7 * narrowed(trial.index))
     end = time.monotonic() + after
     while time.monotonic() < end and not reaping.ended:
         time.sleep(0.02)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from faults.lane import Lane, Run
+from faults.trial import narrowed
 
 __all__ = ["ENDINGS", "PHASES", "Moment", "await_moment", "draw_moment"]
 
@@ -32,9 +33,9 @@ class Moment:
 
 
 def draw_moment(random_: random.Random, index: int) -> Moment:
-    """The instant of the trial with this number: phases in turn, uniformly within each."""
+    """The instant of the trial with this number: phases in turn, uniformly within each (`narrowed`)."""
     phase = PHASES[index % len(PHASES)]
-    return Moment(phase, round(random_.uniform(0, LENGTHS[phase]), 3))
+    return Moment(phase, round(random_.uniform(0, LENGTHS[phase] * narrowed(index)), 3))
 
 
 def await_moment(run: Run, moment: Moment, limit: float) -> bool:

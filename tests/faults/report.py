@@ -6,16 +6,13 @@ import statistics
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from faults.trial import KINDS
+from faults.trial import KINDS, STRATUM
 from support import ROOT
 
-__all__ = ["STRATUM", "latest", "summary", "write_guarantees"]
+__all__ = ["latest", "summary", "write_guarantees"]
 
 PAGE = ROOT / "docs" / "guarantees.md"
 BEGIN, END = "<!-- faults: begin -->", "<!-- faults: end -->"
-
-STRATUM = 100_020
-"""A trial that did not count is drawn anew under its number plus a multiple of this: in the same phase."""
 
 COLUMNS = (
     "kind",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from typing import Any
 import pytest
 from faults import __main__ as command
 from faults import report
-from faults.trial import KINDS, Trial
+from faults.nemesis import LENGTHS, PHASES, draw_moment
+from faults.trial import KINDS, STRATUM, Trial
 
 Piece = Callable[..., int]
 
@@ -116,3 +118,31 @@ def test_without_resume_earlier_results_are_gone(piece: Piece, tmp_path: Path) -
     piece("--only", "phase")
     lines = (tmp_path / "results" / "trials.jsonl").read_text(encoding="utf-8").splitlines()
     assert {json.loads(line)["kind"] for line in lines} == {"phase"}
+
+
+def test_a_lane_that_is_lost_is_made_anew_and_only_so_often(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    opened: list[int] = []
+
+    def feed(given: argparse.Namespace, number: int, todo: Any, came: Any, until: float) -> bool:  # noqa: ARG001 - as it is called
+        opened.append(number)
+        each = todo.get_nowait()
+        lost = len(opened) < losses
+        came.put(Trial(each.kind, given.seed, each.index, ok=not lost, lane_lost=lost).to_json())
+        return lost
+
+    monkeypatch.setattr(command, "_feed", feed)
+    results = ("--results", str(tmp_path / "results"), "--lanes", "1", "--only", "disk", "--count", "3")
+    losses = 3
+    assert command.main(list(results)) == 1
+    assert len(opened) == 3
+    opened.clear()
+    losses = 100
+    assert command.main([*results, "--count", "9"]) == 1
+    assert len(opened) == command.LANES_LOST
+
+
+def test_what_comes_too_late_is_drawn_anew_earlier_in_the_same_phase() -> None:
+    for number, phase in enumerate(PHASES):
+        tries = [draw_moment(random.Random(seed), number + tried * STRATUM) for tried in (0, 3) for seed in range(50)]  # noqa: S311 - no secret
+        assert {each.phase for each in tries} == {phase}
+        assert max(each.after for each in tries[50:]) <= LENGTHS[phase] / 8 < max(each.after for each in tries[:50])
