@@ -9,10 +9,23 @@ import shlex
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["ROOT", "Problem", "cache_folder", "can_install", "exclusive", "install", "log_file", "run", "state_folder"]
+__all__ = [
+    "ROOT",
+    "RUNS",
+    "Problem",
+    "Runs",
+    "cache_folder",
+    "can_install",
+    "exclusive",
+    "install",
+    "log_file",
+    "run",
+    "state_folder",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout."""
@@ -56,6 +69,46 @@ def exclusive() -> Iterator[None]:
         yield
 
 
+class Runs:
+    """The commands that run now, in whichever thread: one interrupt ends all of them, and no more begin."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._processes: set[subprocess.Popen[str]] = set()
+        self._ended = False
+
+    @contextlib.contextmanager
+    def started(self, start: Callable[[], subprocess.Popen[str]]) -> Iterator[subprocess.Popen[str]]:
+        """What `start` starts, which has ended afterwards.
+
+        Raises:
+            Problem: `end` was called before.
+        """
+        with self._lock:
+            if self._ended:
+                raise Problem("setup was interrupted")
+            process = start()
+            self._processes.add(process)
+        try:
+            yield process
+        finally:
+            _end(process)
+            with self._lock:
+                self._processes.discard(process)
+
+    def end(self) -> None:
+        """End them."""
+        with self._lock:
+            self._ended = True
+            for process in self._processes:
+                _kill(process)
+
+
+RUNS = Runs()
+_PACKAGES = threading.Lock()
+"""Debian's tools wait for each other's locks in part only: `apt-get update` fails at once where another one works."""
+
+
 def run(
     command: Sequence[str],
     *,
@@ -71,26 +124,28 @@ def run(
     with log_file().open("a", encoding="utf-8") as log, tempfile.TemporaryFile("w+", errors="replace") as errors:
         log.write(f"\n$ {shlex.join(command)}\n")
         log.flush()
-        try:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                errors="replace",
-                env={**os.environ, **(environment or {})},
-                cwd=folder or ROOT,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise Problem(f"`{command[0]}` could not be started: {error}") from error
-        try:
-            output, _ = process.communicate(timeout=limit)
-        except subprocess.TimeoutExpired:
-            raise Problem(f"`{command[0]} {command[1]}` took longer than {limit:g} s") from None
-        finally:
-            _end(process)
+
+        def start() -> subprocess.Popen[str]:
+            try:
+                return subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    text=True,
+                    errors="replace",
+                    env={**os.environ, **(environment or {})},
+                    cwd=folder or ROOT,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise Problem(f"`{command[0]}` could not be started: {error}") from error
+
+        with RUNS.started(start) as process:
+            try:
+                output, _ = process.communicate(timeout=limit)
+            except subprocess.TimeoutExpired:
+                raise Problem(f"`{command[0]} {command[1]}` took longer than {limit:g} s") from None
         errors.seek(0)
         said = errors.read()
         log.write(output + said)
@@ -103,11 +158,15 @@ def run(
 def _end(process: subprocess.Popen[str]) -> None:
     """End a command that still runs, with all that it started: its children would go on otherwise."""
     if process.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        _kill(process)
         process.wait()
     if process.stdout is not None:
         process.stdout.close()
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def can_install() -> bool:
@@ -134,8 +193,9 @@ def install(*packages: str) -> None:
     environment = {"DEBIAN_FRONTEND": "noninteractive"}
     options = ("-q", "-y", "-o", "DPkg::Lock::Timeout=120")
     command = ("apt-get", "install", *options, "--no-install-recommends", *packages)
-    try:
-        run(command, limit=600, environment=environment)
-    except Problem:
-        run(("apt-get", "update", *options), limit=300, environment=environment)
-        run(command, limit=600, environment=environment)
+    with _PACKAGES:
+        try:
+            run(command, limit=600, environment=environment)
+        except Problem:
+            run(("apt-get", "update", *options), limit=300, environment=environment)
+            run(command, limit=600, environment=environment)

@@ -1,12 +1,15 @@
-"""`make setup`: what the demo and the tests need, made if it is missing; a second when all is there."""
+"""`make setup`: what the demo and the tests need, made in two lanes if it is missing; a second when all is there."""
 
 from __future__ import annotations
 
+import operator
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import setup_actionlint
 import setup_chromium
@@ -14,7 +17,7 @@ import setup_compose
 import setup_docker
 import setup_images
 import setup_venv
-from machine import ROOT, Problem, exclusive
+from machine import ROOT, RUNS, Problem, exclusive
 
 __all__ = ["main"]
 
@@ -49,34 +52,51 @@ def _or_said(step: Callable[[], str]) -> str:
         return f"not made, so that the tests which need it cannot run: {problem}"
 
 
-STEPS: tuple[Step, ...] = (
-    ("virtual environment", setup_venv.ensure),
-    ("Docker Engine", setup_docker.ensure),
-    ("Pulumi CLI", _pulumi),
-    ("base images", lambda: setup_images.ensure(_say)),
+LANES: tuple[tuple[Step, ...], ...] = (
+    (("virtual environment", setup_venv.ensure), ("Pulumi CLI", _pulumi)),
+    (("Docker Engine", setup_docker.ensure), ("base images", lambda: setup_images.ensure(_say))),
 )
+"""Neither lane needs what the other makes. Go builds stay in one: each takes all cores and gigabytes of memory."""
 
-
-FOR_TESTS: tuple[Step, ...] = (
-    ("Compose CLI", lambda: _or_said(lambda: setup_compose.ensure(_say))),
-    ("actionlint", lambda: _or_said(setup_actionlint.ensure)),
-    ("Chromium", lambda: _or_said(setup_chromium.ensure)),
+FOR_TESTS: tuple[tuple[Step, ...], ...] = (
+    (
+        ("Compose CLI", lambda: _or_said(lambda: setup_compose.ensure(_say))),
+        ("actionlint", lambda: _or_said(setup_actionlint.ensure)),
+    ),
+    (("Chromium", lambda: _or_said(setup_chromium.ensure)),),
 )
+"""What each lane goes on with."""
 
 
 def main(arguments: list[str]) -> int:
-    """Take the steps in their order (`--no-test-tools`: without those of tests and benchmark); 1 when one fails."""
+    """Take both lanes at once (`--no-test-tools`: without the tools of tests and benchmark); 1 when a step fails."""
     os.environ["PATH"] = os.environ.get("PATH", os.defpath) + ":/usr/local/sbin:/usr/sbin:/sbin"
-    with exclusive():
-        for name, step in (*STEPS, *(() if "--no-test-tools" in arguments else FOR_TESTS)):
-            started = time.monotonic()
-            try:
-                result = step()
-            except Problem as problem:
-                print(f"setup: {name}: {problem}", file=sys.stderr)
-                return 1
-            print(f"setup: {name}: {result} ({time.monotonic() - started:.1f} s)", flush=True)
-    return 0
+    lanes = LANES if "--no-test-tools" in arguments else tuple(map(operator.add, LANES, FOR_TESTS))
+    failed = threading.Event()
+    with exclusive(), ThreadPoolExecutor(len(lanes)) as pool:
+        try:
+            for done in [pool.submit(_take, lane, failed) for lane in lanes]:
+                done.result()
+        except KeyboardInterrupt:
+            failed.set()
+            RUNS.end()
+            raise
+    return 1 if failed.is_set() else 0
+
+
+def _take(lane: tuple[Step, ...], failed: threading.Event) -> None:
+    """Take a lane's steps in their order, until one fails, here or in the other lane."""
+    for name, step in lane:
+        if failed.is_set():
+            return
+        started = time.monotonic()
+        try:
+            result = step()
+        except Problem as problem:
+            failed.set()
+            print(f"setup: {name}: {problem}", file=sys.stderr)
+            return
+        print(f"setup: {name}: {result} ({time.monotonic() - started:.1f} s)", flush=True)
 
 
 if __name__ == "__main__":

@@ -348,7 +348,7 @@ def test_setup_goes_on_without_the_tools_of_tests_and_says_so(
     def fails(*_: object) -> str:
         raise machine.Problem("no such thing here")
 
-    monkeypatch.setattr(setup, "STEPS", ())
+    monkeypatch.setattr(setup, "LANES", ((), ()))
     monkeypatch.setattr(setup.setup_compose, "ensure", fails)
     monkeypatch.setattr(setup.setup_actionlint, "ensure", fails)
     monkeypatch.setattr(setup.setup_chromium, "ensure", fails)
