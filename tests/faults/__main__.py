@@ -118,12 +118,17 @@ def _wanted(given: argparse.Namespace, done: list[dict[str, Any]], *, again: boo
 
 
 def _made(given: argparse.Namespace, wanted: list[Wanted]) -> Iterator[dict[str, Any]]:
-    """The records as they come from the lanes."""
+    """The records as they come from the lanes; what crowds the machine comes when no limit is held any more."""
+    until = time.monotonic() + given.minutes * 60
+    for crowded in (False, True):
+        yield from _together(given, [each for each in wanted if KINDS[each.kind].crowded is crowded], until)
+
+
+def _together(given: argparse.Namespace, wanted: list[Wanted], until: float) -> Iterator[dict[str, Any]]:
     todo: Queue[Wanted] = Queue()
     for each in wanted:
         todo.put(each)
     came: Queue[dict[str, Any] | None] = Queue()
-    until = time.monotonic() + given.minutes * 60
     lanes = min(given.lanes, len(wanted))
     for number in range(lanes):
         threading.Thread(target=_drive, args=(given, number, todo, came, until), daemon=True).start()

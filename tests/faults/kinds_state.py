@@ -156,7 +156,7 @@ def reaper(lane: Lane, random_: random.Random, trial: Trial) -> None:
     hold(done.code in REAPED, f"the second reaper ended with {done.code}: {done.text[-800:]}")
 
 
-@kind("reapers", 12)
+@kind("reapers", 12, crowded=True)
 def reapers(lane: Lane, random_: random.Random, trial: Trial) -> None:
     """Two to five reapers at once on one environment: no error, nothing left, nothing of others touched."""
     environment = abandon(lane, random_)

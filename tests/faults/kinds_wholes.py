@@ -17,7 +17,7 @@ from private_daemon import private_daemon
 from support import ROOT
 
 
-@kind("sixty", 1, short=0)
+@kind("sixty", 1, short=0, crowded=True)
 def sixty(lane: Lane, random_: random.Random, trial: Trial) -> None:  # noqa: ARG001 - nothing is drawn
     """60 environments side by side on one daemon of default settings, each of whose ports answers; then all removed."""
     with tempfile.TemporaryDirectory(prefix="ud-sixty-", dir="/tmp") as folder, private_daemon() as daemon:
@@ -26,13 +26,13 @@ def sixty(lane: Lane, random_: random.Random, trial: Trial) -> None:  # noqa: AR
     hold(not figures.failures, f"{len(figures.failures)} failures; the first: {figures.failures[:1]}")
 
 
-@kind("decoys", 1, short=0)
+@kind("decoys", 1, short=0, crowded=True)
 def decoys(lane: Lane, random_: random.Random, trial: Trial) -> None:  # noqa: ARG001 - Hypothesis draws
     """10,000 random inventories with decoys in one trial: a reaper takes all that is ours and over, nothing else."""
     _test("tests/unit/test_reap_decoys.py", FAULTS_INVENTORIES="10000")
 
 
-@kind("reaper-points", 1, short=0)
+@kind("reaper-points", 1, short=0, crowded=True)
 def reaper_points(lane: Lane, random_: random.Random, trial: Trial) -> None:  # noqa: ARG001 - it takes every point
     """A reaper of a target of files killed before and after each thing it does, in one trial; the next one heals it."""
     _test("tests/unit/test_reap_processes.py", FAULTS_STRIDE="1")

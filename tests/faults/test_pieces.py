@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 import pytest
@@ -139,6 +141,28 @@ def test_a_lane_that_is_lost_is_made_anew_and_only_so_often(monkeypatch: pytest.
     losses = 100
     assert command.main([*results, "--count", "9"]) == 1
     assert len(opened) == command.LANES_LOST
+
+
+def test_what_crowds_the_machine_comes_when_no_limit_is_held_any_more(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rounds: list[set[str]] = []
+
+    def drive(given: argparse.Namespace, number: int, todo: Any, came: Any, until: float) -> None:  # noqa: ARG001 - as it is called
+        with contextlib.suppress(Empty):
+            while each := todo.get_nowait():
+                rounds[-1].add(each.kind)
+        came.put(None)
+
+    def together(given: argparse.Namespace, wanted: list[command.Wanted], until: float) -> Iterator[dict[str, Any]]:
+        rounds.append(set())
+        return whole(given, wanted, until)
+
+    whole = command._together
+    monkeypatch.setattr(command, "_drive", drive)
+    monkeypatch.setattr(command, "_together", together)
+    command.main(["--results", str(tmp_path / "results"), "--count", "1", "--lanes", "1"])
+    assert rounds == [set(KINDS) - {"sixty", "decoys", "reaper-points", "reapers"}, set(KINDS) - rounds[0]]
 
 
 def test_what_comes_too_late_is_drawn_anew_earlier_in_the_same_phase() -> None:

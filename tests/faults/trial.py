@@ -67,23 +67,28 @@ Body = Callable[[Lane, random.Random, Trial], None]
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of fault: how often in the whole and in the short form, and what a trial of it does."""
+    """A kind of fault: how often in the whole and in the short form, and what a trial of it does.
+
+    `crowded`: a trial keeps more processors busy than a lane's share, so that none whose limit is held may run beside.
+    """
 
     name: str
     count: int
     short: int
     body: Body
     says: str
+    crowded: bool = False
 
 
 KINDS: dict[str, Kind] = {}
 
 
-def kind(name: str, count: int, *, short: int = 1) -> Callable[[Body], Body]:
+def kind(name: str, count: int, *, short: int = 1, crowded: bool = False) -> Callable[[Body], Body]:
     """Register a kind; its docstring is its line in the table."""
 
     def register(body: Body) -> Body:
-        KINDS[name] = Kind(name, count, short, body, (body.__doc__ or "").strip().split("\n")[0].rstrip("."))
+        says = (body.__doc__ or "").strip().split("\n")[0].rstrip(".")
+        KINDS[name] = Kind(name, count, short, body, says, crowded)
         return body
 
     return register
