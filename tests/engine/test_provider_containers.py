@@ -401,7 +401,7 @@ def test_a_container_that_cannot_be_looked_at_after_its_start_is_recorded(driver
     from requests.exceptions import ReadTimeout
 
     from understudy.provider.container import Containers
-    from understudy.provider.room import NotReadyError
+    from understudy.provider.status import NotReadyError
 
     def hiccup(_: str) -> None:
         raise ReadTimeout("read timed out")

@@ -19,7 +19,7 @@ from requests.exceptions import ReadTimeout
 from understudy.errors import ProvisionError
 from understudy.provider.image import Images
 from understudy.provider.network import Networks
-from understudy.provider.room import NotReadyError
+from understudy.provider.status import NotReadyError
 from understudy.provider.volume import Volumes
 
 pytestmark = pytest.mark.docker

@@ -22,7 +22,8 @@ from .container_update import update_limits
 from .container_uploads import archives
 from .container_wait import after, ended, saved_logs
 from .docker_errors import ConflictError, GoneError, docker, reason
-from .room import Call, CancelledError, NotReadyError
+from .room import Call, CancelledError
+from .status import NotReadyError
 
 __all__ = ["Containers"]
 
@@ -75,6 +76,7 @@ class Containers:
         self, call: Call, object_id: str, inputs: Mapping[str, Any]
     ) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """Inputs and outputs as they are now; None when the container is gone, or not ours."""
+        call.refuse_foreign_target(inputs, "reading container", afresh=True)
         try:
             facts = _inspect(call, object_id)
         except GoneError:

@@ -17,7 +17,8 @@ from understudy.targets.docker_endpoints import clear_network, network_lock
 
 from .check import labels_of
 from .docker_errors import ConflictError, GoneError, docker, reason
-from .room import Call, NotReadyError
+from .room import Call
+from .status import NotReadyError
 from .subnets import choose, prefix_for
 from .tables import NETWORK
 from .taken import taken_subnets
@@ -59,6 +60,7 @@ class Networks:
         self, call: Call, object_id: str, inputs: Mapping[str, Any]
     ) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """Inputs and outputs as they are now; None when the network is gone, or not ours."""
+        call.refuse_foreign_target(inputs, "reading network", afresh=True)
         try:
             facts = self._inspect(call, object_id)
         except GoneError:

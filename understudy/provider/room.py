@@ -21,7 +21,7 @@ from .settings import ProviderSettings
 if TYPE_CHECKING:
     from docker import DockerClient
 
-__all__ = ["Call", "CancelledError", "NotReadyError", "Room"]
+__all__ = ["Call", "CancelledError", "Room"]
 
 PULLS = 4
 """Images pulled at once; a pull waits for a registry and not for the daemon, so it takes no place of an operation."""
@@ -32,15 +32,6 @@ NOT_AFTER = LABEL + "not-after"
 
 class CancelledError(ProvisionError):
     """The engine cancelled the operation, or is gone."""
-
-
-class NotReadyError(ProvisionError):
-    """The object exists and has to be recorded, but did not become what was asked for."""
-
-    def __init__(self, message: str, object_id: str, outputs: Mapping[str, Any]) -> None:
-        super().__init__(message)
-        self.object_id = object_id
-        self.outputs = outputs
 
 
 @contextmanager

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import grpc
 from pulumi.runtime.proto import provider_pb2_grpc
 
 from understudy.errors import ToolError
 
+from .docker_package import DockerPackage
+from .package import Package
 from .peer import OwnUserOnly
 from .room import Room
 from .servicer import Servicer
@@ -19,31 +21,27 @@ from .settings import ProviderSettings
 if TYPE_CHECKING:
     from docker import DockerClient
 
-__all__ = ["ProviderServer"]
+__all__ = ["PackageServer", "ProviderServer"]
 
 MESSAGE_LIMIT = 400 * 1024 * 1024
 """Bytes of one message: what the engine itself allows (pulumi sdk v3.200.0, go/common/util/rpcutil)."""
 
 
-class ProviderServer:
-    """Serves the embedded Docker provider while the context is open.
+class PackageServer:
+    """Serves a package while the context is open.
 
-    Give the engine `PULUMI_DEBUG_PROVIDERS=docker:<port>`. Stacks share the server without seeing each other.
+    Give the engine `PULUMI_DEBUG_PROVIDERS=<name of the package>:<port>`. Stacks share the server without seeing each
+    other.
 
     Args:
-        settings: how it works; those of the environment when none are given.
-        docker_client: of the daemon; the process's own when none is given.
-        identity: the daemon's identity, where it is known already; reading and removing ask for it again.
+        package: what is served.
+        threads: calls served at once; see ProviderSettings.
     """
 
-    def __init__(
-        self,
-        settings: ProviderSettings | None = None,
-        docker_client: DockerClient | None = None,
-        identity: str | None = None,
-    ) -> None:
-        self._settings = settings or ProviderSettings.from_environment()
-        self._servicer = Servicer(Room(self._settings, docker_client, identity))
+    def __init__(self, package: Package[Any], threads: int) -> None:
+        self._title = package.title
+        self._threads = threads
+        self._servicer = Servicer(package)
         self._server: grpc.Server | None = None
         self._pool: ThreadPoolExecutor | None = None
         self.port = 0
@@ -55,7 +53,7 @@ class ProviderServer:
             ToolError: no port could be bound.
         """
         guard = OwnUserOnly()
-        self._pool = ThreadPoolExecutor(self._settings.threads, thread_name_prefix="docker-provider")
+        self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="provider")
         server = grpc.server(
             self._pool,
             interceptors=[guard],
@@ -69,7 +67,7 @@ class ProviderServer:
         try:
             self.port = guard.port = server.add_insecure_port("127.0.0.1:0")
         except RuntimeError as error:
-            raise ToolError(f"Opened a port on 127.0.0.1 for the Docker provider, and it failed: {error}.") from error
+            raise ToolError(f"{self._title} opened a port on 127.0.0.1, and it failed: {error}.") from error
         server.start()
         self._server = server
         return self
@@ -85,3 +83,22 @@ class ProviderServer:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
             self._pool = None
+
+
+class ProviderServer(PackageServer):
+    """Serves the embedded Docker provider.
+
+    Args:
+        settings: how it works; those of the environment when none are given.
+        docker_client: of the daemon; the process's own when none is given.
+        identity: the daemon's identity, where it is known already; reading and removing ask for it again.
+    """
+
+    def __init__(
+        self,
+        settings: ProviderSettings | None = None,
+        docker_client: DockerClient | None = None,
+        identity: str | None = None,
+    ) -> None:
+        settings = settings or ProviderSettings.from_environment()
+        super().__init__(DockerPackage(Room(settings, docker_client, identity)), settings.threads)

@@ -9,12 +9,23 @@ import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
 from pulumi.runtime.proto import provider_pb2, status_pb2
 
+from understudy.errors import ProvisionError
+
 from .values import to_struct
 
-__all__ = ["DETAILS", "init_failed"]
+__all__ = ["DETAILS", "NotReadyError", "init_failed"]
 
 DETAILS = "grpc-status-details-bin"
 """The trailer in which gRPC carries a google.rpc.Status (grpc, doc/PROTOCOL-HTTP2.md)."""
+
+
+class NotReadyError(ProvisionError):
+    """The object exists and has to be recorded, but did not become what was asked for."""
+
+    def __init__(self, message: str, object_id: str, outputs: Mapping[str, Any]) -> None:
+        super().__init__(message)
+        self.object_id = object_id
+        self.outputs = outputs
 
 
 def init_failed(

@@ -45,6 +45,7 @@ class Volumes:
         self, call: Call, object_id: str, inputs: Mapping[str, Any]
     ) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """Inputs and outputs as they are now; None when the volume is gone, or another one has its name."""
+        call.refuse_foreign_target(inputs, "reading volume", afresh=True)
         try:
             facts = self._inspect(call, object_id)
         except GoneError:
