@@ -33,9 +33,10 @@ class Case:
     change: str = ""
 
 
-def leased(kind: str, *, goes: bool, until: float = -1.5, **changes: object) -> Case:
+def leased(kind: str, *, goes: bool, until: float = -1.5, renewed: float = -2, **changes: object) -> Case:
     def build(world: World, name: str) -> None:
-        made = lease(name, not_after=at(until), created=at(until - 3), expires=at(until - 1), **changes)
+        times = {"not_after": until, "created": until - 3, "expires": until - 1, "renewed": renewed}
+        made = lease(name, **{field: at(hours) for field, hours in times.items()}, **changes)
         world.store.create(made)
         world.target.add(f"{name}-web", labels(name, made.not_after, target=made.target))
         world.target.add(f"{name}-net", labels(name, made.not_after, target=made.target), "network")
@@ -66,11 +67,13 @@ TIMES = ("", "soon", "2026-01-01", "2026-01-01T00:00:00", "2026-01-01T00:00:00+0
 TIMES += ("2100-01-01T00:00:00Z", "2026-13-01T00:00:00Z", "0", "2026-01-01t00:00:00z", "1e9")
 CHANGES = ("environment", "target", "gone", "protect", "not-after", "project")
 
+ALIVE_ELSEWHERE = leased("elsewhere", goes=False, state=LeaseState.TESTING, owner=ELSEWHERE, renewed=0)
+
 CASES = st.one_of(
     st.just(leased("over", goes=True)),
     st.just(leased("killed", goes=True, state=LeaseState.EXPORTING)),
-    st.just(leased("lost", goes=True, state=LeaseState.TESTING, owner=ELSEWHERE, renewed=at(-1))),
-    st.just(leased("elsewhere", goes=False, state=LeaseState.TESTING, owner=ELSEWHERE, renewed=at(0))),
+    st.just(leased("lost", goes=True, state=LeaseState.TESTING, owner=ELSEWHERE, renewed=-1)),
+    st.just(ALIVE_ELSEWHERE),
     st.just(leased("remote", goes=False, target="docker:two")),
     st.just(leased("impossible", goes=False, until=400_000.0)),
     st.floats(-1000, -1.01).map(lambda hours: orphan("orphan", goes=True, until=at(hours))),
@@ -90,6 +93,17 @@ CASES = st.one_of(
     st.just(decoy("production", lambda _whole: {"com.docker.compose.project": "shop", "environment": "production"})),
     st.just(decoy("others", lambda whole: {key.replace("dev.", "com."): value for key, value in whole.items()})),
 )
+
+
+def test_an_owner_elsewhere_lives_when_an_inventory_is_built_however_long_there_have_been_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = at
+    monkeypatch.setitem(globals(), "at", lambda hours: now(hours + 24))
+    world = World()
+    ALIVE_ELSEWHERE.build(world, "e0")
+    (found,), _ = world.store.list()
+    assert found.renewed > now(23)
 
 
 @settings(max_examples=INVENTORIES, suppress_health_check=[HealthCheck.too_slow])
