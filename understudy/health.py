@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from understudy.doctor import Check
-from understudy.engine.backend import FileBackend
 from understudy.engine.interface import StackRef
+from understudy.engine.lock_place import lock_place
 from understudy.engine.settings import EngineSettings
 from understudy.engine.stale_locks import Processes, why_gone
 from understudy.errors import UnderstudyError
@@ -113,12 +113,12 @@ def _named(names: Iterable[str]) -> str:
 
 
 def _locks(settings: EngineSettings, store: LeaseStore) -> Check:
-    folder = settings.backend_folder
-    if folder is None:
+    place = lock_place(settings.backend)
+    if place is None:
         return Check("locks", ok=True, detail="of this backend they show when a command meets one")
     leases = {StackRef(lease.project, lease.stack): lease for lease in store.list()[0]}
     here = Processes.here()
-    found = list(FileBackend(folder).every_lock())
+    found = list(place.every_lock())
     stale = [
         f"{ref.project}/{ref.name} by {lock}"
         for ref, lock in found

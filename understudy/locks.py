@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from understudy.engine.interface import Engine, StackRef
 from understudy.engine.stale_locks import Lock, Processes, why_gone
@@ -38,24 +38,27 @@ def why_stale(lock: Lock, lease: Lease, here: Processes, now: datetime | None = 
     return _why_lost(lock, lease, now)
 
 
-def break_stale(engine: Engine, lease: Lease, said: Lock | None, listener: ProgressListener) -> bool:
+def break_stale(engine: Engine, lease: Lease, said: Sequence[Lock], listener: ProgressListener) -> bool:
     """Break the stack's stale locks and tell of each; returns whether there was one.
 
     Args:
         engine: that holds the stack.
         lease: as it was before the asking command took it over.
-        said: the lock that the engine named, for a backend whose locks it does not list.
+        said: the locks that the engine named, for a backend whose locks it does not list: there it deletes all at once
+            or none, so that one whose owner may be alive keeps the others.
         listener: is told.
     """
     ref, here = StackRef(lease.project, lease.stack), Processes.here()
-    broken = False
-    for lock in engine.locks(ref) or ((said,) if said is not None else ()):
-        if reason := why_stale(lock, lease, here):
+    listed = engine.locks(ref)
+    stale = [(lock, reason) for lock in listed or said if (reason := why_stale(lock, lease, here))]
+    if not listed and len(stale) < len(said):
+        return False
+    for number, (lock, reason) in enumerate(stale):
+        if listed or number == 0:
             engine.cancel(ref, lock)
-            detail = f"broke the lock of {lock}: {reason}"
-            listener(Progress(Phase.DESTROY, State.WARNING, f"stack {ref.qualified}", detail))
-            broken = True
-    return broken
+        detail = f"broke the lock of {lock}: {reason}"
+        listener(Progress(Phase.DESTROY, State.WARNING, f"stack {ref.qualified}", detail))
+    return bool(stale)
 
 
 def _same_place(owner: Owner) -> bool:
@@ -75,11 +78,8 @@ def _why_lost(lock: Lock, lease: Lease, now: datetime) -> str:
 
 def _why_unreadable(lock: Lock, now: datetime) -> str:
     """A lock that names nobody: the engine writes locks whole, so that it is debris, once a while has passed."""
-    try:
-        written = datetime.fromtimestamp(Path(lock.path).stat().st_mtime, UTC)
-    except OSError:
-        return ""
-    return f"it names nobody, and was written at {format_time(written)}" if _older(written, now) else ""
+    written = lock.written
+    return f"it names nobody, and was written at {format_time(written)}" if written and _older(written, now) else ""
 
 
 def _older(moment: datetime | None, now: datetime) -> bool:

@@ -83,7 +83,7 @@ class Removal:
         failure = self._destroyed()
         receipt = self._look()
         if isinstance(failure, StackLockedError):
-            return self._left(receipt, f"its stack is locked by {failure.lock or 'another process'}")
+            return self._left(receipt, f"its stack is locked by {next(iter(failure.locks), 'another process')}")
         if receipt.outcome is Outcome.LEFTOVERS:
             self._sweep()
             receipt = self._look()
@@ -107,17 +107,17 @@ class Removal:
         """A CLI whose owner was killed ends by itself within seconds: its lock is waited for, a stale one is broken."""
         limit = time.monotonic() + LOCK_WAIT
         while True:
-            break_stale(self.engine, self.former, None, self.listener)
+            break_stale(self.engine, self.former, (), self.listener)
             try:
                 self.engine.destroy(self.ref, remove=not self.lease.plain)
                 if locks := self.engine.locks(
                     self.ref
                 ):  # a stack that is not there is destroyed without a look at them
                     error = StackLockedError(f"Destroyed {self.ref.qualified}, and it is locked by {locks[0]}.")
-                    error.lock = locks[0]
+                    error.locks = locks
                     raise error
             except StackLockedError as error:
-                if break_stale(self.engine, self.former, error.lock, self.listener):
+                if break_stale(self.engine, self.former, error.locks, self.listener):
                     continue
                 if time.monotonic() > limit:
                     raise
@@ -166,7 +166,7 @@ class Removal:
         if self.lease.plain:
             return
         try:
-            break_stale(self.engine, self.former, None, self.listener)
+            break_stale(self.engine, self.former, (), self.listener)
             locked = bool(self.engine.locks(self.ref))
         except Exception as error:  # noqa: BLE001 - the engine's own attempt comes next, and says what it is
             self._warn("", f"{type(error).__name__}: {error}")

@@ -42,7 +42,7 @@ def test_a_locked_stack_says_who_holds_it_and_cancel_frees_it(engine: PulumiEngi
     for verb in (lambda: engine.up(REF, nothing), lambda: engine.destroy(REF), lambda: engine.remove(REF)):
         with pytest.raises(errors.StackLockedError) as caught:
             verb()
-        assert caught.value.lock == Lock("joe", "h1", 17, "2026-01-02T03:04:05Z")
+        assert caught.value.locks == (Lock("joe", "h1", 17, "2026-01-02T03:04:05Z"),)
     (found,) = engine.locks(REF)
     assert replace(found, path="") == Lock("joe", "h1", 17, "2026-01-02T03:04:05Z")
     engine.cancel(REF)

@@ -75,6 +75,8 @@ LAYERS = (
         "scratch",
         "ci_job",
         "s3_client",
+        "s3_place",
+        "s3_objects",
     ),
 )
 RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}

@@ -98,13 +98,24 @@ def test_every_error_is_an_engine_error_and_in_the_tree_of_the_docstring() -> No
 def test_a_lock_says_whose_it_is() -> None:
     error = classify(LOCKED, verb="pulumi up", stack="s")
     assert isinstance(error, errors.StackLockedError)
-    assert error.lock == Lock("joe", "h1", 17, "2026-01-02T03:04:05Z")
+    assert error.locks == (Lock("joe", "h1", 17, "2026-01-02T03:04:05Z"),)
+
+
+def test_several_locks_are_said_each_or_not_at_all() -> None:
+    other = "\n  .pulumi/locks/b.json: created by ann@h2 (pid 18) at 2026-01-02T03:04:06Z"
+    both = LOCKED.replace("1 lock(s)", "2 lock(s)")
+    error = classify(both + other, verb="pulumi up", stack="s")
+    assert isinstance(error, errors.StackLockedError)
+    assert [(lock.user, lock.pid) for lock in error.locks] == [("joe", 17), ("ann", 18)]
+    error = classify(both, verb="pulumi up", stack="s")
+    assert isinstance(error, errors.StackLockedError)
+    assert error.locks == ()
 
 
 def test_a_lock_without_a_holder_is_still_a_lock() -> None:
     error = classify("the stack is currently locked by 1 lock(s).", verb="pulumi up", stack="s")
     assert isinstance(error, errors.StackLockedError)
-    assert error.lock is None
+    assert error.locks == ()
 
 
 def test_what_no_rule_knows_keeps_its_text_and_a_signal_is_a_crash() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from understudy.engine.backend import FileBackend
 from understudy.engine.interface import StackRef
+from understudy.engine.stale_locks import Lock
 from understudy.engine.workdir import work_folder
 from understudy.scratch import Scratch, sweep
 
@@ -89,7 +90,7 @@ def test_unlock_deletes_all_locks_or_those_of_one_process(tmp_path: Path) -> Non
     (folder / "a.json").write_text(json.dumps({"pid": 17, "hostname": socket.gethostname()}))
     (folder / "b.json").write_text(json.dumps({"pid": 17, "hostname": "elsewhere"}))
     (folder / "c.json").write_text("{half")
-    backend.unlock(REF, pid=17)
+    backend.unlock(REF, Lock("", socket.gethostname(), 17, ""))
     assert [Path(lock.path).name for lock in backend.locks(REF)] == ["b.json", "c.json"]
     backend.unlock(REF)
     assert backend.locks(REF) == ()

@@ -19,6 +19,7 @@ from s3_server import Asked, Proxy, credentials, make_bucket, serve_moto, serve_
 from support import ROOT
 
 from tests.unit.test_lease import a_lease
+from understudy import s3_objects
 from understudy.errors import NotFoundError, UnderstudyError, UsageError
 from understudy.lease import Lease, LeaseExistsError, LeaseState, LeaseStore
 from understudy.lease import s3 as module
@@ -77,7 +78,7 @@ def in_bucket(moto: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Backend]:
             monkeypatch.delenv(name)
         for name, value in credentials("http://127.0.0.1:9").items():  # nobody is there: the URL says where S3 is
             monkeypatch.setenv(name, value)
-        monkeypatch.setattr(module, "_PAUSES", (0.01,) * 4)
+        monkeypatch.setattr(s3_objects, "_PAUSES", (0.01,) * 4)
         bucket = f"b{uuid.uuid4().hex[:12]}"
         options = f"region=eu-west-1&endpoint=127.0.0.1:{proxy.port}&disableSSL=true&s3ForcePathStyle=true"
         yield Backend(f"s3://{bucket}/team?{options}", None, make_bucket(moto, bucket), bucket, proxy)
@@ -337,9 +338,9 @@ def test_more_leases_than_a_page_are_listed(in_bucket: Backend, monkeypatch: pyt
 
     assert in_bucket.proxy is not None
     in_bucket.proxy.falsify = lambda asked, _headers: pages(asked)
-    paginate = store.shelf._client.get_paginator("list_objects_v2").paginate  # type: ignore[attr-defined]  # S3Shelf's
+    paginate = store.shelf._objects.client.get_paginator("list_objects_v2").paginate  # type: ignore[attr-defined]  # S3Shelf's
     monkeypatch.setattr(
-        store.shelf._client,  # type: ignore[attr-defined]  # S3Shelf's
+        store.shelf._objects.client,  # type: ignore[attr-defined]  # S3Shelf's
         "get_paginator",
         lambda _name: type("Small", (), {"paginate": staticmethod(lambda **more: paginate(**more, MaxKeys=3))}),
     )

@@ -129,6 +129,8 @@ def test_a_lock_that_names_nobody_is_debris_after_a_while(tmp_path: Path) -> Non
         assert lock.pid == 0
         assert why_stale(lock, a_lease(), Processes.here()) == ""
         os.utime(file, (0, 0))
+        lock = Lock.read(file)
+        assert lock is not None
         assert "names nobody" in why_stale(lock, a_lease(), Processes.here())
         file.unlink()
         assert Lock.read(file) is None
@@ -153,20 +155,33 @@ def test_a_hundred_stale_locks_are_broken_and_no_live_one(living: int) -> None:
     engine.locked[REF] = [lock for pair in zip(stale, live, strict=True) for lock in pair]
     heard: list[Progress] = []
     lease = a_lease(not_after="2999-01-01T00:00:00Z")
-    assert break_stale(engine, lease, None, heard.append)
+    assert break_stale(engine, lease, (), heard.append)
     assert engine.locks(REF) == tuple(live)
     assert len(heard) == 100
     assert all(f"process {ended.pid} of joe on {host}" in event.detail for event in heard)
-    assert not break_stale(engine, lease, None, heard.append)
+    assert not break_stale(engine, lease, (), heard.append)
 
 
 def test_where_the_engine_lists_no_locks_its_word_counts() -> None:
     engine = FakeEngine(run_programs=False)
     engine.up(REF, lambda: None)
-    gone = Lock("joe", this_process().host, 2**22 + 1, datetime.now(UTC).isoformat())
-    assert not break_stale(engine, a_lease(), None, lambda _: None)
-    assert break_stale(engine, a_lease(), gone, lambda _: None)
+    now = datetime.now(UTC).isoformat()
+    gone, other = (Lock("joe", this_process().host, 2**22 + number, now) for number in (1, 2))
+    assert not break_stale(engine, a_lease(), (), lambda _: None)
+    assert break_stale(engine, a_lease(), (gone, other), lambda _: None)
     assert [call.verb for call in engine.calls] == ["up", "cancel"]
+
+
+def test_where_all_locks_go_at_once_a_living_one_keeps_the_stale(living: int) -> None:
+    engine = FakeEngine(run_programs=False)
+    engine.up(REF, lambda: None)
+    now, host = datetime.now(UTC).isoformat(), this_process().host
+    said = (Lock("joe", host, 2**22 + 1, now), Lock("joe", host, living, now))
+    heard: list[Progress] = []
+    lease = a_lease(not_after="2999-01-01T00:00:00Z")
+    assert not break_stale(engine, lease, said, heard.append)
+    assert [call.verb for call in engine.calls] == ["up"]
+    assert heard == []
 
 
 def test_pulumis_own_time_stamp_is_read(tmp_path: Path) -> None:

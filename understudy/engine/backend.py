@@ -58,10 +58,14 @@ class FileBackend:
             if lock is not None:
                 yield StackRef(path.parent.parent.name, path.parent.name), lock
 
-    def unlock(self, ref: StackRef, *, pid: int | None = None) -> None:
-        """Delete the stack's locks: all, or those of a process of this host that is known to be dead."""
+    def unlock(self, ref: StackRef, said: Lock | None = None) -> None:
+        """Delete the stack's locks: all, or those that `said` means.
+
+        Raises:
+            OSError: one could not be deleted.
+        """
         for lock in self.locks(ref):
-            if pid is None or (lock.host, lock.pid) == (socket.gethostname(), pid):
+            if lock.meant_by(said):
                 Path(lock.path).unlink(missing_ok=True)
 
     def damage(self, ref: StackRef) -> str:

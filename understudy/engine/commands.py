@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 
 from understudy.engine.backend import FileBackend
@@ -19,10 +21,12 @@ from understudy.engine.errors import (
     classify,
 )
 from understudy.engine.interface import StackRef, StackSummary
+from understudy.engine.lock_place import LockPlace, lock_place, lock_trouble
 from understudy.engine.process import GRACE, Finished, run
 from understudy.engine.settings import EngineSettings, file_backend
 from understudy.engine.stale_locks import Lock
 from understudy.engine.workdir import work_folder
+from understudy.errors import UsageError
 
 __all__ = ["Commands", "interrupted"]
 
@@ -50,6 +54,14 @@ class Commands:
         self.grace = grace
         folder = file_backend(settings.backend)
         self.files = FileBackend(folder) if folder is not None else None
+
+    @cached_property
+    def locking(self) -> LockPlace | None:
+        """Where the locks lie; None where only the CLI can say it, as in S3 without boto3."""
+        try:
+            return self.files or lock_place(self.settings.backend)
+        except UsageError:
+            return None
 
     def call(
         self,
@@ -96,7 +108,7 @@ class Commands:
         """The error for a command that failed; `said` comes before what is on its streams."""
         stack = ref.qualified if ref is not None else ""
         if done.killed and ref is not None and self.files is not None:
-            self.files.unlock(ref, pid=done.pid)
+            self.files.unlock(ref, Lock("", socket.gethostname(), done.pid, ""))
         if done.stopped:
             return interrupted(verb, stack, killed=done.killed)
         if done.overran:
@@ -142,8 +154,15 @@ class Commands:
         return tuple(sorted(found, key=lambda summary: summary.ref))
 
     def locks(self, ref: StackRef) -> tuple[Lock, ...]:
-        """See Engine.locks."""
-        return () if self.files is None else self.files.locks(ref)
+        """See Engine.locks.
+
+        Raises:
+            BackendError: they cannot be read.
+        """
+        if self.locking is None:
+            return ()
+        with lock_trouble("Read", ref):
+            return self.locking.locks(ref)
 
     def cancel(self, ref: StackRef, lock: Lock | None = None) -> None:
         """See Engine.cancel.
@@ -152,22 +171,14 @@ class Commands:
             StackNotFoundError: there is neither such a stack nor a lock of it.
             EngineError: the locks could not be deleted.
         """
-        if self.files is None or not self.files.there:
+        of_ours = lock is not None or (self.files is not None and self.files.there)
+        if self.locking is None or not of_ours:
             self._checked("pulumi cancel", ref, "cancel", "--yes", "--stack", ref.qualified)
             return
-        if lock is None and not self.files.has(ref) and not self.files.locks(ref):
-            raise self.not_found("pulumi cancel", ref)
-        try:
-            if lock is not None and lock.path:
-                Path(lock.path).unlink(missing_ok=True)
-            else:
-                self.files.unlock(ref)
-        except OSError as error:
-            raise BackendError(
-                f"Deleted the locks of {ref.qualified}, and it failed: {error}.",
-                verb="pulumi cancel",
-                stack=ref.qualified,
-            ) from error
+        with lock_trouble("Deleted", ref):
+            if lock is None and self.absent(ref) and not self.locking.locks(ref):
+                raise self.not_found("pulumi cancel", ref)
+            self.locking.unlock(ref, lock)
 
     def remove(self, ref: StackRef) -> None:
         """Remove a stack that has no resources left, with its history and backups.
@@ -209,7 +220,7 @@ class Commands:
             locked = StackLockedError(
                 f"Removed {ref.qualified}, and it is locked by {others[0]}.", verb=verb, stack=ref.qualified
             )
-            locked.lock = others[0]
+            locked.locks = others
             raise locked
 
     def absent(self, ref: StackRef) -> bool:

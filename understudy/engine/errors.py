@@ -70,9 +70,9 @@ class StackNotEmptyError(EngineError):
 
 
 class StackLockedError(EngineError):
-    """Another process holds the stack: `lock` says who; None: the CLI did not."""
+    """Other processes hold the stack: `locks` says who; none: the CLI did not say it of each."""
 
-    lock: Lock | None = None
+    locks: tuple[Lock, ...] = ()
 
 
 class PluginMissingError(EngineError):
@@ -174,6 +174,8 @@ RULES: tuple[Rule, ...] = (
 
 _LOCK = re.compile(r"created by (?P<user>\S+)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at (?P<since>\S+)")
 
+_COUNT = re.compile(r"currently locked by (\d+) lock")
+
 
 def classify(text: str, *, verb: str, stack: str, code: int | None = None) -> EngineError:
     """What the CLI's output means, as an error that is ready to be raised.
@@ -188,7 +190,7 @@ def classify(text: str, *, verb: str, stack: str, code: int | None = None) -> En
     for rule in RULES:
         if rule.pattern.search(text):
             error = rule.error(_message(verb, stack, said), hint=rule.hint, verb=verb, stack=stack)
-            return _with_lock(error, text)
+            return _with_locks(error, text)
     if code is not None and code < 0:
         said = f"the CLI was ended by signal {-code}. {said}".strip()
         return EngineCrashedError(_message(verb, stack, said), verb=verb, stack=stack)
@@ -210,8 +212,12 @@ def _message(verb: str, stack: str, said: str) -> str:
     return f"Ran `{verb}`{where}, and it failed: {said}"
 
 
-def _with_lock(error: EngineError, text: str) -> EngineError:
-    found = _LOCK.search(text)
-    if isinstance(error, StackLockedError) and found:
-        error.lock = Lock(found["user"], found["host"], int(found["pid"]), found["since"])
+def _with_locks(error: EngineError, text: str) -> EngineError:
+    """The error with the locks that the CLI named, if those are as many as it counted."""
+    if isinstance(error, StackLockedError):
+        found = tuple(
+            Lock(each["user"], each["host"], int(each["pid"]), each["since"]) for each in _LOCK.finditer(text)
+        )
+        counted = _COUNT.search(text)
+        error.locks = found if counted is None or int(counted[1]) == len(found) else ()
     return error

@@ -232,7 +232,7 @@ class FakeEngine:
             raise self.fail[verb]
         if verb in _LOCKING and ref is not None and (locks := self.locks(ref)):
             locked = StackLockedError(f"Ran `{verb}` on {name}; the stack is locked.", verb=verb, stack=name)
-            locked.lock = locks[0]
+            locked.locks = locks
             raise locked
         if verb in _READING and ref is not None and (harm := self.damage(ref)):
             raise BackendError(f"Ran `{verb}` on {name}; the state {harm}.", verb=verb, stack=name)

@@ -153,15 +153,19 @@ class Engine(Protocol):
         """Every stack of the backend, sorted."""
 
     def locks(self, ref: StackRef) -> tuple[Lock, ...]:
-        """The stack's locks, where they can be read without the CLI, as those of a `file://` backend; else none.
+        """The stack's locks, where they can be read without the CLI: in a `file://` or `s3://` backend; else none.
 
         Elsewhere they show in the StackLockedError of a verb.
+
+        Raises:
+            BackendError: they cannot be read.
         """
 
     def cancel(self, ref: StackRef, lock: Lock | None = None) -> None:
         """Delete the stack's locks, or only the one given; one that is gone is no error.
 
-        It stops no live process: the caller has to know that there is none.
+        Where the locks are not listed all go, whichever is given. It stops no live process: the caller has to know
+        that there is none.
         """
 
     def damage(self, ref: StackRef) -> str:

@@ -22,7 +22,8 @@ DOUBT = timedelta(seconds=5)
 class Lock:
     """One lock as Pulumi 3.200 writes it (pkg/backend/diy/lock.go): pid, user, host and moment, and nothing more.
 
-    `since` is RFC 3339. `path` is its file; `""` where only the CLI's words are known. `pid` 0: the file says none.
+    `since` is RFC 3339. `path` is its file's path or its object's address; `""` where only the CLI's words are known.
+    `pid` 0: it names nobody; `written` is when it was written then, as its place says.
     """
 
     user: str
@@ -30,29 +31,42 @@ class Lock:
     pid: int
     since: str
     path: str = ""
+    written: datetime | None = None
 
     @classmethod
     def read(cls, path: Path) -> Lock | None:
-        """The lock in a file; None: it is gone. A file that is no lock is one of nobody: `user`, `host` are `""`.
-
-        A CLI that was killed while it wrote leaves such a file, and the engine takes it for a lock like any other.
-        """
+        """The lock in a file; None: it is gone."""
         try:
-            text = path.read_text(encoding="utf-8", errors="replace")
+            written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            text = path.read_bytes()
         except FileNotFoundError:
             return None
         except OSError:
-            text = ""
-        try:
-            said = json.loads(text)
-            user, since = str(said.get("username", "")), str(said.get("timestamp", ""))
-            return cls(user, str(said["hostname"]), int(said["pid"]), since, str(path))
-        except (ValueError, KeyError, TypeError, AttributeError):
             return cls("", "", 0, "", str(path))
+        return cls.parse(text, str(path), written)
+
+    @classmethod
+    def parse(cls, text: bytes, path: str, written: datetime) -> Lock:
+        """The lock that a text is. One that is none is a lock of nobody: `user` and `host` are `""`.
+
+        A CLI that was killed while it wrote leaves such a text, and the engine takes it for a lock like any other.
+        """
+        try:
+            said = json.loads(text.decode(errors="replace"))
+            user, since = str(said.get("username", "")), str(said.get("timestamp", ""))
+            return cls(user, str(said["hostname"]), int(said["pid"]), since, path)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return cls("", "", 0, "", path, written)
+
+    def meant_by(self, said: Lock | None) -> bool:
+        """Whether it is the lock that was said: by where it lies, else by its process; None: any lock is."""
+        if said is None:
+            return True
+        return self.path == said.path if said.path else (self.host, self.pid) == (said.host, said.pid)
 
     def __str__(self) -> str:
         if not self.pid:
-            return f"a lock file that cannot be read, {self.path}"
+            return f"a lock that cannot be read, {self.path}"
         return f"process {self.pid} of {self.user} on {self.host} since {self.since}"
 
     @property

@@ -12,11 +12,14 @@ from understudy.errors import NotFoundError, UnderstudyError, UsageError
 from understudy.lease.folder import FolderShelf
 from understudy.lease.record import Lease, LeaseExistsError, is_id
 from understudy.lease.s3 import S3Shelf
-from understudy.lease.s3_place import S3Place
 from understudy.lease.shelf import Document, Shelf, UnreadableError
+from understudy.s3_place import S3Place
 from understudy.stacks.identity import format_time, parse_time
 
 __all__ = ["LeaseStore"]
+
+_FOLDER = ".understudy/leases"
+"""Where leases lie in a backend."""
 
 _USED = 60.0
 """Seconds within which uses of an environment count as one."""
@@ -39,9 +42,9 @@ class LeaseStore:
             return cls(FolderShelf(Path(override).expanduser()))
         parts = urlsplit(backend)
         if parts.scheme == "file":
-            return cls(FolderShelf(Path(unquote(parts.netloc + parts.path)).expanduser() / ".understudy" / "leases"))
+            return cls(FolderShelf(Path(unquote(parts.netloc + parts.path)).expanduser() / _FOLDER))
         if parts.scheme == "s3":
-            return cls(S3Shelf(S3Place.parse(backend)))
+            return cls(S3Shelf(S3Place.parse(backend).below(_FOLDER)))
         raise UsageError(
             f"Leases are kept beside the Pulumi state, and a backend of {parts.scheme}:// has no place for them.",
             hint="Name a folder that every machine with this backend shares: --lease-dir or UNDERSTUDY_LEASE_DIR.",

@@ -1,31 +1,31 @@
-"""Where leases lie for an s3:// backend, as its URL says."""
+"""Where an s3:// backend lies, as its URL says."""
 
 from __future__ import annotations
 
 import pytest
 
 from understudy.errors import UsageError
-from understudy.lease.s3_place import S3Place
 from understudy.s3_client import S3Access
+from understudy.s3_place import S3Place
 
 
 @pytest.mark.parametrize(
     ("url", "bucket", "prefix", "access"),
     [
-        ("s3://b", "b", ".understudy/leases/", S3Access()),
-        ("s3://b/a/c/", "b", "a/c/.understudy/leases/", S3Access()),
-        ("s3://b?region=eu-west-1&profile=p", "b", ".understudy/leases/", S3Access("eu-west-1", "", "p")),
+        ("s3://b", "b", "", S3Access()),
+        ("s3://b/a/c/", "b", "a/c/", S3Access()),
+        ("s3://b?region=eu-west-1&profile=p", "b", "", S3Access("eu-west-1", "", "p")),
         (
             "s3://b?endpoint=minio:9000&disableSSL=true&s3ForcePathStyle=true",
             "b",
-            ".understudy/leases/",
+            "",
             S3Access("", "http://minio:9000", "", path_style=True),
         ),
-        ("s3://b?endpoint=minio:9000", "b", ".understudy/leases/", S3Access("", "https://minio:9000")),
+        ("s3://b?endpoint=minio:9000", "b", "", S3Access("", "https://minio:9000")),
         (
             "s3://b?awssdk=v2&endpoint=https://s3.example&use_path_style=1",
             "b",
-            ".understudy/leases/",
+            "",
             S3Access("", "https://s3.example", "", path_style=True),
         ),
     ],
@@ -33,6 +33,11 @@ from understudy.s3_client import S3Access
 def test_a_backends_url_is_read_as_pulumi_reads_it(url: str, bucket: str, prefix: str, access: S3Access) -> None:
     place = S3Place.parse(url)
     assert (place.bucket, place.prefix, place.access) == (bucket, prefix, access)
+
+
+def test_a_folder_lies_below_the_backends_own() -> None:
+    assert S3Place.parse("s3://b").below(".understudy/leases").prefix == ".understudy/leases/"
+    assert S3Place.parse("s3://b/a").below("c").below("d").prefix == "a/c/d/"
 
 
 def test_new_objects_are_encrypted_as_the_url_says() -> None:

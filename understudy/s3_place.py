@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from understudy.errors import UsageError
@@ -10,7 +10,6 @@ from understudy.s3_client import S3Access
 
 __all__ = ["S3Place"]
 
-_FOLDER = ".understudy/leases"
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 """Go's strconv.ParseBool."""
 
@@ -20,7 +19,7 @@ _NO_TLS = ("disableSSL", "disable_https")
 
 @dataclass(frozen=True, slots=True)
 class S3Place:
-    """The bucket, the prefix of every key with a slash at its end, the access, and the encryption of new objects."""
+    """The bucket, what each key begins with (`""`, or a folder and a slash), the access, new objects' encryption."""
 
     bucket: str
     prefix: str
@@ -55,5 +54,9 @@ class S3Place:
         )
         named = {"ServerSideEncryption": given.get("ssetype", ""), "SSEKMSKeyId": given.get("kmskeyid", "")}
         folder = unquote(parts.path).strip("/")
-        prefix = f"{folder}/{_FOLDER}/" if folder else f"{_FOLDER}/"
+        prefix = f"{folder}/" if folder else ""
         return cls(parts.netloc, prefix, access, {name: value for name, value in named.items() if value})
+
+    def below(self, folder: str) -> S3Place:
+        """A folder of this place; `folder` has no slash at its end."""
+        return replace(self, prefix=f"{self.prefix}{folder}/")
