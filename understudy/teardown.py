@@ -10,7 +10,7 @@ from pathlib import Path
 from understudy.build.tree import remove_trees
 from understudy.engine.interface import Engine, StackRef
 from understudy.errors import UnderstudyError
-from understudy.lease import BusyError, Lease, LeaseState, LeaseStore
+from understudy.lease import BusyError, Lease, LeaseExistsError, LeaseState, LeaseStore
 from understudy.owner import this_process
 from understudy.progress import Phase, Progress, ProgressListener, State, safely
 from understudy.receipts import keep
@@ -107,7 +107,9 @@ def _nothing_there(lease: Lease, target: Target) -> bool:
 
 
 def _mark(lease: Lease, store: LeaseStore, listener: ProgressListener) -> Lease:
-    """Say in the lease who destroys it; a lease that is gone, or cannot be read or written, stops nothing.
+    """Say in the lease who destroys it; one that is gone or cannot be read is written anew, so that one is there.
+
+    Should the removal be cut off, that lease names what it left. A lease that cannot be written stops nothing.
 
     Raises:
         BusyError: another process destroys it, or has taken it over; or it is another environment's by now.
@@ -118,13 +120,34 @@ def _mark(lease: Lease, store: LeaseStore, listener: ProgressListener) -> Lease:
             raise BusyError(f"Environment {lease.id} was made anew at {now.created}, so it is another one by now.")
         now.hold_idle()
 
-    try:
-        return store.update(lease, check=hold, state=LeaseState.DESTROYING, owner=this_process())
-    except BusyError:
-        raise
-    except UnderstudyError as error:
-        listener(Progress(Phase.DESTROY, State.WARNING, detail=str(error)))
-        return lease
+    problem = ""
+    for _ in range(2):  # once more where another process has written one since
+        try:
+            return store.update(lease, check=hold, state=LeaseState.DESTROYING, owner=this_process())
+        except BusyError:
+            raise
+        except UnderstudyError as error:
+            problem = str(error.args[0])
+        try:
+            marked = _restored(lease, store)
+        except LeaseExistsError:
+            continue
+        except UnderstudyError as error:
+            problem += f" {error.args[0]}"
+            break
+        detail = f"{problem} Its lease was lost; it is written anew until all is removed."
+        listener(Progress(Phase.DESTROY, State.WARNING, f"environment {lease.id}", detail))
+        return marked
+    listener(Progress(Phase.DESTROY, State.WARNING, f"environment {lease.id}", problem))
+    return lease
+
+
+def _restored(lease: Lease, store: LeaseStore) -> Lease:
+    """The lease of what this process destroys, written where there is none; raises LeaseExistsError where one is."""
+    now = format_time(datetime.now(UTC))
+    marked = replace(lease, state=LeaseState.DESTROYING, owner=this_process(), renewed=now, asked_to_stop="")
+    store.restore(marked)
+    return marked
 
 
 def _left_to_another(lease: Lease, target: Target, store: LeaseStore, listener: ProgressListener, why: str) -> Receipt:
