@@ -99,7 +99,7 @@ def tell_kept(record: RunRecord, say: Callable[[str], None]) -> None:
 
 def send(session: Session, recorder: Recorder, outbox: Outbox, stage: Stage) -> bool:
     """Send the run folder, and return when every sink has said yes or no; False: one failed, and that is a cause."""
-    with recorder.watch():
+    with recorder.watch(exporting=True):
         errors = outbox.send(
             recorder.folder.path,
             stage,

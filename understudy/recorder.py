@@ -165,15 +165,15 @@ class Recorder:
             self.folder.write_run(replace(record, seconds=time.monotonic() - self._began), checked=False)
 
     @contextmanager
-    def watch(self) -> Iterator[None]:
-        """An error that comes out of here becomes a cause in the record; a defect's traceback goes to `defect.txt`."""
+    def watch(self, *, exporting: bool = False) -> Iterator[None]:
+        """An error becomes a cause, a defect's traceback `defect.txt`; `exporting`: that is a failed export anyhow."""
         try:
             yield
         except UnderstudyError as error:
             self.failed(error)
         except Exception as error:  # noqa: BLE001 - export and clean-up have to follow whatever it is
             self.folder.write_text("defect.txt", "".join(traceback.format_exception(error)))
-            kind = ExportError if self.phase is Phase.EXPORT else UnderstudyError
+            kind = ExportError if exporting or self.phase is Phase.EXPORT else UnderstudyError
             self.failed(kind(f"A defect of Understudy itself: {type(error).__name__}, see defect.txt."))
 
     def failed(self, error: UnderstudyError, phase: Phase | None = None) -> None:
@@ -342,7 +342,7 @@ class Recorder:
         if not send():
             clean = self._write()
         if clean is not None:
-            with self.watch():
+            with self.watch(exporting=True):
                 publish(clean, self.folder.path, os.environ, sys.stderr)
         for line in last_lines(self.record, self.folder.path.resolve()):
             say(self.folder.redactor.text(line))
