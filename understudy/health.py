@@ -17,6 +17,7 @@ from understudy.lease import LeaseStore
 from understudy.locks import why_stale
 from understudy.options import Options
 from understudy.reap.classify import MOST_SKEW, SMALL_SKEW, classify
+from understudy.reap.clock import jumped, reading
 from understudy.reap.facts import gather
 from understudy.reap.model import Facts, Judgement, Verdict
 from understudy.session import lease_store
@@ -46,7 +47,7 @@ def examine(options: Options, target: Target | None = None) -> list[Check]:
         return [Check("backend", None, str(error.args[0]), error.hint)]
     where = target or DockerTarget()
     return [
-        *_tried("leases", lambda: _leases(store, where)),
+        *_tried("leases", lambda: _leases(store, where, settings)),
         *_tried("locks", lambda: [_locks(settings, store)]),
         *_tried("disk", lambda: list(_disks(settings, options))),
     ]
@@ -59,8 +60,8 @@ def _tried(name: str, look: Callable[[], list[Check]]) -> list[Check]:
         return [Check(name, None, f"could not look: {error.args[0] if error.args else error}")]
 
 
-def _leases(store: LeaseStore, target: Target) -> list[Check]:
-    facts = gather(target, store, gone=lambda _leases: {})
+def _leases(store: LeaseStore, target: Target, settings: EngineSettings) -> list[Check]:
+    facts = gather(target, store, gone=lambda _leases: {}, jump=jumped(settings.state, reading(), keep=False))
     if facts.problems:
         return [Check("leases", None, f"could not look: {'; '.join(facts.problems)}")]
     return judged_checks(facts, classify(facts))
@@ -94,6 +95,9 @@ def judged_checks(facts: Facts, verdicts: Iterable[Verdict]) -> list[Check]:
     if held:
         hint = "Each is reaped from its own target; `understudy reap --forget-target ID` gives up those of a lost host."
         found.append(Check("elsewhere", None, ", ".join(f"{n} on {name}" for name, n in sorted(held.items())), hint))
+    if facts.jump > MOST_SKEW:
+        told = f"this machine's went {facts.jump.total_seconds():.0f} s ahead of its own uptime"
+        found.append(Check("clocks", None, told, "Set it; if it is right, it is believed after an hour."))
     if facts.skew > SMALL_SKEW:
         hint = "Set the clocks; nothing is reaped while they are more than a day apart." * (facts.skew > MOST_SKEW)
         found.append(

@@ -20,6 +20,7 @@ STAYS = (
     "probes/*",
     "watchdog",
     "watchdog/*",
+    "clock.json",
     "home",
     "home/*",
     "trees",

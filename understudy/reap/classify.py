@@ -35,7 +35,7 @@ def classify(facts: Facts, policy: Policy = Policy()) -> tuple[Verdict, ...]:  #
     """Every verdict, sorted by subject; the same facts give the same verdicts, in whichever time zone."""
     found = list(_verdicts(facts, policy))
     if doubt := _refusal(facts):
-        skewed = facts.skew > MOST_SKEW
+        skewed = bool(_of_clocks(facts))
         found = [_unknown(verdict, doubt, doubted=skewed) for verdict in found]
         if skewed:
             found.append(Verdict(Judgement.UNKNOWN, Subject("clock", facts.target), doubt, doubt=True))
@@ -46,6 +46,16 @@ def _refusal(facts: Facts) -> str:
     """Why nothing at all may be taken; `""` when it may."""
     if facts.problems or not facts.target:
         return "not everything could be listed: " + ("; ".join(facts.problems) or "the target does not say who it is")
+    return _of_clocks(facts)
+
+
+def _of_clocks(facts: Facts) -> str:
+    """Why no clock can be believed; `""` when one can."""
+    if facts.jump > MOST_SKEW:
+        return (
+            f"this machine's clock, {_text(facts.now)}, went {facts.jump.total_seconds():.0f} s ahead of its own "
+            "uptime since an earlier command: until it has stayed so for an hour nothing is over for certain"
+        )
     if facts.skew > MOST_SKEW:
         return (
             f"a skew of {facts.skew.total_seconds():.0f} s between this machine's clock, {_text(facts.now)}, and "

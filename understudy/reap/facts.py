@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -32,6 +32,7 @@ def gather(
     *,
     gone: Gone = branches_gone,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    jump: timedelta = timedelta(0),
 ) -> Facts:
     """Read all that a verdict leans on; what cannot be read is among the problems, and keeps nothing else from it.
 
@@ -41,6 +42,7 @@ def gather(
         engine: of the backend; None: stacks are not looked at.
         gone: leases -> environment -> whether its branch is gone.
         now: this machine's clock.
+        jump: how far it went ahead of what can be believed (understudy.reap.clock).
     """
     problems: list[str] = []
 
@@ -74,6 +76,7 @@ def gather(
         objects=objects,
         stacks=stacks,
         problems=tuple(problems),
+        jump=jump,
     )
 
 

@@ -69,6 +69,7 @@ class Facts:
         objects: of the target, with any label of ours, whole sets or not.
         stacks: of the backend; None: nobody looked.
         problems: why something could not be listed; nothing is taken then.
+        jump: how far this machine's clock went ahead against its own uptime, as far as that is not believed yet.
     """
 
     target: str
@@ -79,6 +80,7 @@ class Facts:
     objects: tuple[Owned, ...] = ()
     stacks: tuple[StackFact, ...] | None = None
     problems: tuple[str, ...] = ()
+    jump: timedelta = timedelta(0)
 
     @property
     def skew(self) -> timedelta:

@@ -12,6 +12,7 @@ from understudy.lease import BusyError, Lease
 from understudy.progress import Phase, Progress, State
 from understudy.reap.branches import branches_gone
 from understudy.reap.classify import classify
+from understudy.reap.clock import jumped, reading
 from understudy.reap.facts import Gone, gather
 from understudy.reap.model import Facts, Judgement, Policy, Verdict
 from understudy.reap.sweep import Reaped, Sweeper, sweep
@@ -85,7 +86,8 @@ def reap(session: Session, policy: Policy, *, dry: bool, most: int | None = None
         most: the cap; None: the usual one.
         gone: leases -> environment -> whether its branch is gone.
     """
-    facts = gather(session.target, session.store, session.engine, gone=gone)
+    jump = jumped(session.settings.state, reading(), keep=not dry)
+    facts = gather(session.target, session.store, session.engine, gone=gone, jump=jump)
     verdicts = classify(facts, policy)
     made = Pass(facts, verdicts, cap_of(verdicts, most), dry)
     if not dry:
@@ -108,12 +110,16 @@ def opportune(session: Session, *, spare: str = "") -> None:
     about: it stays as long as it may be extended.
     """
     policy = Policy()
-    facts = gather(session.target, session.store, gone=lambda _leases: {})
+    jump = jumped(session.settings.state, reading(), keep=True)
+    facts = gather(session.target, session.store, gone=lambda _leases: {}, jump=jump)
     for problem in facts.problems:
         session.listener(
             Progress(Phase.DESTROY, State.WARNING, detail=f"could not look for stale environments: {problem}")
         )
     found = classify(facts, policy)
+    for verdict in found:
+        if verdict.subject.kind == "clock":
+            session.listener(Progress(Phase.DESTROY, State.WARNING, "clock", f"nothing is reaped: {verdict.reason}"))
     _given_back(session, facts, found)
     verdicts = tuple(
         verdict
