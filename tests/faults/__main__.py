@@ -18,7 +18,7 @@ from queue import Empty, Queue
 from typing import IO, Any
 
 import faults.kinds  # noqa: F401 - registers them
-from faults.lane import open_lane
+from faults.lane import hear_signals, open_lane
 from faults.report import latest, summary, write_guarantees
 from faults.trial import KINDS, STRATUM, Trial, attempt, commit, now
 from support import ROOT
@@ -218,6 +218,7 @@ def _dead(each: Wanted, seed: int) -> dict[str, Any]:
 
 def _lane(given: argparse.Namespace) -> int:
     """A lane's process: a trial for each line of standard input, its record as a line of standard output."""
+    hear_signals()
     folder = Path(tempfile.mkdtemp(prefix="udl-", dir="/tmp"))
     try:
         with open_lane(folder, patience=given.patience, alone=given.limit) as lane:

@@ -23,7 +23,7 @@ from faults.inventory import Inventory, descendants, look
 from private_daemon import PrivateDaemon, private_daemon
 from support import UNDERSTUDY, Done, Project, make_project
 
-__all__ = ["Lane", "Run", "open_lane"]
+__all__ = ["Lane", "Run", "hear_signals", "open_lane"]
 
 _SUBREAPER = 36
 """PR_SET_CHILD_SUBREAPER (prctl(2))."""
@@ -307,6 +307,12 @@ def open_lane(folder: Path, *, patience: float = 1.0, alone: float = 15.0) -> It
             finally:
                 lane.end_all()
                 client.close()
+
+
+def hear_signals() -> None:
+    """Undo what a shell does to jobs in the background, and nohup: what they ignore, all that they start ignores."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _begin(lane: Lane) -> None:
