@@ -1,4 +1,4 @@
-"""What all tests share: fast ones first, a reason for every skip, and a state folder of their own."""
+"""What all tests share: an order, a reason for every skip, and a state folder of their own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ settings.register_profile("understudy", deadline=None)
 settings.load_profile("understudy")
 
 ROOT = Path(__file__).resolve().parent.parent
-ORDER = ("unit", "meta", "components", "compose", "engine", "faults", "aws", "e2e")
+ORDER = ("unit", "engine", "faults", "aws", "e2e", "compose", "components", "meta")
+"""Of the folders: what fails fast, then what takes long, then so many short ones that no worker is alone at the end."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -57,11 +58,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Fast folders first; the order inside a folder stays."""
+    """Folder by folder; inside one, what a single worker has to do whole goes first, and the order stays."""
 
-    def rank(item: pytest.Item) -> int:
+    def rank(item: pytest.Item) -> tuple[int, bool]:
         folder = item.path.relative_to(ROOT / "tests").parts[0]
-        return ORDER.index(folder) if folder in ORDER else len(ORDER)
+        place = ORDER.index(folder) if folder in ORDER else len(ORDER)
+        return place, item.get_closest_marker("xdist_group") is None
 
     items.sort(key=rank)
 
