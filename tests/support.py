@@ -8,8 +8,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+from understudy.lease import LeaseStore
 
 ROOT = Path(__file__).resolve().parent.parent
 UNDERSTUDY = str(Path(sys.executable).parent / "understudy")
@@ -96,6 +98,12 @@ class Project:
         )
 
     def leases(self) -> list[dict[str, object]]:
+        """The leases of its backend, read here: a command takes a second of a processor, and tests ask in loops."""
+        store = LeaseStore.beside(f"file://{self.env['XDG_STATE_HOME']}/understudy/backend")
+        return [asdict(lease) for lease in store.list()[0]]
+
+    def listed(self) -> list[dict[str, object]]:
+        """What `understudy list` shows, which closes leases of environments that `pulumi destroy` removed."""
         done = self.understudy("list", "--format", "json")
         assert done.code == 0, done.text
         found = json.loads(done.out)["environments"]
@@ -127,7 +135,11 @@ def make_project(root: Path, state: Path, folder: str = ".") -> Project:
 
 
 def wait_for(condition: Callable[[], bool], limit: float = 60, what: str = "the condition") -> None:
+    """Look until it holds; a look that costs much is taken seldom, so that it keeps nothing from what is waited for."""
     end = time.monotonic() + limit
-    while not condition():
+    while True:
+        began = time.monotonic()
+        if condition():
+            return
         assert time.monotonic() < end, f"waited {limit} s for {what}"
-        time.sleep(0.05)
+        time.sleep(min(max(0.05, 2 * (time.monotonic() - began)), 1.0))

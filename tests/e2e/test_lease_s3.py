@@ -45,12 +45,12 @@ def test_a_stranger_with_the_backend_ends_what_another_made(small: Callable[[str
         (tmp_path / "empty").mkdir()
         other = {**maker.env, **there, "XDG_STATE_HOME": str(tmp_path / "another")}
         stranger = Project(tmp_path / "empty", tmp_path / "empty", other)
-        (lease,) = stranger.leases()
+        (lease,) = stranger.listed()
         assert (lease["id"], lease["state"]) == (environment, "kept")
         done = stranger.understudy("down", environment)
         assert done.code == 0, done.text
         assert labelled("environment", environment) == []
-        assert stranger.leases() == []
+        assert stranger.listed() == []
         assert [key for key in keys() if environment in key and "/receipts/" not in key] == []
         proof = maker.understudy("receipt", environment, "--format", "json", env=there)
         assert proof.code == 0, proof.text

@@ -99,12 +99,12 @@ def test_its_clone_runs_them_under_their_names(small: Callable[[str], Project]) 
     done = project.understudy("up")
     try:
         assert done.code == 0, done.text
-        (lease,) = project.leases()
+        (lease,) = project.listed()
         environment = str(lease["id"])
         read = project.understudy("logs", environment, "reader")
         assert "result: app@shop" in read.out, read.text
         worked = project.understudy("logs", environment, "worker")
         assert "result: paid hello Enabled 45 3 dead.fifo" in worked.out, worked.text
     finally:
-        for lease in project.leases():
+        for lease in project.listed():
             assert project.understudy("down", str(lease["id"])).code == 0

@@ -83,7 +83,7 @@ def removed_afterwards(project: Project) -> Iterator[None]:
     try:
         yield
     finally:
-        for lease in project.leases():
+        for lease in project.listed():
             project.understudy("down", str(lease["id"]))
 
 
@@ -128,7 +128,7 @@ def test_the_readme_s_way_with_plain_pulumi(checkout: Project) -> None:
         pulumi("stack", "init", "my-branch")
 
         assert resources(pulumi("preview")) == {"to create"}
-        assert checkout.leases() == []
+        assert checkout.listed() == []
         assert pulumi.trees() == []
         assert labelled("project", checkout.root.name) == []
 
@@ -136,7 +136,7 @@ def test_the_readme_s_way_with_plain_pulumi(checkout: Project) -> None:
         outputs = pulumi.outputs()
         assert json.loads(get(endpoint(outputs, "gateway:80") + "/catalog"))["version"] == 2
         assert labelled("project", checkout.root.name) != []
-        (lease,) = checkout.leases()
+        (lease,) = checkout.listed()
         assert (lease["id"], lease["stack"]) == (outputs["environment"], "my-branch")
         assert (lease["state"], lease["idle"]) == ("handed over", 0.0)
         assert lease["commit"] == checkout.git("rev-parse", "HEAD")
@@ -155,7 +155,7 @@ def test_the_readme_s_way_with_plain_pulumi(checkout: Project) -> None:
         assert resources(pulumi("destroy", "--yes")) == {"deleted"}
         assert labelled("project", checkout.root.name) == []
         assert checkout.understudy("list").out == "no environments\n"
-        assert checkout.leases() == []
+        assert checkout.listed() == []
         assert pulumi.trees() == []
         assert checkout.understudy("receipt", str(lease["id"])).code == 0
 
@@ -216,7 +216,7 @@ def test_in_a_project_with_packages_called_as_ours(own: Project) -> None:
         made = from_another_host(own)
         assert resources(pulumi("destroy", "--yes")) == {"deleted"}
         assert resources(pulumi("up", "--yes")) == {"created"}
-        (lease,) = own.leases()
+        (lease,) = own.listed()
         assert lease["created"] > made["created"]
         assert receipt_of(own, lease)["created"] == made["created"]
 
@@ -224,7 +224,7 @@ def test_in_a_project_with_packages_called_as_ours(own: Project) -> None:
         assert gone.code == 0, gone.text
         assert "CLEAN" in gone.out
         assert labelled("project", own.root.name) == []
-        assert own.leases() == []
+        assert own.listed() == []
         (stack,) = json.loads(pulumi("stack", "ls", "--json").out)
         assert (stack["name"], stack["resourceCount"]) == ("dev", 0)
 
@@ -247,4 +247,4 @@ def test_a_preview_shows_the_environment_that_diff_shows(own: Project) -> None:
     assert parts(theirs, ids[0]) == parts(ours, ids[1])
     assert {step["op"] for step in (*theirs, *ours)} == {"create"}
     assert labelled("project", own.root.name) == []
-    assert own.leases() == []
+    assert own.listed() == []
