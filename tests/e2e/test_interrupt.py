@@ -223,7 +223,7 @@ def test_an_owner_that_does_not_stop_is_left_alone(small: Callable[[str], Projec
     project = small(TESTING)
     process = project.start("run", "--progress", "plain")
     wait_for(lambda: [lease["state"] for lease in project.leases()] == ["testing"], what="the tests")
-    (lease,) = project.leases()
+    (lease,) = project.listed()  # by a command: while the owner writes it, it holds the lock of all leases
     process.send_signal(signal.SIGSTOP)
     try:
         done = project.understudy("down", str(lease["id"]), "--lock-timeout", "3")
