@@ -97,11 +97,12 @@ def hang_up(lane: Lane, run: Run) -> None:  # noqa: ARG001 - all endings are cal
 def cancel(lane: Lane, run: Run, pauses: Sequence[float] = (7.5, 2.5)) -> None:
     """How GitHub's runner ends a step: SIGINT to the entry process, SIGTERM, SIGKILL of the tree.
 
-    https://docs.github.com/en/actions/reference/workflow-cancellation-reference. A pause ends when the process does.
+    https://docs.github.com/en/actions/reference/workflow-cancellation-reference. A pause ends when the process does,
+    and a lane's patience stretches it as every limit: at 1 it is the runner's own.
     """
     for number, pause in zip((signal.SIGINT, signal.SIGTERM), pauses, strict=True):
         _signal(run.process.pid, number)
-        end = time.monotonic() + pause
+        end = time.monotonic() + pause * lane.patience
         while not run.ended and time.monotonic() < end:
             time.sleep(_LOOK)
         if run.ended:
