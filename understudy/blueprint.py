@@ -102,7 +102,7 @@ def draw(options: Options, folder: Path) -> Blueprint:
     taken = read_source(source, place, lambda _: None) if source else None
     if taken:
         beside = aligned(taken.topology, candidate, references=taken.references, unsaid=taken.unsaid)
-        production_sha, (production, candidate), notes = commit.sha, beside, taken.topology.warnings
+        production_sha, (production, candidate), notes = commit.sha, beside, (*taken.topology.warnings, *taken.evidence)
     elif production_ref:
         production_sha = repository.commit(production_ref).sha
         production, notes = _production(

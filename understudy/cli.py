@@ -18,7 +18,16 @@ from understudy.topology_cli import topology
 
 __all__ = ["cli", "main"]
 
-_PRODUCTION = ("production_ref", "from_stack", "from_export", "from_docker", "project", "label", "untrusted")
+_PRODUCTION = (
+    "production_ref",
+    "from_stack",
+    "from_export",
+    "from_docker",
+    "from_aws",
+    "project",
+    "label",
+    "untrusted",
+)
 _WHERE = ("file", "env_file", "set", "compose_profile", "allow", "commit", "dirty", *_PRODUCTION, "profile", "name")
 _HOW = (
     *("bind", "ready_timeout", "parallel", "relay_image", "mock_image", "docker_provider", "image_budget"),

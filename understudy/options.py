@@ -205,8 +205,15 @@ class Options:
     from_stack: str = _option("", _text, "The Pulumi stack that is production: [ORG/]PROJECT/STACK.")
     from_export: str = _option("", _text, "A file of `pulumi stack export` that is production.")
     from_docker: bool = _option(False, _switch, "What runs on the Docker host is production.")
+    from_aws: bool = _option(
+        False, _switch, "What runs in the AWS account and region of the usual variables is production."
+    )
     project: str = _option("", _text, "With --from-docker: only the Compose project of this name.")
-    label: str = _option("", _text, "With --from-docker: only containers with this label, KEY or KEY=VALUE.")
+    label: str = _option(
+        "",
+        _text,
+        "With --from-docker or --from-aws: only containers with this label, or what has this tag; KEY or KEY=VALUE.",
+    )
     untrusted: bool = _option(
         False, _switch, "The commit is a stranger's: production says what is run, mocked, allowed and sent where."
     )

@@ -15,7 +15,7 @@ __all__ = ["Production", "Source", "read_source", "source_of"]
 _LARGEST = 256 * 1024 * 1024
 """Bytes of an export; a stack of ten thousand resources has about a tenth of it."""
 
-_SOURCES = ("from_stack", "from_export", "from_docker")
+_SOURCES = ("from_stack", "from_export", "from_docker", "from_aws")
 _PARTS = ("project", "label")
 
 Say = Callable[[str], None]
@@ -23,11 +23,12 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where production runs: a Pulumi stack, an export of one, or the Docker host, whole or one part of it."""
+    """Where production runs: a Pulumi stack, an export of one, a Docker host or an AWS account, or a part of those."""
 
     stack: str = ""
     export: str = ""
     docker: bool = False
+    aws: bool = False
     project: str = ""
     label: str = ""
 
@@ -43,6 +44,7 @@ class Source:
                 ("--from-stack", self.stack),
                 ("--from-export", self.export),
                 ("--from-docker", self.docker),
+                ("--from-aws", self.aws),
             )
             if given
         ]
@@ -50,8 +52,13 @@ class Source:
             raise UsageError(
                 f"{' and '.join(named)} were given, and production is one of them.", hint="Drop the others."
             )
-        if (self.project or self.label) and not self.docker:
-            raise UsageError("--project and --label are parts of a Docker host.", hint="Give --from-docker with them.")
+        if self.project and not self.docker:
+            raise UsageError("--project is a part of a Docker host.", hint="Give --from-docker with it.")
+        if self.label and not (self.docker or self.aws):
+            raise UsageError(
+                "--label is for a part of a Docker host or of an AWS account.",
+                hint="Give --from-docker or --from-aws with it.",
+            )
         if self.project and self.label:
             raise UsageError("--project and --label were both given.", hint="A project is a label too: drop one.")
 
@@ -63,14 +70,16 @@ class Source:
         if self.export:
             return f"export {self.export}"
         part = f" project {self.project}" if self.project else f" label {self.label}" if self.label else ""
-        return f"docker host{part}" if self.docker else ""
+        host = "docker host" if self.docker else "aws account" if self.aws else ""
+        return f"{host}{part}" if host else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Production:
     """What was read, what stood for it, and what `stacks.align` needs to know of the source.
 
-    `given` is what the source says, `topology` what a Compose file that says so is read as.
+    `given` is what the source says, `topology` what a Compose file that says so is read as, `evidence` by what each
+    edge is known that the source does not say outright.
     """
 
     given: Topology
@@ -78,6 +87,7 @@ class Production:
     name: str
     references: Mapping[str, str] = field(default_factory=dict)
     unsaid: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
 
 
 def source_of(options: Options) -> Source | None:
@@ -92,9 +102,15 @@ def source_of(options: Options) -> Source | None:
     reference = origin["production_ref"] if options.production_ref else Origin.DEFAULT
     if given and reference > first:
         return None
-    stack, export, docker = (key in given and origin[key] is first for key in _SOURCES)
-    project, label = (getattr(options, key) if docker or origin[key] >= first else "" for key in _PARTS)
-    source = Source(options.from_stack if stack else "", options.from_export if export else "", docker, project, label)
+    stack, export, docker, aws = (key in given and origin[key] is first for key in _SOURCES)
+    parted = {"project": docker, "label": docker or aws}
+    source = Source(
+        options.from_stack if stack else "",
+        options.from_export if export else "",
+        docker,
+        aws,
+        **{key: getattr(options, key) if parted[key] or origin[key] >= first else "" for key in _PARTS},
+    )
     if not given:
         return None
     if reference is first:
@@ -115,11 +131,14 @@ def read_source(source: Source, folder: Path, say: Say) -> Production:
 
     Raises:
         UsageError: the source's name is none, or what it holds is no topology.
-        ToolError: Docker or Pulumi do not answer.
+        ToolError: Docker, AWS or Pulumi do not answer.
         EngineError: the stack cannot be read.
     """
     try:
-        found = _of_docker(source) if source.docker else _of_pulumi(source, folder, say)
+        if source.aws:
+            found = _of_aws(source)
+        else:
+            found = _of_docker(source) if source.docker else _of_pulumi(source, folder, say)
         return replace(found, topology=_as_compose_has_it(found.given))
     except TopologyError as error:
         raise UsageError(f"Read production from the {source.name}, and it is no topology: {error}.") from error
@@ -142,8 +161,7 @@ def _of_pulumi(source: Source, folder: Path, say: Say) -> Production:
 
     text = _of_stack(source, say) if source.stack else _of_file(folder / source.export)
     topology = pulumi_state.read(text, source.stack or source.export, folder=str(folder.resolve()))
-    references = {name: service.image.partition("@")[0] for name, service in topology.services.items() if service.image}
-    return Production(topology, topology, source.name, references, ("expose",))
+    return Production(topology, topology, source.name, _names(topology), ("expose",))
 
 
 def _of_docker(source: Source) -> Production:
@@ -154,6 +172,19 @@ def _of_docker(source: Source) -> Production:
     data = read_host(client(), project=source.project, label=source.label)
     topology = docker_host.read(data)
     return Production(topology, topology, source.name, docker_host.references(data))
+
+
+def _of_aws(source: Source) -> Production:
+    from understudy.production_aws import read_account
+    from understudy.stacks.sources import aws_account
+
+    found = aws_account.read(read_account(source.label))
+    return Production(found.topology, found.topology, source.name, _names(found.topology), evidence=found.evidence)
+
+
+def _names(topology: Topology) -> dict[str, str]:
+    """Service -> its image's name without a digest."""
+    return {name: service.image.partition("@")[0] for name, service in topology.services.items() if service.image}
 
 
 def _of_stack(source: Source, say: Say) -> str:

@@ -97,9 +97,10 @@ def show(form: str, given: tuple[str, ...], **rest: Any) -> None:  # noqa: ANN40
 @click.argument("export_file", required=False, metavar="[EXPORT_FILE]")
 @click.option("--from-stack", "stack", default="", metavar="STACK", help="A Pulumi stack: [ORG/]PROJECT/STACK.")
 @click.option("--from-docker", "docker", is_flag=True, help="What runs on the Docker host.")
+@click.option("--from-aws", "aws", is_flag=True, help="What runs in the AWS account of the usual variables.")
 @click.option("--project", default="", metavar="NAME", help="With --from-docker: only this Compose project.")
-@click.option("--label", default="", metavar="K=V", help="With --from-docker: only containers with this label.")
-def import_(export_file: str | None, stack: str, docker: bool, project: str, label: str) -> None:  # noqa: FBT001 - by name
+@click.option("--label", default="", metavar="K=V", help="Only containers with this label, or of AWS with this tag.")
+def import_(export_file: str | None, **rest: Any) -> None:  # noqa: ANN401 - the fields of a Source
     """Print production as a Compose file, read from where it runs; what is not in it is named on standard error.
 
     EXPORT_FILE is what `pulumi stack export` or a state file of a file:// backend holds. Nothing is written to
@@ -111,16 +112,18 @@ def import_(export_file: str | None, stack: str, docker: bool, project: str, lab
     def say(text: str) -> None:
         click.echo(f"understudy: {printable(text)}", err=True)
 
-    source = Source(stack, export_file or "", docker, project, label)
+    source = Source(export=export_file or "", **rest)
     if not source.name:
-        raise UsageError(
-            "Nothing was named to import.", hint="Name an EXPORT_FILE, or give --from-stack or --from-docker."
-        )
+        hint = "Name an EXPORT_FILE, or give --from-stack, --from-docker or --from-aws."
+        raise UsageError("Nothing was named to import.", hint=hint)
     found = read_source(source, Path.cwd(), say)
     for warning in found.given.warnings:
         say(warning)
+    for line in found.evidence:
+        say(line)
     about = (
         f"Production as it was read from the {source.name}.",
+        *(f"Known by: {line}" for line in found.evidence),
         *(f"Not in it: {warning}" for warning in found.given.warnings),
     )
     click.echo(write(found.given, about=about), nl=False)

@@ -16,7 +16,7 @@ from .pulumi_managed import network_of
 from .pulumi_resources import SECRET, Resource, State
 from .pulumi_routes import publish
 
-__all__ = ["MAPPERS", "SECRET_TYPE"]
+__all__ = ["MAPPERS", "SECRET_TYPE", "host_names"]
 
 SERVICE, TASK = "aws:ecs/service:Service", "aws:ecs/taskDefinition:TaskDefinition"
 SECRET_TYPE, PARAMETER = "aws:secretsmanager/secret:Secret", "aws:ssm/parameter:Parameter"
@@ -47,7 +47,7 @@ def _service(resource: Resource, state: State, found: Found) -> None:
         service = replace(
             service,
             kind=kind_of_image(service.image),
-            networks=(NetworkLink(network, tuple(_host_names(resource, state))),) if first else (),
+            networks=(NetworkLink(network, tuple(host_names(resource, state))),) if first else (),
             network_of=None if first else names[main.name],
             replicas=max(1, count),
             depends_on=tuple(_dependencies(definition, names)),
@@ -124,27 +124,27 @@ def _secrets(
     """Environment key -> the token of a declared secret, or the plain text of an SSM parameter that is no secret."""
     for entry in definition.given("secrets"):
         key, source = str(entry.get("name")), str(entry.get("valueFrom"))
-        resource, field = _behind(source, task, state)
+        resource, arn, field = _behind(source, task, state)
         if resource is not None and resource.type == PARAMETER and resource.text("type") in {"String", "StringList"}:
             value = resource.text("value")
             if value is not None:
                 yield key, value
                 continue
-        yield key, found.secret(f"{resource.urn if resource else source}#{field}", key, name)
+        yield key, found.secret(f"{resource.urn if resource else arn}#{field}", key, name)
 
 
-def _behind(source: str, task: Resource, state: State) -> tuple[Resource | None, str]:
-    """The secret or parameter that `valueFrom` names, and the key in its JSON (`arn:...:secret:name:key::`)."""
+def _behind(source: str, task: Resource, state: State) -> tuple[Resource | None, str, str]:
+    """The secret or parameter that `valueFrom` names, its ARN or name, and the key in its JSON (`arn:...:key::`)."""
     parts = source.split(":")
     arn = ":".join(parts[:7]) if source.startswith("arn:") and ":secret:" in source else source
     field = parts[7] if arn != source and len(parts) > 7 else ""  # noqa: PLR2004 - the parts of an ARN, then the key
     found = state.behind(task, "", arn, SECRET_TYPE, PARAMETER, VERSION)
     if found is not None and found.type == VERSION:
         found = state.behind(found, "secretId", found.inputs.get("secretId"), SECRET_TYPE) or found
-    return found, field
+    return found, arn, field
 
 
-def _host_names(resource: Resource, state: State) -> Iterator[str]:
+def host_names(resource: Resource, state: State) -> Iterator[str]:
     """The names under which others call the service: of Service Connect, and of service discovery."""
     connect = resource.inputs.get("serviceConnectConfiguration")
     for service in connect.get("services") or () if isinstance(connect, Mapping) else ():

@@ -258,7 +258,8 @@ def finish(state: State, found: Found) -> None:
 def _passwords(state: State, found: Found) -> None:
     """Name the declared secret that is a database's password, once it is known which secrets services get.
 
-    It is the one whose value comes from the same resource, such as a random password, or from the database itself.
+    It is the one whose value comes from the same resource, such as a random password, or from the database itself,
+    or that RDS keeps of its user (`masterUserSecrets`).
     """
     versions = state.of("aws:secretsmanager/secretVersion:SecretVersion", "aws:ssm/parameter:Parameter")
     for resource in state.of(INSTANCE, CLUSTER):
@@ -266,6 +267,11 @@ def _passwords(state: State, found: Found) -> None:
         sources = {r.urn for key in ("password", "masterPassword") for r in state.depended(resource, key)}
         service = found.services.get(name or "")
         if service is None or service.managed is None or service.managed.password is not None:
+            continue
+        kept = resource.outputs.get("masterUserSecrets") or resource.outputs.get("masterUserSecret") or ()
+        known = (found.known_password(str(entry.get("secretArn"))) for entry in kept if isinstance(entry, Mapping))
+        if secret := next(filter(None, known), None):
+            found.services[service.name] = replace(service, managed=replace(service.managed, password=secret))
             continue
         for version in versions:
             value = {r.urn for r in state.depended(version, "secretString", "value")}

@@ -9,7 +9,7 @@ from typing import Any
 
 from understudy.stacks.topology import TopologyError, Where
 
-__all__ = ["SECRET", "Resource", "Secret", "State", "resources_of"]
+__all__ = ["SECRET", "Resource", "Secret", "State", "name_of", "resources_of"]
 
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 """The key that marks a special value in a state (sdk/go/common/resource/properties.go, SigKey)."""
@@ -119,6 +119,11 @@ class State:
         return tuple(found.values())
 
 
+def name_of(text: str) -> str:
+    """A text as a name that a Compose file can have."""
+    return _NOT_A_NAME.sub("-", text).strip("-._") or "resource"
+
+
 def resources_of(deployment: Mapping[str, Any], where: Where) -> tuple[Resource, ...]:
     """The resources of a deployment without those that are about to be deleted or were only read.
 
@@ -145,7 +150,7 @@ def _resources(found: list[Any], where: Where) -> Iterator[Resource]:
         yield Resource(
             urn=entry["urn"],
             type=str(entry.get("type") or ""),
-            name=_NOT_A_NAME.sub("-", entry["urn"].rsplit("::", 1)[-1]).strip("-._") or "resource",
+            name=name_of(entry["urn"].rsplit("::", 1)[-1]),
             id=str(entry.get("id") or ""),
             custom=bool(entry.get("custom")),
             inputs=inputs,

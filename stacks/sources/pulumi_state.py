@@ -14,7 +14,7 @@ from .found_secrets import declare_secrets
 from .pulumi_found import Found
 from .pulumi_resources import Resource, State, resources_of
 
-__all__ = ["MAPPERS", "WORKINGS", "read"]
+__all__ = ["MAPPERS", "WORKINGS", "read", "take_in"]
 
 Mapper = Callable[[Resource, State, Found], None]
 
@@ -61,6 +61,16 @@ def read(text: str, source: str, *, folder: str = "") -> Topology:
     where = Where(source)
     state = State(resources_of(_deployment(text, where), where), folder)
     found = Found(source)
+    take_in(state, found)
+    return declare_secrets(found.topology(_project(state.project)))
+
+
+def take_in(state: State, found: Found) -> None:
+    """Hand each resource to the mapper of its type, and put on the record what none knows.
+
+    Raises:
+        TopologyError: no service is among them.
+    """
     for resource in sorted(state.resources, key=lambda r: _ORDER.index(r.type) if r.type in MAPPERS else len(_ORDER)):
         if resource.type in MAPPERS:
             _map(resource, state, found)
@@ -70,8 +80,8 @@ def read(text: str, source: str, *, folder: str = "") -> Topology:
             found.leave_out(f"resources.{resource.name}", resource.type, f"no mapper knows its type ({resource.urn})")
     pulumi_managed.finish(state, found)
     if not found.services:
-        raise TopologyError(f"none of its {len(state.resources)} resources is a service that a clone could run", where)
-    return declare_secrets(found.topology(_project(state.project)))
+        reason = f"none of its {len(state.resources)} resources is a service that a clone could run"
+        raise TopologyError(reason, Where(found.source))
 
 
 def _map(resource: Resource, state: State, found: Found) -> None:

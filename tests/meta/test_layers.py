@@ -45,6 +45,8 @@ LAYERS = (
         "blueprint",
         "configuration",
         "production",
+        "production_aws",
+        "production_aws_calls",
         "seed",
         "known_secrets",
         "authority",

@@ -42,6 +42,8 @@ def test_each_option_names_a_source() -> None:
     assert source({"from_docker": True}) == "docker host"
     assert source({"from_docker": True, "project": "shop"}) == "docker host project shop"
     assert source({"from_docker": True, "label": "a=b"}) == "docker host label a=b"
+    assert source({"from_aws": True}) == "aws account"
+    assert source({"from_aws": True, "label": "a=b"}) == "aws account label a=b"
 
 
 def test_a_flag_wins_over_what_a_file_or_a_variable_says(tmp_path: Path) -> None:
@@ -54,6 +56,7 @@ def test_a_flag_wins_over_what_a_file_or_a_variable_says(tmp_path: Path) -> None
     config.write_text('from_docker = true\nproject = "shop"\n', encoding="utf-8")
     assert source({}, config=config) == "docker host project shop"
     assert source({"from_stack": "a/b"}, config=config) == "stack a/b"
+    assert source({"from_aws": True}, config=config) == "aws account"
 
 
 @pytest.mark.parametrize(
@@ -66,6 +69,9 @@ def test_a_flag_wins_over_what_a_file_or_a_variable_says(tmp_path: Path) -> None
         {"project": "shop"},
         {"label": "a=b"},
         {"from_docker": True, "project": "shop", "label": "a=b"},
+        {"from_aws": True, "from_docker": True},
+        {"from_aws": True, "project": "shop"},
+        {"from_aws": True, "production_ref": "v1"},
     ],
 )
 def test_two_productions_are_refused(flags: Mapping[str, object]) -> None:

@@ -1,0 +1,373 @@
+"""A production made with boto3 on moto's server, and discovered again: its topology, its evidence, its calls."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from aws_production import ACCOUNT, REGION, TAG, Account, Made, serve_account
+from support import make_project
+
+from understudy.errors import ToolError, UnderstudyError, UsageError
+from understudy.production import Source, read_source
+from understudy.production_aws import read_account
+from understudy.production_aws_calls import ACTIONS, open_session
+from understudy.stacks.clone import secret_token
+from understudy.stacks.managed import MOTO
+from understudy.stacks.sources import aws_account, pulumi_state
+from understudy.stacks.topology import (
+    Dependency,
+    Managed,
+    Network,
+    NetworkLink,
+    Port,
+    Resources,
+    Service,
+    Topology,
+)
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "aws.md"
+ENDED = "arn:aws:sqs:eu-west-1:123456789012:shop-"
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[tuple[Mapping[str, str], Made]]:
+    """The shop and its decoys on one server; the variables that lead there."""
+    with serve_account() as variables, pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        made = Account("shop").all()
+        Account("other").all()
+        yield variables, made
+
+
+@pytest.fixture
+def made(world: tuple[Mapping[str, str], Made], monkeypatch: pytest.MonkeyPatch) -> Made:
+    variables, made = world
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_REGION", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return made
+
+
+@pytest.fixture(scope="module")
+def discovered(world: tuple[Mapping[str, str], Made]) -> aws_account.Discovered:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in world[0].items():
+            patch.setenv(name, value)
+        return aws_account.read(read_account(TAG))
+
+
+def expected(made: Made) -> Topology:
+    """What `aws_production` makes."""
+    names = {"db": "shop-db", "cache": "shop-cache", "bucket": "shop-invoices"}
+    environment = {
+        "DATABASE_HOST": made["db"],
+        "QUEUE_URL": made["orders"],
+        "BUCKET": "shop-invoices",
+        "WORKER_URL": "http://worker.shop.local:9000/jobs",
+        "OLD_CACHE": "legacy.abc.0001.euw1.cache.amazonaws.com",
+        **{key: secret_token(key) for key in ("PGPASSWORD", "API_TOKEN", "LEVEL")},
+    }
+    limits = Resources(cpus=0.25, memory=256 << 20)
+    needs = ("shop-db", "shop-orders", "shop-invoices", "shop-dead", "worker")
+    orders = {"url": made["orders"], "arn": ENDED + "orders", "visibility_timeout": "45"}
+    heard = json.dumps([{"queue": "shop-orders", "events": ["s3:ObjectCreated:*"]}])
+    invoices = {"versioning": "true", "arn": "arn:aws:s3:::shop-invoices", "notify": heard}
+    main = (NetworkLink("main"),)
+    services = [
+        Service(
+            "shop-cache",
+            "cache",
+            "redis:7.0",
+            expose=(Port(6379),),
+            networks=main,
+            managed=Managed("elasticache", names["cache"], "redis", "7.1"),
+        ),
+        Service(
+            "shop-db",
+            "database",
+            "postgres:15.4",
+            expose=(Port(5432),),
+            networks=(NetworkLink("main", (made["db"],)),),
+            managed=Managed("rds", names["db"], "postgres", "15.4", "shop", "shop", "PGPASSWORD"),
+        ),
+        _aws(Managed("sqs", "shop-dead", options={"url": made["dead"], "arn": ENDED + "dead"})),
+        _aws(Managed("s3", names["bucket"], options=invoices)),
+        _aws(Managed("sqs", "shop-orders", options=orders | {"dead_letter": "shop-dead", "max_receive": "3"})),
+        Service(
+            "web",
+            image="shop/web:1",
+            environment=environment,
+            ports=(Port(8000, "80"),),
+            networks=main,
+            depends_on=tuple(map(Dependency, needs)),
+            replicas=2,
+            resources=limits,
+        ),
+        Service(
+            "worker",
+            image="shop/worker:1",
+            expose=(Port(9000),),
+            networks=(NetworkLink("main", ("worker.shop.local",)),),
+            resources=limits,
+        ),
+    ]
+    found = {service.name: service for service in services}
+    return Topology("shop", found, {"main": Network("main")}, secrets=("PGPASSWORD", "API_TOKEN", "LEVEL"))
+
+
+def _aws(held: Managed) -> Service:
+    kind: Any = {"sqs": "queue", "s3": "bucket"}[held.service]
+    return Service(held.name, kind, MOTO, expose=(Port(5000),), networks=(NetworkLink("main"),), managed=held)
+
+
+def bare(topology: Topology) -> Topology:
+    """Without what is on the record."""
+    return replace(topology, warnings=(), changes=())
+
+
+def test_a_production_made_with_boto3_is_discovered_as_it_was_made(
+    made: Made, discovered: aws_account.Discovered
+) -> None:
+    assert bare(discovered.topology) == expected(made)
+    assert "other-" not in str(discovered)
+
+
+def test_each_edge_has_its_evidence(made: Made, discovered: aws_account.Discovered) -> None:
+    lines = dict(line.split(": ", 1) for line in discovered.evidence)
+    database = lines["services.web uses shop-db"]
+    assert f"variable DATABASE_HOST names {made['db']}" in database
+    assert "secret PGPASSWORD is the one that RDS keeps of it" in database
+    assert f"security group {made['group-db']} lets {made['group-web']} in on port 5432" in database
+    queue = f"variable QUEUE_URL names {made['orders']}; policy orders of role shop-task allows sqs:SendMessage"
+    assert lines["services.web uses shop-orders"] == queue
+    bucket = "variable BUCKET names shop-invoices; policy shop-invoices of role shop-task allows s3:PutObject"
+    assert lines["services.web uses shop-invoices"] == bucket
+    assert lines["services.web uses worker"] == "variable WORKER_URL names worker.shop.local"
+    assert len(lines) == 4
+
+
+def test_what_cannot_be_known_is_said(made: Made, discovered: aws_account.Discovered) -> None:
+    topology = discovered.topology
+    said = "\n".join(topology.warnings)
+    assert "services.web: variable OLD_CACHE names legacy.abc.0001.euw1.cache.amazonaws.com" in said
+    assert "the parameter /shop/level is plain text" in said
+    changes = {change.path: change for change in topology.changes}
+    assert changes["services.web.replicas"].production == "2 to 6"
+    assert changes["services.web.routes.80-10"].production == "port 80, path /shop/*"
+    assert changes["resources.table/shop-carts"].production == f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/shop-carts"
+    assert made["group-db"] not in str(changes)
+
+
+@pytest.mark.usefixtures("made")
+def test_without_a_tag_all_is_production_but_environments_of_understudy() -> None:
+    queue = boto3.client("sqs", REGION).create_queue(QueueName="env", tags={"dev.understudy.environment": "a"})
+    try:
+        services = aws_account.read(read_account()).topology.services
+    finally:
+        boto3.client("sqs", REGION).delete_queue(QueueUrl=queue["QueueUrl"])
+    assert {"web", "worker", "other-web", "other-db", "shop-db"} <= set(services)
+    assert "env" not in services
+    assert services["web"].networks != services["other-web"].networks, "two VPCs of one name are two networks"
+
+
+def test_the_policy_is_the_calls_that_are_made_and_no_value_is_asked_for(made: Made) -> None:
+    session = open_session({"AWS_REGION": REGION})
+    calls: set[str] = set()
+    session.events.register(
+        "before-call", lambda model, **_: calls.add(f"{model.service_model.service_name}:{model.name}")
+    )
+    recording = json.dumps(dict(read_account(TAG, session).answers))
+    assert calls == set(ACTIONS)
+    policy = json.loads(PAGE.read_text(encoding="utf-8").split("<!-- policy -->\n```json\n")[1].split("```")[0])
+    (statement,) = policy["Statement"]
+    assert statement["Action"] == sorted({ACTIONS[call] for call in calls})
+    assert all(action.split(":")[1].startswith(("Get", "List", "Describe")) for action in statement["Action"])
+    assert not {"secretsmanager:GetSecretValue", "ssm:GetParameter", "s3:GetObject"} & set(statement["Action"])
+    assert "never-to-be-read" not in recording
+    assert made["token"] in recording
+
+
+def export(made: Made) -> str:
+    """What `pulumi stack export` writes of the same production."""
+    resources: list[dict[str, Any]] = []
+
+    def add(kind: str, name: str, inputs: Mapping[str, Any], *uses: str, **outputs: Any) -> str:
+        urn = f"urn:pulumi:production::shop::aws:{kind}::{name}"
+        depends = {"containerDefinitions" if kind.startswith("ecs/task") else "x": list(uses)}
+        known = {"inputs": dict(inputs), "outputs": dict(outputs), "dependencies": list(uses)}
+        resources.append({"urn": urn, "type": f"aws:{kind}", "custom": True, "id": urn, **known})
+        resources[-1]["propertyDependencies"] = depends
+        return urn
+
+    vpc = add("ec2/vpc:Vpc", "main", {})
+    subnet = add("ec2/subnet:Subnet", "a", {}, vpc)
+    group = add("rds/subnetGroup:SubnetGroup", "dbs", {}, subnet)
+    login = {"identifier": "shop-db", "engine": "postgres", "engineVersion": "15.4", "dbName": "shop"}
+    kept = {"masterUserSecrets": [{"secretArn": made["db-secret"]}], "address": made["db"], "port": 5432}
+    db = add("rds/instance:Instance", "shop-db", login | {"username": "shop"}, group, **kept)
+    cache = {"clusterId": "shop-cache", "engine": "redis", "engineVersion": "7.1"}
+    add("elasticache/cluster:Cluster", "shop-cache", cache, group, port=6379)
+    dead = add("sqs/queue:Queue", "shop-dead", {"name": "shop-dead"}, url=made["dead"], arn=ENDED + "dead")
+    policy = json.dumps({"deadLetterTargetArn": ENDED + "dead", "maxReceiveCount": 3})
+    queue = {"name": "shop-orders", "visibilityTimeoutSeconds": 45, "redrivePolicy": policy}
+    orders = add("sqs/queue:Queue", "shop-orders", queue, dead, url=made["orders"], arn=ENDED + "orders")
+    versioned = {"bucket": "shop-invoices", "versioning": {"enabled": True}}
+    bucket = add("s3/bucket:Bucket", "shop-invoices", versioned, arn="arn:aws:s3:::shop-invoices")
+    told = {"queues": [{"queueArn": ENDED + "orders", "events": ["s3:ObjectCreated:*"]}]}
+    resources[-1]["id"] = "shop-invoices"
+    add("s3/bucketNotification:BucketNotification", "told", told | {"bucket": "shop-invoices"}, bucket)
+    token = add("secretsmanager/secret:Secret", "token", {"name": "shop/token"}, arn=made["token"])
+    level = {"name": "/shop/level", "type": "String", "value": "info"}
+    parameter = add("ssm/parameter:Parameter", "level", level)
+    target = add("lb/targetGroup:TargetGroup", "web", {"port": 8000}, arn=made["group"])
+    listener = add("lb/listener:Listener", "front", {"port": 80, "protocol": "HTTP"}, arn="arn:listener")
+    rule = {"listenerArn": "arn:listener", "actions": [{"type": "forward", "targetGroupArn": made["group"]}]}
+    rule["conditions"] = [{"pathPattern": {"values": ["/shop/*"]}}]
+    add("lb/listenerRule:ListenerRule", "80-10", rule, listener, target)
+    space = add("servicediscovery/privateDnsNamespace:PrivateDnsNamespace", "local", {"name": "shop.local"})
+    add("servicediscovery/service:Service", "worker", {"name": "worker"}, space, arn="arn:registry")
+    want = expected(made).services
+    secrets = {"PGPASSWORD": f"{made['db-secret']}:password::", "API_TOKEN": made["token"], "LEVEL": "/shop/level"}
+    for name, port, uses in (("web", 8000, (db, orders, bucket, token, parameter)), ("worker", 9000, ())):
+        given = {key: value for key, value in want[name].environment.items() if key not in secrets}
+        container = {
+            "name": name,
+            "image": f"shop/{name}:1",
+            "memory": 256,
+            "environment": [{"name": key, "value": value} for key, value in given.items()],
+            "secrets": [{"name": k, "valueFrom": v} for k, v in secrets.items()] if name == "web" else [],
+            "portMappings": [{"containerPort": port}],
+        }
+        task = {"cpu": "256", "memory": "512", "containerDefinitions": json.dumps([container])}
+        arn = f"arn:task-{name}"
+        definition = add("ecs/taskDefinition:TaskDefinition", f"{name}-task", task, *uses, arn=arn)
+        more: dict[str, Any] = {"serviceRegistries": {"registryArn": "arn:registry"}}
+        if name == "web":
+            more = {"loadBalancers": [{"targetGroupArn": made["group"], "containerName": "web", "containerPort": port}]}
+        service = {"name": name, "cluster": "arn:aws:ecs:x:1:cluster/shop", "taskDefinition": arn, **more}
+        add("ecs/service:Service", name, service | {"desiredCount": 3 if name == "web" else 1}, subnet, definition)
+    scaled = {"resourceId": "service/shop/web", "scalableDimension": "ecs:service:DesiredCount"}
+    add("appautoscaling/target:Target", "web", scaled | {"minCapacity": 2, "maxCapacity": 6})
+    return json.dumps({"version": 3, "deployment": {"resources": resources}})
+
+
+def test_a_pulumi_export_of_the_same_is_the_same_topology_but_for_what_is_listed(
+    made: Made, discovered: aws_account.Discovered
+) -> None:
+    of_aws = bare(discovered.topology)
+    of_pulumi = bare(pulumi_state.read(export(made), "export.json"))
+    web = of_aws.services["web"]
+    listed = {
+        # AWS does not say what a parameter of type String is, since no value is asked for
+        "environment": {**web.environment, "LEVEL": "info"},
+        # Pulumi knows what the program passed on, not which names stand in texts: one service's name is no dependency
+        "depends_on": tuple(each for each in web.depends_on if each.service != "worker"),
+    }
+    services = {**of_aws.services, "web": replace(web, **listed)}
+    secrets = tuple(name for name in of_aws.secrets if name != "LEVEL")
+    assert of_pulumi == replace(of_aws, services=services, secrets=secrets)
+
+
+COMPOSE = """\
+services:
+  web:
+    image: shop/web:1
+    environment: {BUCKET: shop-invoices, QUEUE_URL: changed, DATABASE_HOST: db}
+    ports: ["8000"]
+"""
+
+
+def test_plan_and_diff_take_it_as_production(made: Made, world: tuple[Mapping[str, str], Made], tmp_path: Path) -> None:
+    project = make_project(tmp_path / "repository", tmp_path / "state")
+    (project.folder / "compose.yaml").write_text(COMPOSE)
+    project.commit("Describe the shop")
+    nowhere = {**world[0], "DOCKER_HOST": "unix:///nonexistent/docker.sock"}
+    done = project.understudy("plan", "--from-aws", "--label", TAG, "--format", "json", env=nowhere)
+    assert done.code == 0, done.text
+    plan = json.loads(done.out)
+    assert plan["production_ref"] == f"aws account label {TAG}"
+    assert any("services.web uses shop-db: variable DATABASE_HOST" in warning for warning in plan["warnings"])
+    changed = {change["path"] for change in plan["changes"] if change["reason"].startswith("changed by commit")}
+    assert "services.web.environment.QUEUE_URL" in changed
+    assert "services.web.environment.BUCKET" not in changed
+    done = project.understudy("diff", "--from-aws", "--label", TAG, env=nowhere)
+    assert done.code == 0, done.text
+    assert made["orders"] in done.out
+    imported = project.understudy("topology", "import", "--from-aws", "--label", TAG, env=nowhere)
+    assert imported.code == 0, imported.text
+    assert "# Known by: services.web uses shop-invoices: variable BUCKET names shop-invoices" in imported.out
+    assert "never-to-be-read" not in imported.text
+
+
+def failing(code: str, status: int = 400) -> boto3.Session:
+    """A session to which the databases' call answers so."""
+    session = open_session({"AWS_REGION": REGION})
+    answer = {"Error": {"Code": code, "Message": "said by AWS"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    told = (SimpleNamespace(status_code=status), answer)
+    session.events.register("before-call.rds.DescribeDBInstances", lambda **_: told)
+    return session
+
+
+@pytest.mark.usefixtures("made")
+@pytest.mark.parametrize(
+    ("code", "kind", "words"),
+    [
+        ("AccessDenied", ToolError, "rds:DescribeDBInstances in eu-west-1, and these credentials may not"),
+        ("ThrottlingException", ToolError, "AWS had no time for it"),
+        ("ExpiredToken", UsageError, "AWS does not take the credentials"),
+        ("InternalFailure", ToolError, "and it failed"),
+    ],
+)
+def test_what_aws_refuses_is_said_with_the_action(code: str, kind: type[UnderstudyError], words: str) -> None:
+    with pytest.raises(kind, match=words) as raised:
+        read_account(TAG, failing(code))
+    assert raised.value.exit_code == 2
+
+
+@pytest.mark.usefixtures("made")
+def test_an_action_that_aws_does_not_know_there_is_a_warning() -> None:
+    found = aws_account.read(read_account(TAG, failing("InvalidAction")))
+    assert "shop-db" not in found.topology.services
+    assert [warning for warning in found.topology.warnings if "AWS knows no rds:DescribeDBInstances" in warning]
+
+
+@pytest.mark.parametrize(
+    ("absent", "words"),
+    [
+        (("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "Looked for credentials"),
+        (("AWS_REGION",), "Looked for the region"),
+    ],
+)
+@pytest.mark.usefixtures("made")
+def test_without_credentials_or_a_region_it_is_said_what_to_set(
+    absent: tuple[str, ...], words: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in absent:
+        monkeypatch.delenv(name)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(UsageError, match=words):
+        read_source(Source(aws=True), tmp_path, lambda _: None)
+
+
+def test_without_boto3_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    with pytest.raises(UsageError, match=r"understudy\[aws\]"):
+        read_source(Source(aws=True), tmp_path, lambda _: None)
+
+
+@pytest.mark.usefixtures("made")
+def test_an_account_without_a_service_is_no_topology(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no service of ECS with the tag app=nobody"):
+        read_source(Source(aws=True, label="app=nobody"), tmp_path, lambda _: None)

@@ -1,0 +1,234 @@
+"""The calls that reading an account makes: a table with the IAM action of each, and what their failures mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from understudy import __version__
+from understudy.errors import ToolError, UnderstudyError, UsageError
+
+if TYPE_CHECKING:
+    from boto3 import Session
+    from botocore.client import BaseClient
+
+__all__ = ["ACTIONS", "Asking", "open_session"]
+
+Json = Mapping[str, Any]
+
+_ELB, _TAGS, _SCALING = "elasticloadbalancing", "tag", "application-autoscaling"
+
+ACTIONS: Mapping[str, str] = {
+    "sts:GetCallerIdentity": "sts:GetCallerIdentity",
+    "resourcegroupstaggingapi:GetResources": f"{_TAGS}:GetResources",
+    "ecs:ListClusters": "ecs:ListClusters",
+    "ecs:ListServices": "ecs:ListServices",
+    "ecs:DescribeServices": "ecs:DescribeServices",
+    "ecs:DescribeTaskDefinition": "ecs:DescribeTaskDefinition",
+    "elbv2:DescribeTargetGroups": f"{_ELB}:DescribeTargetGroups",
+    "elbv2:DescribeLoadBalancers": f"{_ELB}:DescribeLoadBalancers",
+    "elbv2:DescribeListeners": f"{_ELB}:DescribeListeners",
+    "elbv2:DescribeRules": f"{_ELB}:DescribeRules",
+    "rds:DescribeDBInstances": "rds:DescribeDBInstances",
+    "rds:DescribeDBClusters": "rds:DescribeDBClusters",
+    "elasticache:DescribeReplicationGroups": "elasticache:DescribeReplicationGroups",
+    "elasticache:DescribeCacheClusters": "elasticache:DescribeCacheClusters",
+    "elasticache:DescribeCacheSubnetGroups": "elasticache:DescribeCacheSubnetGroups",
+    "elasticache:DescribeServerlessCaches": "elasticache:DescribeServerlessCaches",
+    "sqs:ListQueues": "sqs:ListQueues",
+    "sqs:GetQueueAttributes": "sqs:GetQueueAttributes",
+    "s3:ListBuckets": "s3:ListAllMyBuckets",
+    "s3:GetBucketLocation": "s3:GetBucketLocation",
+    "s3:GetBucketVersioning": "s3:GetBucketVersioning",
+    "s3:GetBucketNotificationConfiguration": "s3:GetBucketNotification",
+    "servicediscovery:GetService": "servicediscovery:GetService",
+    "servicediscovery:GetNamespace": "servicediscovery:GetNamespace",
+    "application-autoscaling:DescribeScalableTargets": f"{_SCALING}:DescribeScalableTargets",
+    "iam:ListRolePolicies": "iam:ListRolePolicies",
+    "iam:GetRolePolicy": "iam:GetRolePolicy",
+    "iam:ListAttachedRolePolicies": "iam:ListAttachedRolePolicies",
+    "iam:GetPolicy": "iam:GetPolicy",
+    "iam:GetPolicyVersion": "iam:GetPolicyVersion",
+    "ec2:DescribeSubnets": "ec2:DescribeSubnets",
+    "ec2:DescribeVpcs": "ec2:DescribeVpcs",
+    "ec2:DescribeSecurityGroups": "ec2:DescribeSecurityGroups",
+    "secretsmanager:DescribeSecret": "secretsmanager:DescribeSecret",
+    "ssm:DescribeParameters": "ssm:DescribeParameters",
+}
+"""Call (service as boto3 names it, operation) -> its IAM action (Service Authorization Reference). No other is made."""
+
+_LISTS: Mapping[str, str] = {
+    "resourcegroupstaggingapi:GetResources": "ResourceTagMappingList",
+    "ecs:ListClusters": "clusterArns",
+    "ecs:ListServices": "serviceArns",
+    "elbv2:DescribeTargetGroups": "TargetGroups",
+    "elbv2:DescribeLoadBalancers": "LoadBalancers",
+    "elbv2:DescribeListeners": "Listeners",
+    "elbv2:DescribeRules": "Rules",
+    "rds:DescribeDBInstances": "DBInstances",
+    "rds:DescribeDBClusters": "DBClusters",
+    "elasticache:DescribeReplicationGroups": "ReplicationGroups",
+    "elasticache:DescribeCacheClusters": "CacheClusters",
+    "elasticache:DescribeCacheSubnetGroups": "CacheSubnetGroups",
+    "elasticache:DescribeServerlessCaches": "ServerlessCaches",
+    "sqs:ListQueues": "QueueUrls",
+    "s3:ListBuckets": "Buckets",
+    "application-autoscaling:DescribeScalableTargets": "ScalableTargets",
+    "iam:ListRolePolicies": "PolicyNames",
+    "iam:ListAttachedRolePolicies": "AttachedPolicies",
+    "ec2:DescribeSubnets": "Subnets",
+    "ec2:DescribeVpcs": "Vpcs",
+    "ec2:DescribeSecurityGroups": "SecurityGroups",
+    "ssm:DescribeParameters": "Parameters",
+}
+"""Calls that answer in pages -> the key of their list."""
+
+_ATTEMPTS = 8
+"""Times that a call is made which AWS has no time for: with botocore's backoff about a minute."""
+
+_CONNECT, _READ = 10, 60
+"""Seconds: for a connection, and for the next bytes on one."""
+
+
+def _codes(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_DENIED = frozenset(
+    ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "NotAuthorized")
+)
+_NO_KEYS = _codes(
+    "ExpiredToken ExpiredTokenException InvalidClientTokenId UnrecognizedClientException SignatureDoesNotMatch "
+    "InvalidAccessKeyId AuthFailure InvalidSignatureException RequestExpired"
+)
+_BUSY = _codes(
+    "Throttling ThrottlingException ThrottledException RequestLimitExceeded TooManyRequestsException SlowDown "
+    "PriorRequestNotComplete RequestThrottled RequestThrottledException LimitExceededException"
+)
+_GONE = _codes(
+    "ResourceNotFoundException NoSuchEntity NoSuchBucket QueueDoesNotExist AWS.SimpleQueueService.NonExistentQueue "
+    "ServiceNotFound NamespaceNotFound"
+)
+_UNKNOWN = frozenset(("InvalidAction", "UnknownOperationException", "NotImplemented", "UnsupportedOperation"))
+_KEYS_HINT = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or give the machine a role."
+_POLICY_HINT = "docs/aws.md has the policy that reading an account needs."
+
+
+def open_session(variables: Mapping[str, str]) -> Session:
+    """The session of the usual variables; its region is AWS_REGION's, else what boto3 finds.
+
+    Raises:
+        UsageError: boto3 is missing, or there are no credentials or no region.
+    """
+    try:
+        import boto3
+        from botocore.exceptions import BotoCoreError
+    except ImportError as error:
+        raise UsageError(
+            "Looked for boto3, which reads an account of AWS, and it is not installed.",
+            hint="Install it with `pip install 'understudy[aws]'`.",
+        ) from error
+    try:
+        session = boto3.Session(region_name=variables.get("AWS_REGION") or None)
+        credentials = session.get_credentials()
+    except (BotoCoreError, OSError) as error:
+        raise UsageError(f"Looked for credentials of AWS, and it failed: {error}.", hint=_KEYS_HINT) from error
+    if credentials is None:
+        raise UsageError("Looked for credentials where the AWS SDK looks, and found none.", hint=_KEYS_HINT)
+    if not session.region_name:
+        raise UsageError("Looked for the region of AWS to read, and found none.", hint="Set AWS_REGION.")
+    return session
+
+
+class Asking:
+    """Makes the calls of the table on one account and region; `unanswered` are actions that AWS does not know there."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._clients: dict[str, BaseClient] = {}
+        self.region = str(session.region_name)
+        self.unanswered: list[str] = []
+
+    def all(self, service: str, operation: str, **given: object) -> Iterator[Any]:
+        """The entries of every page.
+
+        Raises:
+            ToolError: AWS refuses, is overtaxed or does not answer.
+        """
+        from botocore import xform_name
+
+        method, key = xform_name(operation), _LISTS[f"{service}:{operation}"]
+        client = self._client(service)
+        try:
+            if client.can_paginate(method):
+                for page in client.get_paginator(method).paginate(**given):
+                    yield from page.get(key) or ()
+            else:
+                yield from getattr(client, method)(**given).get(key) or ()
+        except Exception as error:  # noqa: BLE001 - judged, and raised again where it is none of boto3's
+            self._judge(f"{service}:{operation}", error)
+
+    def one(self, service: str, operation: str, **given: object) -> Json:
+        """The answer; empty where what was asked for is gone.
+
+        Raises:
+            ToolError: AWS refuses, is overtaxed or does not answer.
+        """
+        from botocore import xform_name
+
+        client = self._client(service)
+        try:
+            answer: Json = getattr(client, xform_name(operation))(**given)
+        except Exception as error:  # noqa: BLE001 - judged, and raised again where it is none of boto3's
+            self._judge(f"{service}:{operation}", error)
+            return {}
+        return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
+
+    def _client(self, service: str) -> BaseClient:
+        if service not in self._clients:
+            import os
+
+            from botocore.config import Config
+
+            retries: Any = {"mode": "standard"}
+            if "AWS_MAX_ATTEMPTS" not in os.environ:
+                retries["total_max_attempts"] = _ATTEMPTS
+            config = Config(
+                connect_timeout=_CONNECT,
+                read_timeout=_READ,
+                retries=retries,
+                user_agent_extra=f"understudy/{__version__}",
+            )
+            name: Any = service
+            self._clients[service] = self._session.client(name, region_name=self.region, config=config)
+        return self._clients[service]
+
+    def _judge(self, call: str, error: Exception) -> None:
+        """Raise what a failure means; return where it means that there is nothing."""
+        from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+        if not isinstance(error, BotoCoreError | ClientError):
+            raise error
+        code = str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
+        if code in _GONE:
+            return
+        if code in _UNKNOWN:
+            self.unanswered.append(ACTIONS[call])
+            return
+        raise _meaning(code, isinstance(error, NoCredentialsError), self._said(call), error) from error
+
+    def _said(self, call: str) -> str:
+        return f"Asked AWS for {ACTIONS[call]} in {self.region}"
+
+
+def _meaning(code: str, keyless: bool, said: str, error: Exception) -> UnderstudyError:  # noqa: FBT001 - one caller
+    if code in _DENIED:
+        return ToolError(f"{said}, and these credentials may not: {error}.", hint=_POLICY_HINT)
+    if code in _NO_KEYS or keyless:
+        return UsageError(f"{said}, and AWS does not take the credentials: {error}.", hint=_KEYS_HINT)
+    if code in _BUSY:
+        return ToolError(
+            f"{said}, and AWS had no time for it, also after waiting: {error}.",
+            hint="Try again later; AWS_MAX_ATTEMPTS says how often a call is made.",
+        )
+    return ToolError(f"{said}, and it failed: {error}.")
