@@ -18,6 +18,7 @@ __all__ = [
     "PROTECT",
     "RESERVED_LABELS",
     "Environment",
+    "Whose",
     "environment_id",
     "environment_key",
     "format_time",
@@ -32,7 +33,7 @@ LABEL = "dev.understudy."
 RESERVED_LABELS = ("com.docker.compose.", LABEL)
 """Namespaces of labels that are never copied from production: others act on them, or we do."""
 
-OWNERSHIP = tuple(LABEL + key for key in ("environment", "target", "project", "not-after"))
+OWNERSHIP = tuple(LABEL + key for key in ("environment", "backend", "target", "project", "not-after"))
 """The labels that an object must carry, all of them, before Understudy deletes it."""
 
 PROTECT = LABEL + "protect"
@@ -48,13 +49,30 @@ _LIKE_A_MARK = re.compile(r"(?:^|-)0[a-z2-7]{9}$|(?:^|-)s3alias$")
 
 
 @dataclass(frozen=True, slots=True)
+class Whose:
+    """Whose an object is: the environment's id, and the id of the backend that has its lease and state.
+
+    Two backends come to the same environment's id for the same repository, topology and key; their own ids differ.
+    """
+
+    environment: str
+    backend: str
+
+
+@dataclass(frozen=True, slots=True)
 class Environment:
-    """One environment: its id, where it runs, what it is of, and the cap that no extension passes (aware, UTC)."""
+    """One environment: its id, where it runs, what it is of, its last moment (aware, UTC), its backend's id."""
 
     id: str
     target: str
     project: str
     not_after: datetime
+    backend: str
+
+    @property
+    def whose(self) -> Whose:
+        """What tells its objects from those of any other."""
+        return Whose(self.id, self.backend)
 
 
 def environment_id(repository: str, topology: str, key: str) -> str:
@@ -155,6 +173,7 @@ def ownership_labels(environment: Environment) -> dict[str, str]:
     """All labels of OWNERSHIP with their values for this environment."""
     return {
         LABEL + "environment": environment.id,
+        LABEL + "backend": environment.backend,
         LABEL + "target": environment.target,
         LABEL + "project": environment.project,
         LABEL + "not-after": format_time(environment.not_after),

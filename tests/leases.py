@@ -7,7 +7,10 @@ from dataclasses import replace
 from understudy.lease import Lease
 from understudy.owner import this_process
 
-__all__ = ["a_lease"]
+__all__ = ["BACKEND", "a_lease"]
+
+BACKEND = "baaaaaaaaaaaaaaaa"
+"""The id of the tests' own backend."""
 
 
 def a_lease(environment: str = "eaaaaaaaaaa", **changes: object) -> Lease:
@@ -18,6 +21,7 @@ def a_lease(environment: str = "eaaaaaaaaaa", **changes: object) -> Lease:
         project="understudy",
         stack=environment,
         backend="file:///x",
+        backend_id=BACKEND,
         repository="r",
         topology="compose.yaml",
         commit="0" * 40,

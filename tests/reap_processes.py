@@ -20,6 +20,7 @@ from reap_world import World, at, labels, lease
 from understudy.build.cache import ImageCache, Pruned
 from understudy.lease import FolderShelf, LeaseState
 from understudy.reap import Policy, passing
+from understudy.stacks.identity import Whose
 from understudy.targets.interface import Owned, Spare, Swept, spare_none
 from understudy.targets.ownership import refusal
 
@@ -48,10 +49,10 @@ class FolderTarget(reap_world.MemoryTarget):
             found.append(Owned(kind, path.name, path.name, held))
         return tuple(found)
 
-    def sweep(self, environment: str, spare: Spare = spare_none) -> Swept:
+    def sweep(self, whose: Whose, spare: Spare = spare_none) -> Swept:
         removed = []
-        for item in self.inventory(environment):
-            if refusal(item.labels, environment, self.name) or spare(item.labels):
+        for item in self.inventory(whose):
+            if refusal(item.labels, whose, self.name) or spare(item.labels):
                 continue
             try:
                 (self.folder / item.name).unlink()

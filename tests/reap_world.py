@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from leases import a_lease
+from leases import BACKEND, a_lease
 
 from understudy.engine.fake import FakeEngine
 from understudy.errors import ToolError
@@ -19,7 +20,7 @@ from understudy.lease.shelf import Shelf, UnreadableError
 from understudy.options import Options
 from understudy.owner import Owner, this_process
 from understudy.progress import Progress
-from understudy.stacks.identity import LABEL, format_time
+from understudy.stacks.identity import LABEL, Whose, format_time
 from understudy.targets.interface import Outcome, Owned, Receipt, Spare, Swept, spare_none
 from understudy.targets.ownership import is_owned, refusal
 
@@ -41,7 +42,7 @@ def lease(name: str, **changes: object) -> Lease:
 
 def labels(environment: str, not_after: str, **changes: str) -> dict[str, str]:
     """All ownership labels; a change with the value `""` takes one out."""
-    whole = {"environment": environment, "target": HERE, "project": "shop", "not-after": not_after}
+    whole = {"environment": environment, "backend": BACKEND, "target": HERE, "project": "shop", "not-after": not_after}
     whole |= {key.replace("_", "-"): value for key, value in changes.items()}
     return {LABEL + key: value for key, value in whole.items() if value}
 
@@ -80,18 +81,18 @@ class MemoryTarget:
     def claimed(self) -> tuple[Owned, ...]:
         return tuple(item for item in self._all() if any(key.lower().startswith(LABEL) for key in item.labels))
 
-    def inventory(self, environment: str | None = None) -> tuple[Owned, ...]:
-        return tuple(item for item in self._all() if is_owned(item.labels, environment))
+    def inventory(self, whose: Whose | None = None) -> tuple[Owned, ...]:
+        return tuple(item for item in self._all() if is_owned(item.labels, whose))
 
-    def sweep(self, environment: str, spare: Spare = spare_none) -> Swept:
+    def sweep(self, whose: Whose, spare: Spare = spare_none) -> Swept:
         removed, failed = [], []
-        for item in self.inventory(environment):
+        for item in self.inventory(whose):
             self.before_removal(item.id)
             with self.lock:
                 now = self.objects.get(item.id)
                 if now is None:
                     continue
-                reason = refusal(now.labels, environment, self.name) or spare(now.labels)
+                reason = refusal(now.labels, whose, self.name) or spare(now.labels)
                 reason = reason or ("it is stuck" if item.id in self.stuck else "")
                 if reason:
                     failed.append((item, reason))
@@ -101,14 +102,14 @@ class MemoryTarget:
                 removed.append(item)
         return Swept(tuple(removed), tuple(failed))
 
-    def receipt(self, environment: str, expected: str) -> Receipt:
+    def receipt(self, whose: Whose, expected: str) -> Receipt:
         taken = format_time(datetime.now(UTC))
         try:
-            left = self.inventory(environment)
+            left = self.inventory(whose)
         except ToolError as error:
-            return Receipt(environment, expected, Outcome.UNKNOWN, taken, reason=str(error))
+            return Receipt(whose.environment, expected, Outcome.UNKNOWN, taken, reason=str(error))
         outcome = Outcome.LEFTOVERS if left else Outcome.CLEAN
-        return Receipt(environment, expected, outcome, taken, left)
+        return Receipt(whose.environment, expected, outcome, taken, left)
 
 
 class MemoryShelf:
@@ -168,6 +169,7 @@ class World:
         self.heard: list[Progress] = []
         self.target = MemoryTarget()
         self.store = LeaseStore(MemoryShelf() if shelf is None else shelf)
+        self.store.shelf.create("backend/id.json", json.dumps({"backend": BACKEND}).encode())
         self.engine = FakeEngine(run_programs=False)
         self.session: Any = SimpleNamespace(
             engine=self.engine,

@@ -62,7 +62,7 @@ def _kept(session: Session, lease: Lease, recorder: Recorder | None) -> Lease | 
     if session.halt.said:  # what there is to look at is in the part that failed
         return None
     try:
-        if not session.target.inventory(lease.id):
+        if not session.target.inventory(lease.whose):
             return None
         until = format_time(datetime.now(UTC) + timedelta(seconds=options.ttl))
         kept = session.store.update(

@@ -55,8 +55,8 @@ def give_back(session: Session, lease: Lease) -> None:
     """
     if (here := session.target.identity()) != lease.target:
         raise NotFoundError(f"Environment {lease.id} is on {lease.target}, and this is {here}.")
-    session.target.sweep(lease.id, lambda labels: "" if is_suite(labels) else "its lease has it")
-    if left := [item.name for item in session.target.inventory(lease.id) if is_suite(item.labels)]:
+    session.target.sweep(lease.whose, lambda labels: "" if is_suite(labels) else "its lease has it")
+    if left := [item.name for item in session.target.inventory(lease.whose) if is_suite(item.labels)]:
         raise LeftoversError(f"Removed the containers of suites from environment {lease.id}, and {left[0]} is left.")
     let_rest(session, lease)
 

@@ -19,13 +19,14 @@ from understudy.options import Options
 from understudy.reap.classify import MOST_SKEW, SMALL_SKEW, classify
 from understudy.reap.clock import jumped, reading
 from understudy.reap.facts import gather
-from understudy.reap.model import Facts, Judgement, Verdict
+from understudy.reap.model import Facts, Judgement, Subject, Verdict
 from understudy.session import lease_store
-from understudy.stacks.identity import LABEL
+from understudy.stacks.identity import LABEL, Whose
 from understudy.targets.docker import DockerTarget
 from understudy.targets.docker_capacity import capacity
 from understudy.targets.docker_client import client
-from understudy.targets.interface import Target
+from understudy.targets.interface import Owned, Target
+from understudy.targets.ownership import is_owned, whose_of
 
 __all__ = ["NEEDED", "examine", "judged_checks"]
 
@@ -67,10 +68,23 @@ def _leases(store: LeaseStore, target: Target, settings: EngineSettings) -> list
     return judged_checks(facts, classify(facts))
 
 
+def _is_here(subject: Subject) -> bool:
+    """Whether it is an environment of this backend."""
+    return subject.kind == "environment" and not subject.backend
+
+
+def _is_leased(item: Owned, known: set[Whose]) -> bool:
+    """Whether a lease names an object; by its environment alone where its labels are not whole."""
+    if is_owned(item.labels):
+        return whose_of(item.labels) in known
+    return item.labels.get(LABEL + "environment") in {whose.environment for whose in known}
+
+
 def judged_checks(facts: Facts, verdicts: Iterable[Verdict]) -> list[Check]:
     """Checks of environments, owners, leaks, other targets and clocks. Pure."""
-    judged = {verdict.subject.name: verdict for verdict in verdicts if verdict.subject.kind == "environment"}
+    judged = {verdict.subject.name: verdict for verdict in verdicts if _is_here(verdict.subject)}
     leased = {fact.lease.id for fact in facts.leases}
+    known = {fact.lease.whose for fact in facts.leases}
     over = [name for name in leased if name in judged and judged[name].kind is Judgement.REAP]
     dead = [name for name in over if "ended while it was" in judged[name].reason]
     ended = [name for name in over if name not in dead]
@@ -78,7 +92,7 @@ def judged_checks(facts: Facts, verdicts: Iterable[Verdict]) -> list[Check]:
     leaks = Counter(
         item.labels.get(LABEL + "environment", "without a whole set of labels")
         for item in facts.objects
-        if item.labels.get(LABEL + "environment") not in leased
+        if not _is_leased(item, known)
     )
     found = [
         _check("environments", ended, f"{len(leased)} have a lease", "whose time is over"),

@@ -230,7 +230,7 @@ def _removed(session: Session, lease: Lease, interrupts: Interrupts) -> Receipt:
                 return destroy(session, left)  # or another `down` was faster, and has removed it
         detail = "whoever worked on it has removed it; a second look says what is there"
         session.listener(Progress(Phase.DESTROY, State.INFO, f"environment {lease.id}", detail))
-    return session.target.receipt(lease.id, lease.target)
+    return session.target.receipt(lease.whose, lease.target)
 
 
 @contextmanager

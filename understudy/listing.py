@@ -21,6 +21,7 @@ from understudy.session import find_lease, lease_store, read_settings
 from understudy.stacks.identity import LABEL, parse_time
 from understudy.targets.docker import DockerTarget
 from understudy.targets.interface import Owned, Target
+from understudy.targets.ownership import whose_of
 from understudy.teardown import settle
 
 __all__ = ["logs", "names", "shell_environment", "show"]
@@ -88,7 +89,7 @@ def logs(options: Options, environment: str, services: tuple[str, ...], *, follo
     if here != lease.target:
         raise NotFoundError(f"Environment {lease.id} is on {lease.target}, and this is {here}.")
     store.use(lease)
-    for service, line in target.lines(lease.id, services, follow=follow):
+    for service, line in target.lines(lease.whose, services, follow=follow):
         plain = printable(f"{service} | {line}")
         sys.stdout.write(f"{json.dumps({'service': service, 'line': line}) if form == 'json' else plain}\n")
     sys.stdout.flush()
@@ -104,8 +105,8 @@ def shell_environment(form: str) -> str:
 
 
 def _strays(target: Target, store: LeaseStore) -> tuple[Owned, ...]:
-    known = {lease.id for lease in store.list()[0]}
-    return tuple(owned for owned in target.inventory() if owned.labels[LABEL + "environment"] not in known)
+    known = {lease.whose for lease in store.list()[0]}
+    return tuple(owned for owned in target.inventory() if whose_of(owned.labels) not in known)
 
 
 def _by_environment(strays: tuple[Owned, ...]) -> dict[str, Counter[str]]:

@@ -72,6 +72,7 @@ def begin(
     options: Options,
     *,
     backend: str,
+    backend_id: str,
     target: str,
     environment: str,
     stack: tuple[str, str],
@@ -80,6 +81,7 @@ def begin(
 ) -> Lease:
     """A new lease for an environment, not yet written.
 
+    `backend` is the URL, `backend_id` the backend's own id (`LeaseStore.backend_id`).
     `stack` is the Pulumi project and the stack's name, `folder` the user's state folder.
 
     One that begins as HANDED_OVER belongs to nobody who could renew or close it: plain Pulumi.
@@ -97,6 +99,7 @@ def begin(
         project=stack[0],
         stack=stack[1],
         backend=backend,
+        backend_id=backend_id,
         repository=blueprint.origin,
         topology=blueprint.file,
         files=blueprint.documents.files,
@@ -333,7 +336,11 @@ def _addresses(bind: str) -> tuple[str, ...]:
 def environment_of(blueprint: Blueprint, lease: Lease) -> identity.Environment:
     """Whose the environment's objects are, as their labels say it."""
     return identity.Environment(
-        lease.id, lease.target, blueprint.clone.topology.name, identity.parse_time(lease.not_after)
+        lease.id,
+        lease.target,
+        blueprint.clone.topology.name,
+        identity.parse_time(lease.not_after),
+        lease.backend_id,
     )
 
 

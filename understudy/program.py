@@ -32,6 +32,7 @@ from understudy.rehearsal import rehearsed
 from understudy.scratch import Scratch
 from understudy.seed import seed_for
 from understudy.stacks import identity
+from understudy.strangers import hold_no_stranger
 from understudy.targets.docker import DockerTarget
 from understudy.targets.docker_client import client, daemon_identity
 from understudy.targets.interface import Outcome
@@ -73,10 +74,12 @@ def _main(folder: Path) -> None:
     store = LeaseStore.beside(settings.backend, options.lease_dir)
     stack = (pulumi.get_project(), pulumi.get_stack())
     key = identity.environment_key("pulumi", project=stack[0], stack=stack[1])
+    rehearsal = pulumi.runtime.is_dry_run()
     lease = begin(
         blueprint,
         options,
         backend=settings.backend,
+        backend_id=store.backend_id(write=not rehearsal),
         target=daemon_identity(client()),
         environment=identity.environment_id(blueprint.origin, blueprint.file, key),
         stack=stack,
@@ -84,7 +87,7 @@ def _main(folder: Path) -> None:
         state=LeaseState.HANDED_OVER,
     )
     known = store.find(lease.id)
-    if pulumi.runtime.is_dry_run():
+    if rehearsal:
         with rehearsed(blueprint, options, settings, store, known or lease) as args:
             declare(args, provider=options.docker_provider)
         return
@@ -93,6 +96,7 @@ def _main(folder: Path) -> None:
         lease = renew(store, known, lease, LeaseState.HANDED_OVER)
     else:
         store.create(lease)
+        _hold_ours(store, lease)
     tree = take_tree(blueprint, settings.state, lease.id)
     lease = keep_tree(store, lease, blueprint, tree)
     with Scratch("build") as logs:
@@ -115,6 +119,19 @@ def _main(folder: Path) -> None:
         certificates=certificates_for(blueprint, options, store=store, lease=lease, settings=settings),
     )
     declare(args, provider=options.docker_provider)
+
+
+def _hold_ours(store: LeaseStore, lease: Lease) -> None:
+    """Hold that no other backend has an environment of this id; the new lease is closed where one has.
+
+    Raises:
+        BusyError: one has.
+    """
+    try:
+        hold_no_stranger(DockerTarget(), lease)
+    except BaseException:
+        store.close(lease)
+        raise
 
 
 def _destroyed(known: Lease, store: LeaseStore) -> bool:

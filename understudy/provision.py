@@ -41,17 +41,21 @@ class Provisioned:
     waited: Mapping[str, float]
 
 
-def own_lease(session: Session, blueprint: Blueprint, key: str) -> Lease:
+def own_lease(session: Session, blueprint: Blueprint, key: str, *, write: bool = True) -> Lease:
     """A new lease for an environment of Understudy's own project, not yet written; `key` as `environment_key` gives it.
+
+    `write`: a backend that has no id yet gets one.
 
     Raises:
         UsageError: `ttl` is longer than `max_ttl`.
+        UnderstudyError: the backend has lost its id.
     """
     environment = environment_id(blueprint.origin, blueprint.file, key)
     return begin(
         blueprint,
         session.options,
         backend=session.settings.backend,
+        backend_id=session.store.backend_id(write=write),
         target=session.target.identity(),
         environment=environment,
         stack=(OWN_PROJECT, environment),
@@ -133,10 +137,10 @@ def provision(
         raise InterruptedRunError("Interrupted while the environment was being provisioned.")
     with session.phase(Phase.READY):
         since = time.monotonic()
-        waited = session.target.wait_ready(lease.id, options.ready_timeout, stop)
+        waited = session.target.wait_ready(lease.whose, options.ready_timeout, stop)
     if awaited is not None:
         awaited.complete(waited, since)
-    return Provisioned(images, addresses(session, blueprint, lease.id), time.time(), waited)
+    return Provisioned(images, addresses(session, blueprint, lease), time.time(), waited)
 
 
 def _both(first: Listener, second: Listener | None) -> Listener:
@@ -168,9 +172,9 @@ def prune_images(session: Session) -> None:
         session.listener(Progress(Phase.BUILD, State.WARNING, f"image {image}", f"could not be removed: {reason}"))
 
 
-def addresses(session: Session, blueprint: Blueprint, environment: str) -> tuple[EndpointAddress, ...]:
+def addresses(session: Session, blueprint: Blueprint, lease: Lease) -> tuple[EndpointAddress, ...]:
     """Where the environment answers, in the order of the clone's endpoints, then its mocks."""
-    found = session.target.endpoints(environment)
+    found = session.target.endpoints(lease.whose)
     schemes = {f"{e.service}:{e.port}": e.scheme for e in blueprint.clone.endpoints}
     schemes |= {f"{m.name}:{m.port}": m.scheme for m in blueprint.clone.mocks}
     order = [*schemes, *sorted(set(found) - set(schemes))]

@@ -79,21 +79,21 @@ class Recorder:
     """Writes the run folder and the run record of one command. It listens to the session, and passes on."""
 
     def __init__(
-        self, session: Session, blueprint: Blueprint, folder: RunFolder, record: RunRecord, began: float
+        self, session: Session, blueprint: Blueprint, lease: Lease, folder: RunFolder, record: RunRecord, *, at: float
     ) -> None:
         self.session = session
         self.blueprint = blueprint
         self.folder = folder
         self.record = record
         self.phase = Phase.CLONE
-        self._began = began
+        self._began = began = at
         self._timing = Timing(began)
         self._lock = threading.RLock()
         self._checkpoints = Checkpoints(self._checkpoint)
         self._reported = 0
         self._unfinished = Unfinished(folder, began)
         self._mocks: MockWatch | None = None
-        self._follower = folder.follow(session.target, record.environment, began)
+        self._follower = folder.follow(session.target, lease.whose, began)
         self._past = NOTHING
         self._pass_on: ProgressListener = safely(session.listener)
         session.listener = self._hear
@@ -116,7 +116,7 @@ class Recorder:
         folder.write_text("fidelity.md", fidelity_markdown(findings))
         folder.write_run(record)
         folder.write_summary(record)
-        return cls(session, blueprint, folder, record, began)
+        return cls(session, blueprint, lease, folder, record, at=began)
 
     @property
     def exit_code(self) -> int:

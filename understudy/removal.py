@@ -92,7 +92,7 @@ class Removal:
         return receipt
 
     def _look(self) -> Receipt:
-        return self.target.receipt(self.lease.id, self.lease.target)
+        return self.target.receipt(self.lease.whose, self.lease.target)
 
     def _destroyed(self) -> Exception | None:
         """Let the engine destroy the stack; returns why it did not."""
@@ -177,7 +177,7 @@ class Removal:
     def _sweep(self, *, known: bool = False) -> None:
         """Remove by label; what the engine's state may know (`known`) is no warning, and comes again if it fails."""
         try:
-            swept = self.target.sweep(self.lease.id, self.spare)
+            swept = self.target.sweep(self.lease.whose, self.spare)
         except Exception as error:  # noqa: BLE001 - the second look says what remains
             self._warn("", f"{type(error).__name__}: {error}")
             return

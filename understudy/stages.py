@@ -99,7 +99,7 @@ def run_tests(session: Session, blueprint: Blueprint, lease: Lease, recorder: Re
     awaited = Awaited(blueprint.clone, lease.id, early=False)
     with session.phase(Phase.READY):
         since = time.monotonic()
-        awaited.complete(session.target.wait_ready(lease.id, session.options.ready_timeout), since)
+        awaited.complete(session.target.wait_ready(lease.whose, session.options.ready_timeout), since)
     recorder.found_ready()
     arrangement, past = arrange(session, blueprint, lease)
     recorder.arranged(arrangement, past)
@@ -120,11 +120,11 @@ def _test(
     known = {result.name for result in reused}
 
     def endpoints() -> tuple[EndpointAddress, ...]:
-        found = addresses(session, blueprint, lease.id)
+        found = addresses(session, blueprint, lease)
         recorder.reached(found, mocks_of(session, blueprint, lease))
         return found
 
-    with session.phase(Phase.TEST) as fail, session.target.watch(lease.id) as watch:
+    with session.phase(Phase.TEST) as fail, session.target.watch(lease.whose) as watch:
         result = run_suites(
             [suite for suite in blueprint.clone.topology.suites if suite.name not in known],
             project=tree / blueprint.folder,
@@ -180,7 +180,7 @@ def authority_of(session: Session, blueprint: Blueprint, lease: Lease) -> str:
 def mocks_of(session: Session, blueprint: Blueprint, lease: Lease) -> dict[str, MockAddress]:
     """Mock -> where it answers; what the target does not say is left out."""
     try:
-        found = session.target.endpoints(lease.id)
+        found = session.target.endpoints(lease.whose)
     except UnderstudyError:
         return {}
     authority = ""

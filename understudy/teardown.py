@@ -54,7 +54,7 @@ def tear_down(
     began = time.monotonic()
     listener = safely(listener)
     there = answers(target, listener)
-    found = target.receipt(lease.id, lease.target)
+    found = target.receipt(lease.whose, lease.target)
     if not there or found.outcome is Outcome.HOLD:
         return _conclude(lease, found, store, listener)
     listener(Progress(Phase.DESTROY, State.STARTED))
@@ -96,12 +96,12 @@ def close_gone(lease: Lease, target: Target, store: LeaseStore, listener: Progre
     """Close the lease of an environment of which nothing is on its target, by a receipt; None: something may be."""
     if not _nothing_there(lease, target):
         return None
-    return _conclude(lease, target.receipt(lease.id, lease.target), store, listener)
+    return _conclude(lease, target.receipt(lease.whose, lease.target), store, listener)
 
 
 def _nothing_there(lease: Lease, target: Target) -> bool:
     try:
-        return target.identity() == lease.target and not target.inventory(lease.id)
+        return target.identity() == lease.target and not target.inventory(lease.whose)
     except UnderstudyError:
         return False
 
@@ -156,7 +156,7 @@ def _left_to_another(lease: Lease, target: Target, store: LeaseStore, listener: 
     limit = time.monotonic() + LOCK_WAIT
     while time.monotonic() < limit and _held(lease, store):
         time.sleep(_LOOK)
-    receipt = target.receipt(lease.id, lease.target)
+    receipt = target.receipt(lease.whose, lease.target)
     if _held(lease, store):
         receipt = replace(receipt, outcome=_worse(receipt.outcome), reason=f"{why} It was left to that one.")
     clean = receipt.outcome is Outcome.CLEAN

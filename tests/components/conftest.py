@@ -112,7 +112,7 @@ def _opened(value: Any) -> Any:
     return [_opened(item) for item in value] if isinstance(value, list) else value
 
 
-ENV = identity.Environment("eabc", "docker:d", "shop", datetime(2030, 1, 2, tzinfo=UTC))
+ENV = identity.Environment("eabc", "docker:d", "shop", datetime(2030, 1, 2, tzinfo=UTC), "b1")
 """The environment of every test here."""
 
 

@@ -27,7 +27,7 @@ from understudy.stacks.topology import (
 )
 from understudy.targets.ownership import refusal
 
-ENV = identity.Environment("eabc", "docker:d", "shop", datetime(2030, 1, 2, tzinfo=UTC))
+ENV = identity.Environment("eabc", "docker:d", "shop", datetime(2030, 1, 2, tzinfo=UTC), "b1")
 OWNERSHIP = identity.ownership_labels(ENV)
 BACK = (NetworkLink("back"),)
 Declare = Callable[[Callable[[], Any]], Any]
@@ -171,7 +171,7 @@ def test_containers_take_over_what_production_declares(declare: Declare, tree: P
     assert "com.docker.compose.project" not in container.labels
     from_image = {"dev.understudy.protect": "true", "dev.understudy.environment": "another"}
     as_docker_merges = {**from_image, **container.labels}  # an image's label counts where the container has none
-    assert not refusal(as_docker_merges, ENV.id, ENV.target)
+    assert not refusal(as_docker_merges, ENV.whose, ENV.target)
 
 
 def test_a_disabled_health_check_stays_disabled(declare: Declare) -> None:

@@ -22,7 +22,7 @@ from understudy.stacks.topology import (
     Volume,
 )
 
-ENV = identity.Environment("eabc", "docker:d", "shop", datetime(2030, 1, 2, tzinfo=UTC))
+ENV = identity.Environment("eabc", "docker:d", "shop", datetime(2030, 1, 2, tzinfo=UTC), "b1")
 OWNERSHIP = identity.ownership_labels(ENV)
 BACK = (NetworkLink("back"),)
 Declare = Callable[[Callable[[], Any]], Any]

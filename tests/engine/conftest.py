@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from leases import BACKEND
 
 from understudy.stacks.identity import LABEL, Environment, ownership_labels
 
@@ -170,6 +171,7 @@ def environment() -> Environment:
         id=f"etest{secrets.token_hex(3)}",
         target=daemon_identity(client()),
         project="provider-tests",
+        backend=BACKEND,
         not_after=datetime.now(UTC) + timedelta(hours=1),
     )
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from docker.errors import NotFound
+from leases import BACKEND
 
 from understudy.stacks.identity import LABEL, Environment, name, ownership_labels
 from understudy.targets.docker import DockerTarget
@@ -26,8 +27,8 @@ class Stage:
         self.target = DockerTarget()
         self.identity = daemon_identity(self.docker)
         not_after = datetime.now(UTC) + timedelta(hours=1)
-        self.environment = Environment(f"e{self.test[:10]}", self.identity, "shop", not_after)
-        self.id = self.environment.id
+        self.environment = Environment(f"e{self.test[:10]}", self.identity, "shop", not_after, BACKEND)
+        self.id, self.whose = self.environment.id, self.environment.whose
 
     def labels(self, service: str, **more: str) -> dict[str, str]:
         mine = {"test.understudy": self.test, LABEL + "service": service}
@@ -57,7 +58,7 @@ class Stage:
         return str(self.docker.volumes.create(name(self.id, logical), labels=chosen).name)
 
     def kinds(self) -> list[str]:
-        return [item.kind for item in self.target.inventory(self.id)]
+        return [item.kind for item in self.target.inventory(self.whose)]
 
     def close(self) -> None:
         mine = {"label": f"test.understudy={self.test}"}

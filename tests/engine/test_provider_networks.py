@@ -60,7 +60,7 @@ def test_a_declared_subnet_is_used(driver: Any) -> None:
 def test_many_networks_at_once_over_two_servers_of_two_processes(driver: Any) -> None:
     """A small pool and a process of its own: both take from it at the same time and none fails."""
     other = subprocess.Popen(
-        [sys.executable, "-c", _TAKE, driver.environment.id],
+        [sys.executable, "-c", _TAKE, driver.environment.id, driver.environment.backend],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -82,7 +82,7 @@ from understudy.stacks.identity import Environment, ownership_labels
 from datetime import datetime, UTC
 room = Room(ProviderSettings())
 call = Call(room, Instance("x"), "urn", threading.Event())
-labels = ownership_labels(Environment(sys.argv[1], room.identity, "provider-tests", datetime.now(UTC)))
+labels = ownership_labels(Environment(sys.argv[1], room.identity, "provider-tests", datetime.now(UTC), sys.argv[2]))
 entries = [{"label": k, "value": v} for k, v in labels.items()]
 for n in range(4):
     made = Networks().create(call, {"name": f"{sys.argv[1]}-p{n}", "internal": True, "labels": entries})

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from leases import BACKEND
 from production import differing, free_port, shop_production
 from support import make_project
 
@@ -64,6 +65,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         id=f"etest{secrets.token_hex(3)}",
         target=daemon_identity(client()),
         project="sources-tests",
+        backend=BACKEND,
         not_after=datetime.now(UTC) + timedelta(hours=1),
     )
     ref, port = StackRef("shop", "production"), free_port()

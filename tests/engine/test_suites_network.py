@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from leases import BACKEND
 from support import wait_for
 
 from understudy.errors import ProvisionError, UsageError
@@ -59,8 +60,8 @@ class Place:
         self.docker = client()
         self.identity = daemon_identity(self.docker)
         until = datetime.now(UTC) + timedelta(hours=1)
-        self.environment = Environment(f"e{uuid.uuid4().hex[:10]}", self.identity, "shop", until)
-        self.id = self.environment.id
+        self.environment = Environment(f"e{uuid.uuid4().hex[:10]}", self.identity, "shop", until, BACKEND)
+        self.id, self.whose = self.environment.id, self.environment.whose
         services = {s.name: s for s in (service("db", BUSYBOX, 5432, "back"), service("web", PYTHON, 80, "front"))}
         self.clone = Clone(
             Topology("shop", services, networks={n: Net(n) for n in ("front", "back")}),
@@ -133,7 +134,7 @@ class Place:
         return (self.folder / "suites" / called / "output.log").read_bytes()
 
     def boxes(self) -> list[str]:
-        found = self.target.inventory(self.id)
+        found = self.target.inventory(self.whose)
         return [item.id for item in found if item.labels.get(LABEL + "kind") == "suite"]
 
 
@@ -143,8 +144,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     try:
         yield place
     finally:
-        sweep(place.docker, place.id, place.identity)
-    assert place.target.receipt(place.id, place.identity).outcome is Outcome.CLEAN
+        sweep(place.docker, place.whose, place.identity)
+    assert place.target.receipt(place.whose, place.identity).outcome is Outcome.CLEAN
 
 
 @pytest.fixture(autouse=True)
@@ -198,14 +199,14 @@ def test_a_suite_reaches_production_by_its_names_and_nothing_else(
 
 def test_its_container_is_one_of_the_environment_with_limits_and_goes_with_it(place: Place) -> None:
     suite = place.suite("waits", "sh", "-c", "touch begun; until [ -e go ]; do sleep 0.05; done")
-    with ThreadPoolExecutor(1) as pool, place.target.watch(place.id) as watch:
+    with ThreadPoolExecutor(1) as pool, place.target.watch(place.whose) as watch:
         running = pool.submit(place.one, suite)
         try:
             wait_for((place.project / "waits" / "begun").exists, what="the suite's start")
             (box,) = place.boxes()
             facts = place.docker.api.inspect_container(box)
-            receipt = place.target.receipt(place.id, place.identity)
-            guests = place.target.guests(place.id)
+            receipt = place.target.receipt(place.whose, place.identity)
+            guests = place.target.guests(place.whose)
         finally:
             (place.project / "waits" / "go").touch()
         result = running.result()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -51,11 +52,11 @@ def test_a_sweep_removes_all_of_an_environment_and_a_receipt_says_so(stage: Stag
     stage.container("never", start=False)
     mounts = stage.docker.api.inspect_container(running)["Mounts"]
     anonymous = next(mount["Name"] for mount in mounts if mount["Destination"] == "/anonymous")
-    before = stage.target.receipt(stage.id, stage.identity)
+    before = stage.target.receipt(stage.whose, stage.identity)
     assert before.outcome is Outcome.LEFTOVERS
     assert [item.kind for item in before.leftovers] == ["container"] * 4 + ["network", "volume"]
-    swept = stage.target.sweep(stage.id)
-    after = stage.target.receipt(stage.id, stage.identity)
+    swept = stage.target.sweep(stage.whose)
+    after = stage.target.receipt(stage.whose, stage.identity)
     assert swept.failed == ()
     assert sorted(swept.removed) == sorted(before.leftovers)
     assert (after.outcome, after.leftovers, after.reason) == (Outcome.CLEAN, (), "")
@@ -63,7 +64,7 @@ def test_a_sweep_removes_all_of_an_environment_and_a_receipt_says_so(stage: Stag
     assert after.looked["network"] >= 3, "bridge, host and none are always there"
     assert gone(stage.docker.api.inspect_volume, anonymous)
     assert gone(stage.docker.api.inspect_network, network)
-    assert stage.target.sweep(stage.id).removed == ()
+    assert stage.target.sweep(stage.whose).removed == ()
 
 
 def test_what_only_looks_alike_survives(stage: Stage) -> None:
@@ -79,9 +80,9 @@ def test_what_only_looks_alike_survives(stage: Stage) -> None:
     mark = {"test.understudy": stage.test}
     volume, network = stage.volume("look-alike", labels=mark), stage.network("look-alike", labels=mark)
     owned = stage.container("web")
-    assert [item.id for item in stage.target.inventory(stage.id)] == [owned]
-    assert [item.id for item in stage.target.sweep(stage.id).removed] == [owned]
-    assert stage.target.receipt(stage.id, stage.identity).outcome is Outcome.CLEAN
+    assert [item.id for item in stage.target.inventory(stage.whose)] == [owned]
+    assert [item.id for item in stage.target.sweep(stage.whose).removed] == [owned]
+    assert stage.target.receipt(stage.whose, stage.identity).outcome is Outcome.CLEAN
     for decoy in decoys:
         assert stage.docker.api.inspect_container(decoy)["Id"] == decoy
     stage.docker.api.inspect_volume(volume)
@@ -90,10 +91,10 @@ def test_what_only_looks_alike_survives(stage: Stage) -> None:
 
 def test_what_another_target_owns_is_kept_and_reported(stage: Stage) -> None:
     kept = stage.container("web", labels=stage.labels("web") | {LABEL + "target": "docker:ANOTHER"}, start=False)
-    swept = stage.target.sweep(stage.id)
+    swept = stage.target.sweep(stage.whose)
     assert swept.removed == ()
     assert [(item.id, "docker:ANOTHER" in reason) for item, reason in swept.failed] == [(kept, True)]
-    assert stage.target.receipt(stage.id, stage.identity).outcome is Outcome.LEFTOVERS
+    assert stage.target.receipt(stage.whose, stage.identity).outcome is Outcome.LEFTOVERS
 
 
 def test_the_inventory_of_all_environments_has_this_one_in_it(stage: Stage) -> None:
@@ -106,7 +107,7 @@ def test_a_network_with_a_stranger_on_it_is_kept_and_says_whose(stage: Stage) ->
     network = stage.network("net")
     mark = {"test.understudy": stage.test}
     stranger = stage.container("web", labels=mark, network=name(stage.id, "net"), name=f"stranger-{stage.id}")
-    swept = sweep(stage.docker, stage.id, stage.identity, patience=0.2)
+    swept = sweep(stage.docker, stage.whose, stage.identity, patience=0.2)
     assert [
         (item.id, f"container stranger-{stage.id} of somebody else is on it; kept" in reason)
         for item, reason in swept.failed
@@ -118,7 +119,7 @@ def test_our_own_container_on_a_network_is_taken_off_it(stage: Stage) -> None:
     network = stage.network("net")
     running = stage.container("web", network=name(stage.id, "net"))
     target = DockerTarget(Faulty(remove_container=fail))  # type: ignore[arg-type] # the daemon, with one call broken
-    swept = target.sweep(stage.id)
+    swept = target.sweep(stage.whose)
     assert [item.id for item in swept.removed] == [network]
     assert [item.id for item, _ in swept.failed] == [running]
 
@@ -128,7 +129,7 @@ def test_a_volume_that_a_stranger_uses_is_reported(stage: Stage) -> None:
     mark = {"test.understudy": stage.test}
     binds = {volume: {"bind": "/data", "mode": "rw"}}
     stage.container("web", labels=mark, volumes=binds, name=f"stranger-{stage.id}", start=False)
-    swept = sweep(stage.docker, stage.id, stage.identity, patience=0.2)
+    swept = sweep(stage.docker, stage.whose, stage.identity, patience=0.2)
     assert [(item.name, "in use" in reason) for item, reason in swept.failed] == [(volume, True)]
 
 
@@ -152,38 +153,38 @@ def fail(*_: object, **__: object) -> None:
 @pytest.mark.parametrize("call", ["containers", "networks", "volumes"])
 def test_a_listing_that_fails_is_unknown_and_never_clean(stage: Stage, call: str) -> None:
     target = DockerTarget(Faulty(**{call: fail}))  # type: ignore[arg-type] # the daemon, with one call broken
-    receipt = target.receipt(stage.id, stage.identity)
+    receipt = target.receipt(stage.whose, stage.identity)
     assert receipt.outcome is Outcome.UNKNOWN
     assert "disk is on fire" in receipt.reason
     with pytest.raises(ToolError, match="disk is on fire"):
-        target.inventory(stage.id)
+        target.inventory(stage.whose)
 
 
 def test_a_volume_driver_that_does_not_answer_is_unknown(stage: Stage) -> None:
     warning = {"Volumes": None, "Warnings": ["driver x is down"]}
     target = DockerTarget(Faulty(volumes=lambda **_: warning))  # type: ignore[arg-type] # as above
-    assert target.receipt(stage.id, stage.identity).outcome is Outcome.UNKNOWN
+    assert target.receipt(stage.whose, stage.identity).outcome is Outcome.UNKNOWN
 
 
 def test_one_failed_listing_does_not_stop_the_other_kinds(stage: Stage) -> None:
     stage.container("web")
     stage.volume("data")
     target = DockerTarget(Faulty(networks=fail))  # type: ignore[arg-type] # as above
-    swept = target.sweep(stage.id)
+    swept = target.sweep(stage.whose)
     assert [item.kind for item in swept.removed] == ["container", "volume"]
     assert [item.kind for item, _ in swept.failed] == ["network"]
 
 
 def test_another_daemon_holds(stage: Stage) -> None:
     stage.volume("data")
-    receipt = stage.target.receipt(stage.id, "docker:ANOTHER")
+    receipt = stage.target.receipt(stage.whose, "docker:ANOTHER")
     assert receipt.outcome is Outcome.HOLD
     assert receipt.leftovers == ()
     assert receipt.target == stage.identity
     broken = DockerTarget(Faulty(info=fail))  # type: ignore[arg-type] # as above
-    assert broken.receipt(stage.id, stage.identity).outcome is Outcome.UNKNOWN
+    assert broken.receipt(stage.whose, stage.identity).outcome is Outcome.UNKNOWN
     with pytest.raises(ToolError):
-        broken.sweep(stage.id)
+        broken.sweep(stage.whose)
     assert stage.kinds() == ["volume"]
 
 
@@ -191,7 +192,7 @@ def test_labels_that_change_before_the_removal_keep_the_object(stage: Stage) -> 
     container = stage.container("web")
     seen = stage.docker.api.inspect_container(container)
     changed = seen | {"Config": seen["Config"] | {"Labels": {}}}
-    swept = DockerTarget(Faulty(inspect_container=lambda _: changed)).sweep(stage.id)  # type: ignore[arg-type] # as above
+    swept = DockerTarget(Faulty(inspect_container=lambda _: changed)).sweep(stage.whose)  # type: ignore[arg-type] # as above
     assert [item.id for item, _ in swept.failed] == [container]
     assert stage.docker.api.inspect_container(container)["State"]["Running"]
 
@@ -203,7 +204,7 @@ def test_an_object_that_goes_meanwhile_counts_as_removed(stage: Stage) -> None:
         client().api.remove_container(*arguments, **options)
         client().api.remove_container(*arguments, **options)
 
-    swept = DockerTarget(Faulty(remove_container=remove_twice)).sweep(stage.id)  # type: ignore[arg-type] # as above
+    swept = DockerTarget(Faulty(remove_container=remove_twice)).sweep(stage.whose)  # type: ignore[arg-type] # as above
     assert [item.id for item in swept.removed] == [container]
 
 
@@ -216,7 +217,7 @@ def test_active_endpoints_are_tried_again_and_then_explained(stage: Stage) -> No
         raise APIError("403", explanation=f"error while removing network: {ident} has active endpoints")
 
     faulty: Any = Faulty(remove_network=busy)
-    swept = sweep(faulty, stage.id, stage.identity, patience=0.3)
+    swept = sweep(faulty, stage.whose, stage.identity, patience=0.3)
     assert len(calls) > 1
     assert [(item.id, "42119" in reason) for item, reason in swept.failed] == [(network, True)]
 
@@ -227,14 +228,14 @@ def test_active_endpoints_are_tried_again_and_then_explained(stage: Stage) -> No
         client().api.remove_network(ident)
 
     faulty = Faulty(remove_network=busy_once)
-    assert sweep(faulty, stage.id, stage.identity).failed == ()
+    assert sweep(faulty, stage.whose, stage.identity).failed == ()
     assert gone(stage.docker.api.inspect_network, network)
 
 
 def test_all_containers_are_waited_for_and_a_job_for_its_exit(stage: Stage) -> None:
     stage.container("web")
     stage.container("migrate", "sh", "-c", "sleep 0.3", labels=stage.labels("migrate", kind="job"))
-    waited = stage.target.wait_ready(stage.id, 20)
+    waited = stage.target.wait_ready(stage.whose, 20)
     assert set(waited) == {"web", "migrate"}
     assert all(seconds >= 0 for seconds in waited.values())
 
@@ -244,7 +245,7 @@ def test_the_first_fatal_one_ends_the_waiting(stage: Stage) -> None:
     command = ("sh", "-c", "sleep 0.2; echo the-reason >&2; exit 4")
     stage.container("migrate", *command, labels=stage.labels("migrate", kind="job"))
     with pytest.raises(ProvisionError, match="the-reason"):
-        stage.target.wait_ready(stage.id, 60)
+        stage.target.wait_ready(stage.whose, 60)
 
 
 def name_of(network: str, stage: Stage) -> str:
@@ -256,9 +257,9 @@ def test_a_stop_ends_the_waiting(stage: Stage) -> None:
     stop.set()
     stage.container("migrate", "sleep", "600", labels=stage.labels("migrate", kind="job"))
     with pytest.raises(InterruptedRunError):
-        DockerTarget(stop=stop).wait_ready(stage.id, 60)
+        DockerTarget(stop=stop).wait_ready(stage.whose, 60)
     with pytest.raises(ProvisionError, match="no container"):
-        stage.target.wait_ready(stage.id + "x", 1)
+        stage.target.wait_ready(replace(stage.whose, environment=stage.id + "x"), 1)
 
 
 def test_endpoints_are_what_the_relay_publishes(stage: Stage) -> None:
@@ -266,7 +267,7 @@ def test_endpoints_are_what_the_relay_publishes(stage: Stage) -> None:
     ports = {"20001/tcp": ("127.0.0.1", None), "20002/tcp": ("0.0.0.0", None)}  # noqa: S104 - a wildcard is dialled on loopback
     relay = stage.container("relay", labels=labels, ports=ports)
     stage.container("web")
-    endpoints = stage.target.endpoints(stage.id)
+    endpoints = stage.target.endpoints(stage.whose)
     assert set(endpoints) == {"web:80", "a.b:5432"}
     assert {host for host, _ in endpoints.values()} == {"127.0.0.1"}
     shown = stage.docker.api.port(relay, 20001)[0]["HostPort"]
@@ -274,14 +275,14 @@ def test_endpoints_are_what_the_relay_publishes(stage: Stage) -> None:
     stage.docker.api.kill(relay)
     stage.docker.api.wait(relay)
     with pytest.raises(ProvisionError, match="relay"):
-        stage.target.endpoints(stage.id)
+        stage.target.endpoints(stage.whose)
 
 
 def test_a_remote_daemon_s_wildcard_is_that_daemon(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     labels = stage.labels("relay", **{"endpoint.web.80": "20001"})
     stage.container("relay", labels=labels, ports={"20001/tcp": ("0.0.0.0", None)})  # noqa: S104 - what is tested
     monkeypatch.setenv("DOCKER_HOST", "tcp://docker.example:2376")
-    assert stage.target.endpoints(stage.id)["web:80"][0] == "docker.example"
+    assert stage.target.endpoints(stage.whose)["web:80"][0] == "docker.example"
 
 
 def test_facts_tell_the_state_and_no_environment(stage: Stage) -> None:
@@ -290,7 +291,7 @@ def test_facts_tell_the_state_and_no_environment(stage: Stage) -> None:
     dead = stage.container("job", "sh", "-c", "exit 3", labels=stage.labels("job", kind="job"))
     stage.docker.api.wait(dead)
     wait_until(lambda: stage.docker.api.inspect_container(sick)["State"]["Health"]["Status"] == "unhealthy")
-    facts = {item.service: item.facts for item in stage.target.containers(stage.id)}
+    facts = {item.service: item.facts for item in stage.target.containers(stage.whose)}
     assert list(facts) == ["job", "web"]
     assert (facts["job"]["state"], facts["job"]["exit_code"], facts["job"]["kind"]) == ("exited", 3, "job")
     assert facts["job"]["health"] is None
@@ -307,27 +308,27 @@ def test_facts_tell_the_state_and_no_environment(stage: Stage) -> None:
 def test_only_containers_are_listed_where_only_they_count(stage: Stage) -> None:
     stage.container("web", cpu_period=100_000, cpu_quota=50_000)
     target = DockerTarget(Faulty(networks=fail, volumes=fail))  # type: ignore[arg-type] # the daemon, two calls broken
-    assert [item.facts["cpu_limit"] for item in target.containers(stage.id)] == [0.5]
+    assert [item.facts["cpu_limit"] for item in target.containers(stage.whose)] == [0.5]
 
 
 def test_following_brings_lines_of_the_services_asked_for(stage: Stage) -> None:
     stage.container("web", "sh", "-c", "echo one; printf tw; sleep 0.2; echo o; sleep 600")
     for ended in (stage.container("web.2", "echo", "replica"), stage.container("db", "printf", "other")):
         stage.docker.api.wait(ended)
-    lines = stage.target.lines(stage.id, ("web",), follow=True)
+    lines = stage.target.lines(stage.whose, ("web",), follow=True)
     assert sorted(map(untimed, itertools.islice(lines, 3))) == [("web", "one"), ("web", "two"), ("web.2", "replica")]
     lines.close()  # type: ignore[attr-defined] # a generator
-    assert [untimed(line) for line in stage.target.lines(stage.id, ("db",), follow=False)] == [("db", "other")]
-    everything = stage.target.lines(stage.id, (), follow=True)
+    assert [untimed(line) for line in stage.target.lines(stage.whose, ("db",), follow=False)] == [("db", "other")]
+    everything = stage.target.lines(stage.whose, (), follow=True)
     assert {service for service, _ in itertools.islice(everything, 4)} == {"web", "web.2", "db"}
     everything.close()  # type: ignore[attr-defined] # a generator
     with pytest.raises(NotFoundError, match="db, web"):
-        stage.target.lines(stage.id, ("nope",), follow=True)
+        stage.target.lines(stage.whose, ("nope",), follow=True)
 
 
 def test_following_ends_when_it_is_closed(stage: Stage) -> None:
     stage.container("web", "sh", "-c", "echo one; sleep 600")
-    lines = stage.target.lines(stage.id, (), follow=True)
+    lines = stage.target.lines(stage.whose, (), follow=True)
     assert untimed(next(lines)) == ("web", "one")
     lines.close()  # type: ignore[attr-defined] # a generator
     assert not [t for t in threading.enumerate() if t.name.startswith("follow") and t.is_alive() and join(t)]

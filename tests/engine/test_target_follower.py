@@ -35,7 +35,7 @@ def ignore(_sample: Mapping[str, object]) -> None:
 
 
 def once(stage: Stage, folder: Path, docker: Any = None) -> Followed:
-    return DockerFollower(docker or client(), stage.id, folder, Redactor([SECRET]), ignore).finish()
+    return DockerFollower(docker or client(), stage.whose, folder, Redactor([SECRET]), ignore).finish()
 
 
 def texts(path: Path) -> list[str]:
@@ -54,7 +54,7 @@ def test_logs_are_whole_stamped_and_apart(stage: Stage, tmp_path: Path) -> None:
     stage.container("tty", "sh", "-c", f"echo terminal; {LONG}", tty=True)
     for number in (1, 2):
         stage.container("twin", "echo", f"{number}", name=name(stage.id, f"twin{number}"))
-    for item in stage.target.inventory(stage.id):
+    for item in stage.target.inventory(stage.whose):
         if "never" not in item.name:
             stage.docker.api.wait(item.id)
     followed = once(stage, tmp_path / "logs")
@@ -81,7 +81,7 @@ LONG = f"head -c 16380 /dev/zero | tr '\\0' a; printf %s {SECRET}; head -c 4000 
 
 def test_a_container_that_is_gone_before_the_end_has_its_log_state_and_use(stage: Stage, tmp_path: Path) -> None:
     samples: list[Mapping[str, object]] = []
-    follower = DockerFollower(client(), stage.id, tmp_path, Redactor([SECRET]), samples.append).start()
+    follower = DockerFollower(client(), stage.whose, tmp_path, Redactor([SECRET]), samples.append).start()
     steps = f"{LONG}; sleep 0.3; printf 'caf\\351\\n' >&2; while [ ! -e /go ]; do sleep 0.1; done; echo last; exit 7"
     check = {"test": ["CMD-SHELL", "echo sick; exit 1"], "interval": 1_500_000_000, "retries": 1}
     kept = {"type": "local"}  # json-file puts U+FFFD in the place of what is no UTF-8 before anybody can read it
@@ -117,7 +117,7 @@ def test_a_container_that_is_gone_before_the_end_has_its_log_state_and_use(stage
 
 
 def test_a_container_that_is_started_again_has_each_line_once(stage: Stage, tmp_path: Path) -> None:
-    follower = DockerFollower(client(), stage.id, tmp_path, Redactor(), ignore).start()
+    follower = DockerFollower(client(), stage.whose, tmp_path, Redactor(), ignore).start()
     counting = "i=0; while [ $i -lt 500 ]; do echo $i; i=$((i+1)); done; echo end; sleep 600"
     made = stage.container("web", "sh", "-c", counting)
     log = tmp_path / "web.log"
@@ -144,7 +144,7 @@ def test_lines_that_come_while_it_is_destroyed_are_in_its_log_at_last(stage: Sta
     wait = "echo up; until [ -e /bye ]; do sleep 0.05; done; echo last words; sleep 600"
     made = stage.container("web", "sh", "-c", wait)
     stage.container("kept", "sh", "-c", "echo stays; sleep 600")
-    follower = DockerFollower(client(), stage.id, tmp_path, Redactor(), ignore).start()
+    follower = DockerFollower(client(), stage.whose, tmp_path, Redactor(), ignore).start()
     log = tmp_path / "web.log"
     wait_until(lambda: log.exists() and "up" in log.read_text(encoding="utf-8"))
     followed = follower.finish()

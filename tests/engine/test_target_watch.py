@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 from docker.errors import NotFound
+from leases import BACKEND
 
-from understudy.stacks.identity import LABEL, Environment, name, ownership_labels
+from understudy.stacks.identity import LABEL, Environment, Whose, name, ownership_labels
 from understudy.targets.docker_client import client, daemon_identity
 from understudy.targets.docker_watch import DockerWatch, docker_watch
 from understudy.targets.watching import Death, How
@@ -28,7 +29,9 @@ class Yard:
     def __init__(self) -> None:
         self.docker = client()
         not_after = datetime.now(UTC) + timedelta(hours=1)
-        self.environment = Environment(f"e{uuid.uuid4().hex[:10]}", daemon_identity(self.docker), "shop", not_after)
+        self.environment = Environment(
+            f"e{uuid.uuid4().hex[:10]}", daemon_identity(self.docker), "shop", not_after, BACKEND
+        )
         self.made: list[Any] = []
 
     def start(self, service: str, script: str = "sleep 600", kind: str = "service", **options: Any) -> Any:
@@ -74,7 +77,7 @@ def test_what_dies_is_noticed_with_its_exit_code_and_its_last_words(yard: Yard) 
         healthcheck={"test": ["CMD-SHELL", "ls /well"], "interval": 200_000_000, "retries": 2},
     )
     began = time.time()
-    with docker_watch(yard.docker, yard.environment.id) as watch:
+    with docker_watch(yard.docker, yard.environment.whose) as watch:
         crashing.kill("USR1")
         killed.kill("KILL")
         sick.exec_run("rm /well")
@@ -95,7 +98,7 @@ def test_what_comes_back_is_no_death(yard: Yard) -> None:
     restarted = yard.start("restarted", "trap 'exit 0' TERM; while true; do sleep 0.1; done", restart_policy=ALWAYS)
     crashing = yard.start("crashing", "sleep 0.3; exit 1", restart_policy={"Name": "on-failure"})
     job = yard.start("job", "sleep 0.2", kind="job")
-    with docker_watch(yard.docker, yard.environment.id) as watch:
+    with docker_watch(yard.docker, yard.environment.whose) as watch:
         restarted.restart(timeout=5)
         job.wait()
         end = time.monotonic() + 30
@@ -113,7 +116,7 @@ def test_what_comes_back_is_no_death(yard: Yard) -> None:
 def test_a_watch_that_begins_while_a_service_is_restarted_calls_it_no_death(yard: Yard) -> None:
     stopped = yard.start("stopped", "trap 'exit 0' TERM; while true; do sleep 0.1; done", restart_policy=ALWAYS)
     stopped.stop(timeout=5)
-    with docker_watch(yard.docker, yard.environment.id) as watch:
+    with docker_watch(yard.docker, yard.environment.whose) as watch:
         end = time.monotonic() + 30
         while watch._stream is None:
             assert time.monotonic() < end
@@ -124,7 +127,7 @@ def test_a_watch_that_begins_while_a_service_is_restarted_calls_it_no_death(yard
 
 def test_a_service_that_is_killed_for_memory_is_dead_though_it_is_started_again(yard: Yard) -> None:
     grow = "sleep 0.5; x=a; while true; do x=$x$x; done"
-    with docker_watch(yard.docker, yard.environment.id) as watch:
+    with docker_watch(yard.docker, yard.environment.whose) as watch:
         yard.start("greedy", grow, restart_policy=ALWAYS, mem_limit="16m", memswap_limit="16m")
         found = wait_for(watch, lambda deaths: any(death.exit_code is not None for death in deaths))
 
@@ -133,7 +136,7 @@ def test_a_service_that_is_killed_for_memory_is_dead_though_it_is_started_again(
 
 
 def test_the_last_look_finds_what_no_event_has_told(yard: Yard) -> None:
-    watch = DockerWatch(yard.docker, yard.environment.id)
+    watch = DockerWatch(yard.docker, yard.environment.whose)
     yard.start("gone", "echo bye; exit 3").wait()
 
     (death,) = watch.settle(20)
@@ -156,7 +159,7 @@ class Deaf:
 
 def test_a_daemon_that_is_gone_is_a_reason_and_no_hang(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("understudy.targets.docker_watch.SILENCE", 0.3)
-    with docker_watch(Deaf(ConnectionError("refused")), "e1") as watch:  # type: ignore[arg-type]  # - a stand-in
+    with docker_watch(Deaf(ConnectionError("refused")), Whose("e1", BACKEND)) as watch:  # type: ignore[arg-type]  # - a stand-in
         found = wait_for(watch, bool)
 
     assert found[""].how is How.UNKNOWN

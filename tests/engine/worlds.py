@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from leases import BACKEND
 
 from understudy.engine.factory import make_engine
 from understudy.engine.interface import Engine, StackRef
@@ -81,7 +82,7 @@ def world(tmp_path: Path) -> Iterator[World]:
     mapping = {"request": {"urlPath": "/charge"}, "response": {"status": 200, "body": "charged\n"}}
     (mappings / "charge.json").write_text(json.dumps(mapping), encoding="utf-8")
     environment = identity.Environment(
-        f"e{uuid.uuid4().hex[:10]}", daemon_identity(client()), "shop", datetime.now(UTC) + timedelta(hours=1)
+        f"e{uuid.uuid4().hex[:10]}", daemon_identity(client()), "shop", datetime.now(UTC) + timedelta(hours=1), BACKEND
     )
     found = find()
     assert found is not None

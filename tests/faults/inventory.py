@@ -30,6 +30,8 @@ STAYS = (
     "backend/.understudy/leases",
     "backend/.understudy/leases/.lock",
     "backend/.understudy/leases/authorities",
+    "backend/.understudy/leases/backend",
+    "backend/.understudy/leases/backend/id.json",
     "backend/.understudy/leases/receipts",
     "backend/.understudy/leases/receipts/*",
     "backend/.pulumi",

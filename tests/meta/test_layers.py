@@ -35,7 +35,7 @@ LAYERS = (
     ("report_html",),
     ("timing",),
     ("arranging", "reuse"),
-    ("waiting", "tidying"),
+    ("waiting", "tidying", "strangers"),
     ("provision", "making", "teardown", "session", "receipts", "locks", "removal"),
     ("ci",),
     ("declaration", "suites", "export", "report", "history"),

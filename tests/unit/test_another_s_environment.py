@@ -38,8 +38,16 @@ def enter(world: World) -> Lease:
 
 def test_what_another_backend_made_is_neither_taken_over_nor_removed(world: World) -> None:
     """Two users of one daemon, each with a state folder, run `up` on the same branch of the same repository."""
+    world.target.add("eaaaaaaaaaa-db", labels(ID, at(5), backend="b2"))
+    with pytest.raises(BusyError, match=r"made by another backend, b2; this one is baaaaaaaaaaaaaaaa") as refused:
+        enter(world)
+    assert "--name" in refused.value.hint
+    assert (world.ids(), list(world.target.objects)) == (set(), ["eaaaaaaaaaa-db"])
+
+
+def test_what_this_backend_made_and_knows_nothing_of_any_more_is_left_alone(world: World) -> None:
     world.target.add("eaaaaaaaaaa-db", labels(ID, at(5)))
-    with pytest.raises(BusyError, match=r"eaaaaaaaaaa is there already .* backend file:///x knows nothing of it"):
+    with pytest.raises(BusyError, match=r"eaaaaaaaaaa is there already .* its record is lost"):
         enter(world)
     assert (world.ids(), list(world.target.objects)) == (set(), ["eaaaaaaaaaa-db"])
 

@@ -104,17 +104,18 @@ def test_an_environment_is_read_again_as_it_was(project: Project) -> None:
     settings = EngineSettings.from_environment(Path("pulumi"))
     settings.prepare()
     blueprint = draw(options, project.folder)
+    store = LeaseStore.beside(settings.backend)
     lease = begin(
         blueprint,
         options,
         backend=settings.backend,
+        backend_id=store.backend_id(),
         target="docker:X",
         environment="eabcdefghij",
         stack=("understudy", "eabcdefghij"),
         folder=settings.state,
         state=LeaseState.KEPT,
     )
-    store = LeaseStore.beside(settings.backend)
     store.create(lease)
     lease = keep_tree(store, lease, blueprint, take_tree(blueprint, settings.state, lease.id))
     again = redraw(Lease.from_json(lease.to_json()), ())

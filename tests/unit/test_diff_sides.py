@@ -63,17 +63,18 @@ def environment(project: Project) -> Callable[[], Lease]:
         settings = EngineSettings.from_environment(Path("pulumi"))
         settings.prepare()
         blueprint = draw(options, project.folder)
+        store = LeaseStore.beside(settings.backend)
         lease = begin(
             blueprint,
             options,
             backend=settings.backend,
+            backend_id=store.backend_id(),
             target="docker:X",
             environment="eabcdefghij",
             stack=("understudy", "eabcdefghij"),
             folder=settings.state,
             state=LeaseState.KEPT,
         )
-        store = LeaseStore.beside(settings.backend)
         store.create(lease)
         return keep_tree(store, lease, blueprint, take_tree(blueprint, settings.state, lease.id))
 

@@ -22,7 +22,7 @@ from understudy.options import Options
 from understudy.owner import this_process
 from understudy.progress import Progress
 from understudy.report import KeptRecord
-from understudy.stacks.identity import parse_time
+from understudy.stacks.identity import Whose, parse_time
 from understudy.targets.interface import Outcome, Owned, Receipt
 
 
@@ -40,7 +40,7 @@ class FakeTarget:
     def identity(self) -> str:
         return HERE
 
-    def inventory(self, _environment: str) -> tuple[Owned, ...]:
+    def inventory(self, _whose: Whose) -> tuple[Owned, ...]:
         if self.silent:
             raise UnderstudyError("no answer")
         return self.held

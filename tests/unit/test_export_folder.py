@@ -22,6 +22,7 @@ from understudy.progress import Phase, Progress, State
 from understudy.redact import MARK, Redactor
 from understudy.report import RunRecord, utc
 from understudy.stacks.clone import Change
+from understudy.stacks.identity import Whose
 from understudy.targets.interface import ContainerFacts, Followed, Follower, Outcome, Receipt, Sampler, Target
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -118,7 +119,7 @@ def test_everything_written_is_redacted_private_and_listed(tmp_path: Path) -> No
     made.write_text("notes/a.txt", "x hunter22")
     made.event(Progress(Phase.TEST, State.DONE, "hunter22", "d", 1.0, at=0.0), 2.5)
     made.event(Progress(Phase.TEST, State.DONE))
-    (facts,) = made.collect_containers(made.follow(target, "e1", 0.0)).containers
+    (facts,) = made.collect_containers(made.follow(target, Whose("e1", "b1"), 0.0)).containers
     made.write_run(record())
     made.finish()
 
@@ -152,8 +153,8 @@ def test_everything_written_is_redacted_private_and_listed(tmp_path: Path) -> No
 
 def test_one_part_that_fails_stops_no_other(tmp_path: Path) -> None:
     made = folder(tmp_path)
-    made.collect_containers(made.follow(fake(broken=True), "e1", 0.0))
-    made.collect_containers(made.follow(fake(absent=True), "e1", 0.0))
+    made.collect_containers(made.follow(fake(broken=True), Whose("e1", "b1"), 0.0))
+    made.collect_containers(made.follow(fake(absent=True), Whose("e1", "b1"), 0.0))
     made.collect_mocks({"payments": MockAddress("127.0.0.1", 1)})
     made.write_json("odd.json", {"a": object()}, required=False)
     made.write_changes([])

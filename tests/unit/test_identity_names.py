@@ -147,7 +147,7 @@ def test_only_what_was_written_is_read(text: str) -> None:
 
 
 def test_ownership_is_all_labels() -> None:
-    labels = ownership_labels(Environment("e1", "docker:x", "p", datetime(2026, 1, 1, tzinfo=UTC)))
+    labels = ownership_labels(Environment("e1", "docker:x", "p", datetime(2026, 1, 1, tzinfo=UTC), "b1"))
     assert tuple(labels) == OWNERSHIP
     assert labels["dev.understudy.not-after"] == "2026-01-01T00:00:00Z"
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from leases import BACKEND
 from reap_world import DEAD, ELSEWHERE, HERE, labels, lease
 
 from understudy.engine.interface import StackRef
@@ -31,7 +32,7 @@ def made(**changes: object) -> Lease:
 
 
 def facts(*leases: LeaseFact, **changes: object) -> Facts:
-    return replace(Facts(HERE, NOW, NOW, leases, stacks=()), **changes)  # type: ignore[arg-type]  # fields by name
+    return replace(Facts(HERE, NOW, NOW, leases, stacks=(), backend=BACKEND), **changes)  # type: ignore[arg-type]  # fields by name
 
 
 def one(found: tuple[Verdict, ...]) -> Verdict:
@@ -41,6 +42,9 @@ def one(found: tuple[Verdict, ...]) -> Verdict:
 
 def judged(found: Lease, *, alive: bool | None = False, **changes: object) -> Verdict:
     return one(classify(facts(LeaseFact(found, alive), **changes)))
+
+
+OTHER = "bbbbbbbbbbbbbbbbb"
 
 
 WORKING = {"state": LeaseState.TESTING, "expires": at(1)}
@@ -256,3 +260,25 @@ def test_nothing_goes_before_its_time_by_the_clock_that_is_right(
     found = facts(*([alive] if leased else []), objects=(item,), now=ours, clock=theirs)
     for verdict in classify(found):
         assert verdict.kind is not REAP or left < 0
+
+
+def test_what_another_backend_has_under_our_id_is_kept_in_doubt_until_its_cap_and_an_hour() -> None:
+    """Our own of that id is judged by our own lease all the same."""
+    young = Owned("container", "2", "e1-db", labels("e1", at(1), backend=OTHER))
+    over = Owned("container", "2", "e1-db", labels("e1", at(-1.1), backend=OTHER))
+    mine = LeaseFact(made(), alive=False)
+    ours, theirs = classify(facts(mine, objects=(container("web"), young)))
+    assert (ours.kind, ours.objects, ours.subject.backend) == (REAP, 1, "")
+    assert (theirs.kind, theirs.doubt, theirs.subject.name, theirs.subject.backend) == (KEEP, True, "e1", OTHER)
+    assert "an environment of the same id" in theirs.reason
+    assert "--name" in theirs.reason
+    alone = one(classify(facts(objects=(young,))))
+    assert (alone.kind, alone.doubt) == (KEEP, False)
+    lost = one(classify(facts(objects=(over,), backend="")))
+    assert (lost.kind, lost.subject.backend) == (REAP, OTHER)
+
+
+def test_an_object_from_before_backends_had_ids_is_claimed_and_never_removed() -> None:
+    kept = one(classify(facts(objects=(Owned("container", "2", "e1-db", labels("e1", at(-200), backend="")),))))
+    assert (kept.kind, kept.doubt) == (KEEP, True)
+    assert "lacks the ownership labels backend" in kept.reason

@@ -20,6 +20,7 @@ from understudy.reap import Policy
 from understudy.reap.passing import reap
 from understudy.stacks.identity import LABEL, OWNERSHIP
 
+ANOTHER = "bbbbbbbbbbbbbbbbb"
 INVENTORIES = int(os.environ.get("FAULTS_INVENTORIES", "200"))
 
 
@@ -31,6 +32,8 @@ class Case:
     build: Callable[[World, str], None]
     goes: bool
     change: str = ""
+    alone: str = ""
+    """The one object that goes, if not all of them do."""
 
 
 def leased(kind: str, *, goes: bool, until: float = -1.5, renewed: float = -2, **changes: object) -> Case:
@@ -51,6 +54,17 @@ def orphan(kind: str, *, goes: bool, until: str = "", change: str = "", **extra:
     return Case(kind, build, goes, change)
 
 
+def clash(kind: str, *, goes: bool, until: float) -> Case:
+    """An environment of ours that lives, and one of the same id that another backend made."""
+
+    def build(world: World, name: str) -> None:
+        world.store.create(lease(name, expires=at(1)))
+        world.target.add(f"{name}-web", labels(name, at(5)))
+        world.target.add(f"{name}-db", labels(name, at(until), backend=ANOTHER))
+
+    return Case(kind, build, goes, alone="-db")
+
+
 def decoy(kind: str, alter: Callable[[dict[str, str]], dict[str, str]]) -> Case:
     def build(world: World, name: str) -> None:
         world.target.add(f"{name}-web", alter(labels(name, at(-200))))
@@ -62,10 +76,10 @@ def without(*keys: str) -> Callable[[dict[str, str]], dict[str, str]]:
     return lambda whole: {key: value for key, value in whole.items() if key not in keys}
 
 
-SUBSETS = st.lists(st.sampled_from(OWNERSHIP), min_size=1, max_size=4, unique=True)
+SUBSETS = st.lists(st.sampled_from(OWNERSHIP), min_size=1, max_size=len(OWNERSHIP), unique=True)
 TIMES = ("", "soon", "2026-01-01", "2026-01-01T00:00:00", "2026-01-01T00:00:00+01:00", "1970-01-01T00:00:00Z")
 TIMES += ("2100-01-01T00:00:00Z", "2026-13-01T00:00:00Z", "0", "2026-01-01t00:00:00z", "1e9")
-CHANGES = ("environment", "target", "gone", "protect", "not-after", "project")
+CHANGES = ("environment", "backend", "target", "gone", "protect", "not-after", "project")
 
 ALIVE_ELSEWHERE = leased("elsewhere", goes=False, state=LeaseState.TESTING, owner=ELSEWHERE, renewed=0)
 
@@ -79,6 +93,10 @@ CASES = st.one_of(
     st.floats(-1000, -1.01).map(lambda hours: orphan("orphan", goes=True, until=at(hours))),
     st.floats(-0.99, 1000).map(lambda hours: orphan("future", goes=False, until=at(hours))),
     st.sampled_from(CHANGES).map(lambda what: orphan("changed", goes=False, change=what)),
+    st.floats(-1000, -1.01).map(lambda hours: orphan("another's", goes=True, until=at(hours), backend=ANOTHER)),
+    st.floats(-0.99, 1000).map(lambda hours: orphan("another's", goes=False, until=at(hours), backend=ANOTHER)),
+    st.floats(-0.99, 1000).map(lambda hours: clash("same id", goes=False, until=hours)),
+    st.floats(-1000, -1.01).map(lambda hours: clash("same id, over", goes=True, until=hours)),
     SUBSETS.map(lambda keys: decoy("half", without(*keys))),
     st.sampled_from(TIMES).map(lambda text: decoy("time", lambda whole: {**whole, LABEL + "not-after": text})),
     st.sampled_from(("docker:two", "DOCKER:ONE", "docker:one ", "aws:1/eu")).map(
@@ -133,9 +151,12 @@ def test_all_that_is_ours_and_over_goes_and_nothing_else(cases: list[Case]) -> N
         patch.setattr("understudy.reap.passing.client", lambda: None)
         patch.setattr(ImageCache, "prune", lambda *_, **__: Pruned((), 0))
         made = reap(world.session, Policy(), dry=False, most=len(cases), gone=lambda _leases: {})
-    expected = {f"e{number}" for number, case in enumerate(cases) if not case.goes}
+    expected = {f"e{number}" for number, case in enumerate(cases) if not case.goes or case.alone}
     assert {name.partition("-")[0] for name in world.target.objects} == expected
     going = {f"e{number}" for number, case in enumerate(cases) if case.goes}
     assert {name.partition("-")[0] for name in world.target.removals} == going
-    assert not going & world.ids()
+    partly = {f"e{number}" for number, case in enumerate(cases) if case.alone}
+    removed = {f"e{number}{case.alone}" for number, case in enumerate(cases) if case.goes and case.alone}
+    assert {name for name in world.target.removals if name.partition("-")[0] in partly} == removed
+    assert not (going - partly) & world.ids()
     assert all(reaped.clean for reaped in made.reaped if reaped.subject.name in going)

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 from docker.errors import NotFound
+from leases import BACKEND
 from reap_world import HERE, at, labels
 
+from understudy.stacks.identity import Whose
 from understudy.targets.docker_sweep import sweep
 
 ID = "eaaaaaaaaaa"
@@ -50,6 +52,6 @@ def test_a_container_that_is_being_created_is_waited_for_and_not_taken_for_gone(
     known_from: int | None, patience: float, *, removed: bool, failed: int
 ) -> None:
     daemon = Daemon(known_from)
-    swept = sweep(SimpleNamespace(api=daemon), ID, HERE, patience=patience)  # type: ignore[arg-type]  # a daemon of two answers
+    swept = sweep(SimpleNamespace(api=daemon), Whose(ID, BACKEND), HERE, patience=patience)  # type: ignore[arg-type]  # a daemon of two answers
     assert (daemon.removed, len(swept.failed)) == (removed, failed)
     assert all("still being created" in reason for _, reason in swept.failed)

@@ -21,6 +21,7 @@ from understudy.owner import Owner, this_process
 from understudy.progress import Progress, State
 from understudy.receipts import find
 from understudy.session import find_lease
+from understudy.stacks.identity import Whose
 from understudy.targets.interface import Outcome, Owned, Receipt, Spare, Swept, spare_none
 from understudy.teardown import close_gone, settle, tear_down
 
@@ -48,23 +49,23 @@ class FakeTarget:
             raise ToolError("no answer")
         return self.here
 
-    def inventory(self, _environment: str | None = None) -> tuple[Owned, ...]:
+    def inventory(self, _whose: Whose | None = None) -> tuple[Owned, ...]:
         return tuple(self.held)
 
-    def sweep(self, _environment: str, _spare: Spare = spare_none) -> Swept:
+    def sweep(self, _whose: Whose, _spare: Spare = spare_none) -> Swept:
         self.swept += 1
         if self.stuck:
             return Swept((), tuple((owned, "in use") for owned in self.held))
         gone, self.held = tuple(self.held), []
         return Swept(gone, ())
 
-    def receipt(self, environment: str, expected: str) -> Receipt:
+    def receipt(self, whose: Whose, expected: str) -> Receipt:
         if self.silent:
-            return Receipt(environment, expected, Outcome.UNKNOWN, "2026-01-01T00:00:00Z", reason="no answer")
+            return Receipt(whose.environment, expected, Outcome.UNKNOWN, "2026-01-01T00:00:00Z", reason="no answer")
         if expected != self.here:
-            return Receipt(environment, expected, Outcome.HOLD, "2026-01-01T00:00:00Z", reason="another daemon")
+            return Receipt(whose.environment, expected, Outcome.HOLD, "2026-01-01T00:00:00Z", reason="another daemon")
         outcome = Outcome.LEFTOVERS if self.held else Outcome.CLEAN
-        return Receipt(environment, expected, outcome, "2026-01-01T00:00:00Z", tuple(self.held))
+        return Receipt(whose.environment, expected, outcome, "2026-01-01T00:00:00Z", tuple(self.held))
 
 
 LOST = Owned("container", "1", "e-lost")
@@ -261,10 +262,10 @@ def test_a_target_that_goes_away_while_it_is_emptied_is_tried_again(
     looks = iter([False, True])
     receipt_of = target.receipt
 
-    def receipt(environment: str, expected: str) -> Receipt:
+    def receipt(whose: Whose, expected: str) -> Receipt:
         if target.swept == 0 and target.asked and next(looks, False):
             target.silent, target.answers_after = True, 2
-        return receipt_of(environment, expected)
+        return receipt_of(whose, expected)
 
     monkeypatch.setattr(target, "receipt", receipt)
     got, _ = down(target, FakeEngine(run_programs=False))

@@ -27,6 +27,7 @@ from understudy.lease import FolderShelf, Lease, LeaseStore
 from understudy.owner import this_process
 from understudy.progress import Progress, State
 from understudy.session import find_lease
+from understudy.stacks.identity import Whose
 from understudy.targets.interface import Outcome, Owned, Receipt, Spare, Swept, spare_none
 from understudy.teardown import tear_down
 
@@ -97,13 +98,13 @@ class FakeTarget:
     def identity(self) -> str:
         return "docker:one"
 
-    def sweep(self, _environment: str, _spare: Spare = spare_none) -> Swept:
+    def sweep(self, _whose: Whose, _spare: Spare = spare_none) -> Swept:
         gone, self.held = tuple(self.held), []
         return Swept(gone, ())
 
-    def receipt(self, environment: str, expected: str) -> Receipt:
+    def receipt(self, whose: Whose, expected: str) -> Receipt:
         outcome = Outcome.LEFTOVERS if self.held else Outcome.CLEAN
-        return Receipt(environment, expected, outcome, "2026-01-01T00:00:00Z", tuple(self.held))
+        return Receipt(whose.environment, expected, outcome, "2026-01-01T00:00:00Z", tuple(self.held))
 
 
 STATE = {
@@ -323,8 +324,8 @@ def test_a_mutilated_state_is_no_proof_where_nobody_can_look(
     STATES[name](files.state(REF), root)
     fake: Any = FakeTarget(HELD)
 
-    def blind(environment: str, expected: str) -> Receipt:
-        return Receipt(environment, expected, Outcome.UNKNOWN, "2026-01-01T00:00:00Z", reason="a listing failed")
+    def blind(whose: Whose, expected: str) -> Receipt:
+        return Receipt(whose.environment, expected, Outcome.UNKNOWN, "2026-01-01T00:00:00Z", reason="a listing failed")
 
     monkeypatch.setattr(fake, "receipt", blind)
     receipt = tear_down(lease, engine=OnFiles(files, fake), target=fake, store=store, listener=lambda _: None)

@@ -24,6 +24,7 @@ from understudy.provider.taken import taken_subnets
 from understudy.session import Session
 from understudy.stacks.identity import format_time, parse_time
 from understudy.stops import SUPERSEDED, ended
+from understudy.strangers import hold_no_stranger
 from understudy.targets.docker_capacity import capacity
 from understudy.targets.docker_client import client
 from understudy.targets.ownership import ENVIRONMENT
@@ -67,21 +68,19 @@ def admit(session: Session, blueprint: Blueprint, lease: Lease) -> Lease:
 
 
 def _hold_ours(session: Session, lease: Lease) -> None:
-    """Hold that what the target shows of a new environment's id, if anything, was made by this backend.
-
-    Two backends come to the same id for the same branch of the same repository. What one has made on a daemon that
-    they share would be taken over, and removed, by the other: its labels name the id.
+    """Hold that what the target shows of a new environment's id, if anything, is a stack's of this backend.
 
     Raises:
-        BusyError: no stack of this backend knows of it.
+        BusyError: another backend made it, or this one has lost its record.
     """
-    there = session.target.inventory(lease.id)
+    hold_no_stranger(session.target, lease)
+    there = session.target.inventory(lease.whose)
     ref = StackRef(lease.project, lease.stack)
     if there and not any(stack.ref == ref and stack.resources != 0 for stack in session.engine.list()):
         raise BusyError(
             f"Environment {lease.id} is there already ({len(there)} objects, such as {there[0].kind} {there[0].name}), "
-            f"and the backend {lease.backend} knows nothing of it: another one made it, or its record is lost.",
-            hint="Use the backend that made it, or another --name. What is lost goes with `understudy reap --yes` once "
+            f"and the backend {lease.backend} made it and knows nothing of it any more: its record is lost.",
+            hint="Choose another --name. What is lost goes with `understudy reap --yes` once "
             f"the last moment in its labels is past: docker ps -a --filter label={ENVIRONMENT}={lease.id}",
         )
 

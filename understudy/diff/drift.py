@@ -43,9 +43,9 @@ def drift_of(session: Session, side: Side) -> DiffRecord:
             f"Environment {lease.id} is on {lease.target}, and this is {here}.", hint="Set DOCKER_HOST to that daemon."
         )
     seen = session.engine.look(StackRef(lease.project, lease.stack))
-    facts = {fact.name: fact for fact in session.target.containers(lease.id)}
+    facts = {fact.name: fact for fact in session.target.containers(lease.whose)}
     found = [record for each in seen if (record := drifted(each, facts)) is not None]
-    found += _added(seen, session.target.inventory(lease.id), session.target.guests(lease.id))
+    found += _added(seen, session.target.inventory(lease.whose), session.target.guests(lease.whose))
     after = SideRecord("target", here, environment=lease.id)
     return DiffRecord(
         "drift",

@@ -71,7 +71,7 @@ def _lease(session: Session, blueprint: Blueprint) -> Lease:
     """The lease that `up` would write; never written here."""
     branch = blueprint.commit.branch or blueprint.commit.sha
     key = identity.environment_key("up", name=session.options.name, branch=branch)
-    return own_lease(session, blueprint, key)
+    return own_lease(session, blueprint, key, write=False)
 
 
 def steps_of(steps: tuple[PreviewStep, ...]) -> tuple[StepRecord, ...]:

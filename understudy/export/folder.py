@@ -26,6 +26,7 @@ from understudy.report.cleaning import cleaned
 from understudy.report.codec import RecordError, decode, encode
 from understudy.report.summary import summary
 from understudy.stacks.clone import Change
+from understudy.stacks.identity import Whose
 from understudy.suites.running import file_name
 from understudy.targets.interface import ContainerFacts, Followed, Follower, Receipt, Target
 
@@ -208,7 +209,7 @@ class RunFolder:
         self.write_text("summary.md", summary(clean), required=False)
         return clean
 
-    def follow(self, target: Target, environment: str, began: float) -> Follower | None:
+    def follow(self, target: Target, whose: Whose, began: float) -> Follower | None:
         """Begin to write the containers' logs to `logs/`, and what they use to `usage.jsonl`; None: it failed.
 
         `began` is the run's start by the monotonic clock.
@@ -219,7 +220,7 @@ class RunFolder:
             self.append("usage.jsonl", {"at": at, "offset": offset, **line}, required=False)
 
         with self.part("logs"):
-            return target.follow(environment, self.path / "logs", self.redactor, sample)
+            return target.follow(whose, self.path / "logs", self.redactor, sample)
         return None
 
     def collect_containers(self, follower: Follower | None) -> Followed:

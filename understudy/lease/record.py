@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from understudy.errors import UsageError
 from understudy.owner import Owner
-from understudy.stacks.identity import parse_time
+from understudy.stacks.identity import Whose, parse_time
 
 __all__ = ["HEARTBEAT_LOST", "BusyError", "Lease", "LeaseExistsError", "LeaseState", "is_id"]
 
@@ -62,6 +62,7 @@ class LeaseExistsError(UsageError):
 class Lease:
     """What a stranger needs to find and destroy an environment. Times are RFC 3339, UTC.
 
+    `backend_id` is the identity of the backend, which its objects carry (`LeaseStore.backend_id`).
     `key` is the name or branch that a user calls it by, `name` the topology's. `plain`: the stack is a user's own,
     under plain Pulumi. `dirty`: the files are those of a working folder on top of `commit`. `files` are the Compose
     files, relative to the folder of the first, which is `topology`; `env_files`, `given` (`NAME=VALUE`, less declared
@@ -80,6 +81,7 @@ class Lease:
     project: str
     stack: str
     backend: str
+    backend_id: str
     repository: str
     topology: str
     commit: str
@@ -112,6 +114,11 @@ class Lease:
     rests_as: LeaseState | None = None
     fork: bool = False
     pushed: bool = False
+
+    @property
+    def whose(self) -> Whose:
+        """What tells the environment's objects from those of any other."""
+        return Whose(self.id, self.backend_id)
 
     def rests_after(self, state: LeaseState) -> LeaseState | None:
         """What `rests_as` becomes as the environment goes over to `state`: one that is being destroyed never rests."""
@@ -180,6 +187,8 @@ class Lease:
             _hold_types(lease)
             if not is_id(lease.id):
                 raise ValueError(f"{lease.id!r} is no id")  # noqa: TRY301 - joins the other reasons
+            if not is_id(lease.backend_id):
+                raise ValueError(f"{lease.backend_id!r} is no backend's id")  # noqa: TRY301 - as above
             if lease.rests_as is not None and not lease.rests_as.at_rest:
                 raise ValueError(f"{lease.rests_as!r} is no state at rest")  # noqa: TRY301 - as above
             if not 0 <= lease.idle <= _LONGEST_IDLE:

@@ -1,7 +1,10 @@
-"""The store: the leases of one backend on a shelf beside its state, with what else belongs to an environment there."""
+"""The store: the leases of one backend on a shelf beside its state, its own id, and what else belongs to them there."""
 
 from __future__ import annotations
 
+import base64
+import json
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +23,9 @@ __all__ = ["LeaseStore"]
 
 _FOLDER = ".understudy/leases"
 """Where leases lie in a backend."""
+
+_BACKEND = "backend/id.json"
+"""The document with the backend's own id; in a folder, so that it is never listed as a lease."""
 
 _USED = 60.0
 """Seconds within which uses of an environment count as one."""
@@ -53,6 +59,61 @@ class LeaseStore:
     def authority(self, environment: str) -> Document:
         """The place of an environment's certificate authority, which lies beside the lease and goes with it."""
         return Document(self.shelf, _authority(environment))
+
+    def backend_id(self, *, write: bool = True) -> str:
+        """The backend's own id, which all its environments' objects carry; made when it is first asked for.
+
+        `write`: keep one that is made; a rehearsal creates nothing.
+
+        Raises:
+            UnderstudyError: as `find_backend_id`, or it cannot be written.
+        """
+        known = self.find_backend_id()
+        if known is not None:
+            return known
+        made = _new_backend_id()
+        if not write or self.shelf.create(_BACKEND, (json.dumps({"backend": made}) + "\n").encode()):
+            return made
+        known = self.find_backend_id()
+        if known is None:
+            raise self._no_backend_id("it was there and is gone again")
+        return known
+
+    def find_backend_id(self) -> str | None:
+        """The backend's own id; None where it has none yet, as it has no lease either.
+
+        Raises:
+            UnderstudyError: it cannot be read, or is lost: there are leases.
+        """
+        data = self._backend_document()
+        if data is None:
+            if next(iter(self.shelf.each()), None) is None:
+                return None
+            data = self._backend_document()  # whoever wrote that lease meanwhile has made it before
+        if data is None:
+            raise self._no_backend_id("it is not there, and leases are")
+        try:
+            known = json.loads(data)["backend"]
+        except (ValueError, KeyError, TypeError):
+            known = None
+        if not isinstance(known, str) or not is_id(known):
+            raise self._no_backend_id("it holds no id")
+        return known
+
+    def _backend_document(self) -> bytes | None:
+        try:
+            return self.shelf.read(_BACKEND)
+        except UnreadableError as error:
+            raise self._no_backend_id(f"it cannot be read: {error.args[0]}") from error
+
+    def _no_backend_id(self, why: str) -> UnderstudyError:
+        """Without it this backend's objects cannot be told from another's."""
+        named = ", ".join(sorted({lease.backend_id for lease in self.list()[0]}))
+        return UnderstudyError(
+            f"Read the id of this backend, {self.shelf.place(_BACKEND)}, and {why}.",
+            hint="Restore that file from a copy; it is one line: "
+            f'{{"backend": "{named or "b..."}"}}' + (", as the leases beside it name it." if named else "."),
+        )
 
     def create(self, lease: Lease) -> None:
         """Write a new lease, whole or not at all.
@@ -207,6 +268,11 @@ class LeaseStore:
             else:
                 broken.append(self.shelf.place(name))
         return tuple(sorted(leases, key=lambda lease: (lease.created, lease.id))), tuple(broken)
+
+
+def _new_backend_id() -> str:
+    """A backend's id that no other has: `b` and 16 base-32 characters, 80 random bits."""
+    return "b" + base64.b32encode(secrets.token_bytes(10)).decode().lower()
 
 
 def _parsed(data: bytes) -> Lease | None:

@@ -170,10 +170,13 @@ def _clear_leftover(call: Call, inputs: Mapping[str, Any]) -> None:
         facts = _inspect(call, name)
     except GoneError:
         return
-    if facts["Name"] != f"/{name}" or not call.is_ours((facts.get("Config") or {}).get("Labels"), inputs):
-        raise ProvisionError(
+    labels = (facts.get("Config") or {}).get("Labels")
+    if facts["Name"] != f"/{name}" or not call.is_ours(labels, inputs):
+        raise call.taken(
+            labels,
+            inputs,
             f"Creating container {name} failed: there is one of that name or id that is not of this environment.",
-            hint=f"`docker inspect {name}` shows whose it is.",
+            f"`docker inspect {name}` shows whose it is.",
         )
     _remove(call, facts["Id"], inputs)
 

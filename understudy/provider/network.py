@@ -88,9 +88,11 @@ class Networks:
         except GoneError:
             return
         if not call.is_ours(facts.get("Labels"), inputs) or facts.get("Containers"):
-            raise ProvisionError(
+            raise call.taken(
+                facts.get("Labels"),
+                inputs,
                 f"Creating network {inputs['name']} failed: one of that name is in use, or of somebody else.",
-                hint=f"`docker network inspect {inputs['name']}` shows whose it is.",
+                f"`docker network inspect {inputs['name']}` shows whose it is.",
             )
         _remove(call, facts["Id"], inputs)
 

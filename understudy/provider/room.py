@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from understudy.errors import ProvisionError
-from understudy.stacks.identity import LABEL, OWNERSHIP
+from understudy.stacks.identity import LABEL, OWNERSHIP, Whose
 from understudy.targets.docker_client import client, daemon_identity
+from understudy.targets.ownership import BACKEND, CLASH, ENVIRONMENT, other_backend
 
 from .check import labels_of
 from .instance import Instance
@@ -149,6 +150,20 @@ class Call:
         labels, declared = found or {}, labels_of(values)
         same = all(declared.get(key) and labels.get(key) == declared[key] for key in OWNERSHIP if key != NOT_AFTER)
         return same and NOT_AFTER in labels
+
+    def taken(
+        self, found: Mapping[str, Any] | None, values: Mapping[str, Any], message: str, hint: str
+    ) -> ProvisionError:
+        """The error where somebody else has the name: `message` and `hint`, or which other backend's object it is."""
+        declared = labels_of(values)
+        environment = declared.get(ENVIRONMENT, "")
+        backend = other_backend(found, Whose(environment, declared.get(BACKEND, "")))
+        if not backend:
+            return ProvisionError(message, hint=hint)
+        return ProvisionError(
+            f"{message} Environment {environment} is on this daemon already, made by another backend, {backend}.",
+            hint=CLASH,
+        )
 
     def refuse_unowned(self, found: Mapping[str, Any] | None, values: Mapping[str, Any], what: str) -> None:
         """Hold, on labels just read, that an object is the one that was declared before it is removed.

@@ -38,7 +38,8 @@ class Volumes:
                     labels=labels_of(inputs),
                 )
         if not call.is_ours(facts.get("Labels"), inputs):
-            raise ProvisionError(f"Creating volume {name} failed: somebody else made one of that name first.")
+            message = f"Creating volume {name} failed: somebody else made one of that name first."
+            raise call.taken(facts.get("Labels"), inputs, message, f"`docker volume inspect {name}` shows whose it is.")
         return name, _outputs(facts, inputs)
 
     def read(
@@ -72,9 +73,11 @@ class Volumes:
         except GoneError:
             return
         if not call.is_ours(facts.get("Labels"), inputs):
-            raise ProvisionError(
+            raise call.taken(
+                facts.get("Labels"),
+                inputs,
                 f"Creating volume {inputs['name']} failed: there is one of that name that is not of this environment.",
-                hint=f"`docker volume inspect {inputs['name']}` shows whose it is.",
+                f"`docker volume inspect {inputs['name']}` shows whose it is.",
             )
         self._remove(call, inputs["name"], inputs)
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 from understudy.lease import HEARTBEAT_LOST, Lease, is_id, over
 from understudy.reap.model import Facts, Judgement, LeaseFact, Policy, StackFact, Subject, Verdict
-from understudy.stacks.identity import LABEL, OWNERSHIP, format_time, parse_time
+from understudy.stacks.identity import LABEL, OWNERSHIP, Whose, format_time, parse_time
 from understudy.targets.interface import Owned
-from understudy.targets.ownership import ENVIRONMENT, NOT_AFTER, TARGET, is_owned, protected
+from understudy.targets.ownership import CLASH, ENVIRONMENT, NOT_AFTER, TARGET, is_owned, protected, whose_of
 from understudy.teardown import OWN_PROJECT
 
 __all__ = ["LABEL_GRACE", "MOST_SKEW", "SMALL_SKEW", "classify", "moment_of", "odd"]
@@ -79,29 +79,30 @@ def _unknown(verdict: Verdict, reason: str, *, doubted: bool) -> Verdict:
 
 
 def _verdicts(facts: Facts, policy: Policy) -> Iterator[Verdict]:
-    whole: dict[str, list[Owned]] = {}
+    whole: dict[Whose, list[Owned]] = {}
     for item in facts.objects:
         if verdict := _kept_object(item, facts):
             yield verdict
         else:
-            whole.setdefault(item.labels[ENVIRONMENT], []).append(item)
-    leased = {fact.lease.id: fact for fact in facts.leases}
+            whole.setdefault(whose_of(item.labels), []).append(item)
+    leased = {fact.lease.whose: fact for fact in facts.leases}
     for fact in facts.leases:
-        yield _of_lease(fact, whole.get(fact.lease.id, []), facts, policy)
-    for environment, items in whole.items():
-        if environment not in leased:
-            yield _without_lease(environment, items, facts)
-        elif leased[environment].lease.target != facts.target:
-            reason = f"its lease names {leased[environment].lease.target}, its labels this target"
-            yield _keep(_environment(environment), reason, items, doubt=True)
+        yield _of_lease(fact, whole.get(fact.lease.whose, []), facts, policy)
+    for whose, items in whole.items():
+        if whose not in leased:
+            yield _without_lease(whose, items, facts)
+        elif leased[whose].lease.target != facts.target:
+            reason = f"its lease names {leased[whose].lease.target}, its labels this target"
+            yield _keep(_environment(whose.environment), reason, items, doubt=True)
+    here = {whose.environment for whose in whole if whose.backend == facts.backend}
     yield from (
         _keep(Subject("lease", each), "it cannot be read, and nothing here says that its time is over", doubt=True)
         for each in facts.broken
-        if each not in whole
+        if each not in here
     )
     stacks = {(fact.lease.project, fact.lease.stack) for fact in facts.leases}
     for stack in facts.stacks or ():
-        mine = stack.ref.project == OWN_PROJECT and stack.ref.name not in whole and stack.ref.name not in facts.broken
+        mine = stack.ref.project == OWN_PROJECT and stack.ref.name not in here and stack.ref.name not in facts.broken
         if mine and (stack.ref.project, stack.ref.name) not in stacks:
             yield _of_stack(stack, facts)
 
@@ -141,7 +142,7 @@ def _of_lease(fact: LeaseFact, items: list[Owned], facts: Facts, policy: Policy)
     if _worked_on(fact, facts.moment):
         return _at_work(fact, items, facts)
     if fact.restored and items:
-        return replace(_without_lease(lease.id, items, facts), attempts=lease.attempts)
+        return replace(_lost(lease.id, items, facts), attempts=lease.attempts)
     return _at_rest(fact, items, facts, policy)
 
 
@@ -212,10 +213,17 @@ def odd(lease: Lease, moment: datetime) -> str:
     return ""
 
 
-def _without_lease(environment: str, items: list[Owned], facts: Facts) -> Verdict:
+def _without_lease(whose: Whose, items: list[Owned], facts: Facts) -> Verdict:
     """Objects that no lease of this backend names: another backend's, or their lease is lost."""
+    return (
+        _lost(whose.environment, items, facts) if whose.backend == facts.backend else _of_another(whose, items, facts)
+    )
+
+
+def _lost(environment: str, items: list[Owned], facts: Facts) -> Verdict:
+    """What this backend made and has no lease of any more."""
     subject = _environment(environment)
-    latest = max(moment for item in items if (moment := moment_of(item.labels, facts)) is not None)
+    latest = _latest(items, facts)
     lost = "its lease cannot be read" if environment in facts.broken else "it has no lease on this backend"
     if facts.moment <= latest + LABEL_GRACE:
         reason = f"{lost}; its labels let it live until {_text(latest)}, and {_hours(LABEL_GRACE)} more"
@@ -226,6 +234,25 @@ def _without_lease(environment: str, items: list[Owned], facts: Facts) -> Verdic
     return Verdict(
         Judgement.REAP, subject, f"{lost}, and its labels' not-after was {_text(latest)}", objects=len(items)
     )
+
+
+def _of_another(whose: Whose, items: list[Owned], facts: Facts) -> Verdict:
+    """What another backend made: kept until the cap in its labels; in doubt where this one has the same id."""
+    subject, latest = Subject("environment", whose.environment, whose.backend), _latest(items, facts)
+    if facts.moment <= latest + LABEL_GRACE:
+        clash = whose.environment in {fact.lease.id for fact in facts.leases} | set(facts.broken)
+        same = f"foreign: this backend has an environment of the same id. {CLASH} " if clash else ""
+        reason = f"{same}its labels let it live until {_text(latest)}, and {_hours(LABEL_GRACE)} more"
+        return _keep(subject, reason, items, doubt=clash)
+    if shielded := [item for item in items if protected(item.labels)]:
+        reason = f"protected: {shielded[0].kind} {shielded[0].name} has the label {LABEL}protect"
+        return _keep(subject, reason, items, doubt=True)
+    reason = f"it has no lease on this backend, and its labels' not-after was {_text(latest)}"
+    return Verdict(Judgement.REAP, subject, reason, objects=len(items))
+
+
+def _latest(items: list[Owned], facts: Facts) -> datetime:
+    return max(moment for item in items if (moment := moment_of(item.labels, facts)) is not None)
 
 
 def _of_stack(stack: StackFact, facts: Facts) -> Verdict:

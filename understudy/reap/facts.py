@@ -61,6 +61,7 @@ def gather(
     objects = tried(target.claimed, nothing) if here else nothing
     none: tuple[tuple[Lease, ...], tuple[str, ...]] = ((), ())
     leases, broken = tried(store.list, none)
+    backend = tried(store.find_backend_id, None)
     named = {(lease.project, lease.stack) for lease in leases}
     stacks = None
     if summaries is not None and engine is not None:
@@ -77,6 +78,7 @@ def gather(
         stacks=stacks,
         problems=tuple(problems),
         jump=jump,
+        backend=backend or "",
     )
 
 

@@ -21,7 +21,7 @@ from understudy.reap.model import Judgement, Subject
 from understudy.reap.sweep import lease_for
 from understudy.receipts import keep
 from understudy.session import Session, open_session
-from understudy.stacks.identity import format_time
+from understudy.stacks.identity import Whose, format_time
 from understudy.stops import Stop
 from understudy.targets.interface import Outcome, Receipt
 from understudy.teardown import OWN_PROJECT
@@ -149,7 +149,7 @@ def forget_stack(
                 hint="`understudy reap` says what there is; what it calls unknown can be given up.",
             )
         if not dry:
-            held = lease_for(ref.name, (), facts, session.settings)
+            held = lease_for(Whose(ref.name, session.store.backend_id()), (), facts, session.settings)
             session.store.restore(held)
             try:
                 session.engine.discard(ref)

@@ -70,6 +70,7 @@ class Facts:
         stacks: of the backend; None: nobody looked.
         problems: why something could not be listed; nothing is taken then.
         jump: how far this machine's clock went ahead against its own uptime, as far as that is not believed yet.
+        backend: the id of the backend whose leases these are; `""`: it has none yet.
     """
 
     target: str
@@ -81,6 +82,7 @@ class Facts:
     stacks: tuple[StackFact, ...] | None = None
     problems: tuple[str, ...] = ()
     jump: timedelta = timedelta(0)
+    backend: str = ""
 
     @property
     def skew(self) -> timedelta:
@@ -102,10 +104,18 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Subject:
-    """What a verdict is on: an environment, stack, lease or clock, or a single container, network or volume."""
+    """What a verdict is on: an environment, stack, lease or clock, or a single container, network or volume.
+
+    `backend`: the id of the other backend that made the environment; `""`: it is this one's.
+    """
 
     kind: str
     name: str
+    backend: str = ""
+
+    def __str__(self) -> str:
+        """As it stands in a line."""
+        return f"{self.kind} {self.name}" + (f" of backend {self.backend}" if self.backend else "")
 
 
 @dataclass(frozen=True, slots=True)

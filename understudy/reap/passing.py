@@ -14,7 +14,7 @@ from understudy.reap.branches import branches_gone
 from understudy.reap.classify import classify
 from understudy.reap.clock import jumped, reading
 from understudy.reap.facts import Gone, gather
-from understudy.reap.model import Facts, Judgement, Policy, Verdict
+from understudy.reap.model import Facts, Judgement, Policy, Subject, Verdict
 from understudy.reap.sweep import Reaped, Sweeper, sweep
 from understudy.session import Session
 from understudy.stacks.identity import parse_time
@@ -124,7 +124,8 @@ def opportune(session: Session, *, spare: str = "") -> None:
     verdicts = tuple(
         verdict
         for verdict in found
-        if verdict.kind is Judgement.REAP and not (verdict.subject.name == spare and _extendable(facts, spare))
+        if verdict.kind is Judgement.REAP
+        and not (verdict.subject == Subject("environment", spare) and _extendable(facts, spare))
     )
     _swept(session, facts, verdicts[:OPPORTUNE], policy, seconds=OPPORTUNE_SECONDS)
 
@@ -177,7 +178,7 @@ def _swept(
     sweeper = Sweeper(session)
 
     def take(verdict: Verdict) -> Reaped:
-        name = f"{verdict.subject.kind} {verdict.subject.name}"
+        name = str(verdict.subject)
         session.listener(Progress(Phase.DESTROY, State.INFO, name, verdict.reason))
         done = sweeper.take(verdict, facts, policy)
         if done.detail:

@@ -19,7 +19,7 @@ from understudy.reap.classify import LABEL_GRACE, classify, moment_of
 from understudy.reap.facts import fact_of, locked_by
 from understudy.reap.model import Facts, Judgement, Policy, Subject, Verdict
 from understudy.session import Session
-from understudy.stacks.identity import format_time
+from understudy.stacks.identity import Whose, format_time
 from understudy.targets.interface import Outcome, Owned, Receipt, Spare, spare_none
 from understudy.teardown import OWN_PROJECT, tear_down
 from understudy.waiting import wait_idle
@@ -60,6 +60,8 @@ class Sweeper:
 
     def take(self, verdict: Verdict, facts: Facts, policy: Policy) -> Reaped:
         """Tear down what a verdict gives up, unless it changed meanwhile; nothing is raised."""
+        if verdict.subject.backend:
+            return self._take_another_s(verdict.subject, facts, policy)
         try:
             former, lease, spare = self._taken(verdict.subject, facts, policy)
         except (_LeftError, BusyError, NotFoundError, LeaseExistsError) as error:
@@ -79,6 +81,25 @@ class Sweeper:
             )
         return Reaped(verdict.subject, receipt, receipt.reason, failed=receipt.outcome is not Outcome.CLEAN)
 
+    def _take_another_s(self, subject: Subject, facts: Facts, policy: Policy) -> Reaped:
+        """Remove by label what another backend made and its labels give up; lease and stack of its id here are ours."""
+        target, whose = self.session.target, Whose(subject.name, subject.backend)
+        try:
+            self._hold_target(facts)
+            self._hold(subject, replace(facts, objects=target.inventory(whose), stacks=None), policy)
+            swept = target.sweep(whose, _spared(facts))
+        except _LeftError as error:
+            return Reaped(subject, detail=f"left: {error.args[0]}")
+        except UnderstudyError as error:
+            return Reaped(subject, detail=str(error), failed=True)
+        receipt = target.receipt(whose, facts.target)
+        detail = "; ".join(f"{item.kind} {item.name}: {reason}" for item, reason in swept.failed) or receipt.reason
+        return Reaped(subject, receipt, detail, failed=receipt.outcome is not Outcome.CLEAN)
+
+    def _hold_target(self, facts: Facts) -> None:
+        if (here := self.session.target.identity()) != facts.target:
+            raise _LeftError(f"The target was {facts.target}, and now this is {here}.")
+
     def _taken(self, subject: Subject, facts: Facts, policy: Policy) -> tuple[Lease, Lease, Spare]:
         """The subject's lease as it was and as it is now, in this process's name, and what is to stay all the same.
 
@@ -90,16 +111,16 @@ class Sweeper:
             UnderstudyError: it cannot be looked at, or the lease not be written.
         """
         engine, target, store = self.session.engine, self.session.target, self.session.store
-        if (here := target.identity()) != facts.target:
-            raise _LeftError(f"The target was {facts.target}, and now this is {here}.")
+        self._hold_target(facts)
         environment = subject.name.rpartition("/")[2]
         known = None if environment in facts.broken else store.find(environment)
-        items = target.inventory(environment)
+        whose = Whose(environment, store.backend_id()) if known is None else known.whose
+        items = target.inventory(whose)
         if known is None:
             self._hold(subject, replace(facts, leases=(), objects=items), policy)
             if by := locked_by(engine, StackRef(OWN_PROJECT, environment)):
                 raise _LeftError(f"Its stack is locked by {by}.")
-            lost = lease_for(environment, items, facts, self.session.settings)
+            lost = lease_for(whose, items, facts, self.session.settings)
             store.restore(lost)
             return lost, lost, _spared(facts)
         gone = {fact.lease.id: fact.branch_gone for fact in facts.leases}.get(environment)
@@ -135,7 +156,7 @@ def _spared(facts: Facts) -> Spare:
     return spare
 
 
-def lease_for(environment: str, items: Iterable[Owned], facts: Facts, settings: EngineSettings) -> Lease:
+def lease_for(whose: Whose, items: Iterable[Owned], facts: Facts, settings: EngineSettings) -> Lease:
     """A lease for what has lost its own: it ended when the labels say, and its owner is the process that removes it.
 
     The trees that this machine has of it are found by its id.
@@ -143,11 +164,12 @@ def lease_for(environment: str, items: Iterable[Owned], facts: Facts, settings: 
     moments = [moment for item in items if (moment := moment_of(item.labels, facts)) is not None]
     ended = format_time(max(moments, default=facts.moment - LABEL_GRACE))
     return Lease(
-        id=environment,
+        id=whose.environment,
         target=facts.target,
         project=OWN_PROJECT,
-        stack=environment,
+        stack=whose.environment,
         backend=settings.backend,
+        backend_id=whose.backend,
         repository="",
         topology="",
         commit="",
@@ -157,7 +179,7 @@ def lease_for(environment: str, items: Iterable[Owned], facts: Facts, settings: 
         expires=ended,
         not_after=ended,
         state=LeaseState.DESTROYING,
-        tree=str(trees(settings.state, environment) / "files"),
+        tree=str(trees(settings.state, whose.environment) / "files"),
     )
 
 

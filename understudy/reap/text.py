@@ -51,6 +51,7 @@ def as_data(made: Pass) -> dict[str, object]:
                 "kind": str(verdict.kind),
                 "subject": verdict.subject.kind,
                 "name": verdict.subject.name,
+                "backend": verdict.subject.backend,
                 "reason": verdict.reason,
                 "doubt": verdict.doubt,
                 "objects": verdict.objects,
@@ -62,6 +63,7 @@ def as_data(made: Pass) -> dict[str, object]:
             {
                 "subject": reaped.subject.kind,
                 "name": reaped.subject.name,
+                "backend": reaped.subject.backend,
                 "receipt": str(reaped.receipt.outcome) if reaped.receipt else None,
                 "leftovers": [f"{o.kind} {o.name}" for o in reaped.receipt.leftovers] if reaped.receipt else [],
                 "detail": reaped.detail,
@@ -86,7 +88,7 @@ def _verdicts(made: Pass) -> Iterator[str]:
         held = f" ({verdict.objects} objects)" if verdict.objects else ""
         tried = f"; {verdict.attempts} removals failed before" if verdict.attempts else ""
         mark = " [!]" if verdict.doubt else ""
-        said = f"{verdict.subject.kind} {verdict.subject.name}{held}: {verdict.reason}{tried}{mark}".replace("\n", " ")
+        said = f"{verdict.subject}{held}: {verdict.reason}{tried}{mark}".replace("\n", " ")
         yield f"{verdict.kind:<8}{said}"
 
 
@@ -95,7 +97,7 @@ def _deeds(made: Pass) -> Iterator[str]:
         outcome = str(reaped.receipt.outcome) if reaped.receipt else "no receipt"
         left = ", ".join(f"{o.kind} {o.name}" for o in reaped.receipt.leftovers) if reaped.receipt else ""
         detail = "".join(f" - {part}" for part in (reaped.detail, left) if part)
-        yield f"{outcome:<12}{reaped.subject.kind} {reaped.subject.name}{detail}".replace("\n", " ")
+        yield f"{outcome:<12}{reaped.subject}{detail}".replace("\n", " ")
     for problem in (*made.facts.problems, *made.problems):
         yield f"could not look: {problem}".replace("\n", " ")
 

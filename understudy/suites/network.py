@@ -135,7 +135,7 @@ class NetworkLauncher:
         from understudy.targets.docker_client import client
 
         suite, here = prepared.suite, self.network.environment
-        certificates = trust_volume(client(), here.id)
+        certificates = trust_volume(client(), here.whose)
         own = box_environment(suite.environment, {}) if self.network.closed else prepared.environment
         environment = {**(own or {}), **self.private.variables}
         if certificates is not None:
@@ -172,7 +172,9 @@ class NetworkLauncher:
         deadline = time.monotonic() + _MAKING
         while True:
             try:
-                return networks_of(client(), self.network.environment.id, tuple(self.network.clone.topology.networks))
+                return networks_of(
+                    client(), self.network.environment.whose, tuple(self.network.clone.topology.networks)
+                )
             except ToolError:
                 if time.monotonic() > deadline:
                     raise
@@ -184,7 +186,7 @@ class NetworkLauncher:
 
         if named not in self.network.clone.topology.services:
             return named
-        found = image_of(client(), self.network.environment.id, named)
+        found = image_of(client(), self.network.environment.whose, named)
         if found is None:
             raise ToolError(
                 f"it runs in the image of service {named!r}, which has no container yet",

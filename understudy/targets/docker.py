@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from understudy.errors import NotFoundError, ProvisionError, ToolError
 from understudy.redact import Redactor
-from understudy.stacks.identity import LABEL, format_time
+from understudy.stacks.identity import LABEL, Whose, format_time
 from understudy.targets.docker_client import client as shared_client
 from understudy.targets.docker_client import connected, daemon_clock, daemon_host, daemon_identity
 from understudy.targets.docker_evidence import container_facts, log_lines, service_of
@@ -32,7 +32,7 @@ from understudy.targets.interface import (
     Swept,
     spare_none,
 )
-from understudy.targets.ownership import is_owned
+from understudy.targets.ownership import is_owned, other_backend
 from understudy.targets.waiting import wait_all
 from understudy.targets.watching import Watch
 
@@ -92,13 +92,13 @@ class DockerTarget:
         """
         connected().close()
 
-    def inventory(self, environment: str | None = None) -> tuple[Owned, ...]:
+    def inventory(self, whose: Whose | None = None) -> tuple[Owned, ...]:
         """All objects with all ownership labels, of one environment or of all.
 
         Raises:
             ToolError: a listing failed; nothing is known then.
         """
-        return list_all(self.client, environment)
+        return list_all(self.client, whose)
 
     def claimed(self) -> tuple[Owned, ...]:
         """All objects with any label in our namespace, however it is spelt, whole sets or not.
@@ -116,29 +116,30 @@ class DockerTarget:
         """
         return daemon_clock(self.client)
 
-    def guests(self, environment: str) -> tuple[Owned, ...]:
+    def guests(self, whose: Whose) -> tuple[Owned, ...]:
         """Containers that are not the environment's and have joined one of its networks, by name.
 
         Raises:
             ToolError: a listing failed.
         """
-        joined = [item.id for item in list_all(self.client, environment, ("network",))]
+        joined = [item.id for item in list_all(self.client, whose, ("network",))]
         found = list_kind(self.client, "container", {"network": joined}) if joined else []
-        strangers = (item for item in found if not is_owned(item.labels, environment))
+        strangers = (item for item in found if not is_owned(item.labels, whose))
         return tuple(sorted(strangers, key=lambda item: item.name))
 
-    def sweep(self, environment: str, spare: Spare = spare_none) -> Swept:
+    def sweep(self, whose: Whose, spare: Spare = spare_none) -> Swept:
         """Remove all of an environment from this daemon but what `spare` keeps; failures are in the result.
 
         Raises:
             ToolError: the daemon does not say who it is; nothing was removed.
         """
-        return sweep(self.client, environment, self.identity(), spare=spare)
+        return sweep(self.client, whose, self.identity(), spare=spare)
 
-    def receipt(self, environment: str, expected: str) -> Receipt:
+    def receipt(self, whose: Whose, expected: str) -> Receipt:
         """Look again, at everything the daemon lists, whatever its filters say."""
         looked: dict[str, int] = {}
         left: list[Owned] = []
+        others: set[str] = set()
         here, reason = "", ""
         try:
             here = self.identity()
@@ -146,20 +147,22 @@ class DockerTarget:
                 for kind in KINDS:
                     listed = list_kind(self.client, kind)
                     looked[kind] = len(listed)
-                    left += sorted(item for item in listed if is_owned(item.labels, environment))
+                    left += sorted(item for item in listed if is_owned(item.labels, whose))
+                    others |= {other_backend(item.labels, whose) for item in listed}
                 outcome = Outcome.LEFTOVERS if left else Outcome.CLEAN
+                reason = _beside(others - {""})
             else:
                 outcome = Outcome.HOLD
                 reason = f"the environment was made on {expected}, and this is {here}: nothing was looked for"
         except ToolError as error:
             outcome, reason = Outcome.UNKNOWN, str(error)
         taken = format_time(self._now())
-        return Receipt(environment, here or expected, outcome, taken, tuple(left), reason, looked)
+        return Receipt(whose.environment, here or expected, outcome, taken, tuple(left), reason, looked)
 
-    def _of(self, environment: str) -> list[Owned]:
-        return list(list_all(self.client, environment, ("container",)))
+    def _of(self, whose: Whose) -> list[Owned]:
+        return list(list_all(self.client, whose, ("container",)))
 
-    def wait_ready(self, environment: str, timeout: float, stop: threading.Event | None = None) -> Mapping[str, float]:
+    def wait_ready(self, whose: Whose, timeout: float, stop: threading.Event | None = None) -> Mapping[str, float]:
         """Wait until every container is ready and every job has exited with 0; service -> seconds waited.
 
         What suites run in is not waited for.
@@ -168,21 +171,21 @@ class DockerTarget:
             ProvisionError: one is dead for good or not ready in time, with its last log lines.
             InterruptedRunError: `stop` was set.
         """
-        items = [item for item in self._of(environment) if not is_suite(item.labels)]
+        items = [item for item in self._of(whose) if not is_suite(item.labels)]
         return wait_all(self.client, items, timeout, stop or self._stop)
 
-    def watch(self, environment: str) -> AbstractContextManager[Watch]:
+    def watch(self, whose: Whose) -> AbstractContextManager[Watch]:
         """Eyes on the environment's services for as long as the context lasts."""
-        return docker_watch(self.client, environment)
+        return docker_watch(self.client, whose)
 
-    def endpoints(self, environment: str) -> Mapping[str, tuple[str, int]]:
+    def endpoints(self, whose: Whose) -> Mapping[str, tuple[str, int]]:
         """`<service>:<port>` -> host and port where tests reach it.
 
         Raises:
             ProvisionError: a relay publishes no port for an endpoint; it does not run.
         """
         found: dict[str, tuple[str, int]] = {}
-        for item in self._of(environment):
+        for item in self._of(whose):
             declared = {key: value for key, value in item.labels.items() if key.startswith(ENDPOINT)}
             if not declared:
                 continue
@@ -191,9 +194,9 @@ class DockerTarget:
                 service, _, number = key.removeprefix(ENDPOINT).rpartition(".")
                 if port not in published:
                     raise ProvisionError(
-                        f"Looked for the endpoint {service}:{number} of environment {environment}, and the relay "
+                        f"Looked for the endpoint {service}:{number} of environment {whose.environment}, and the relay "
                         f"{item.name} publishes no port for it: it does not run.",
-                        hint=f"`understudy logs {environment} {service_of(item)}` says why.",
+                        hint=f"`understudy logs {whose.environment} {service_of(item)}` says why.",
                     )
                 found[f"{service}:{number}"] = published[port]
         return found
@@ -212,40 +215,46 @@ class DockerTarget:
             if bindings
         }
 
-    def containers(self, environment: str) -> tuple[ContainerFacts, ...]:
+    def containers(self, whose: Whose) -> tuple[ContainerFacts, ...]:
         """State, health and resource facts of all containers of the environment, dead ones too, by name.
 
         Raises:
             ToolError: the daemon does not say.
         """
-        facts = [container_facts(self.client, item) for item in self._of(environment)]
+        facts = [container_facts(self.client, item) for item in self._of(whose)]
         return tuple(sorted((fact for fact in facts if fact is not None), key=lambda fact: fact.name))
 
-    def follow(self, environment: str, folder: Path, redactor: Redactor, sample: Sampler) -> Follower:
+    def follow(self, whose: Whose, folder: Path, redactor: Redactor, sample: Sampler) -> Follower:
         """Follow every container of the environment, those to come too; their logs go to `folder/<service>.log`.
 
         Raises:
             ToolError: no daemon answers.
             OSError: the folder cannot be made.
         """
-        return DockerFollower(self.client, environment, folder, redactor, sample).start()
+        return DockerFollower(self.client, whose, folder, redactor, sample).start()
 
-    def lines(self, environment: str, services: tuple[str, ...], *, follow: bool) -> Iterator[tuple[str, str]]:
+    def lines(self, whose: Whose, services: tuple[str, ...], *, follow: bool) -> Iterator[tuple[str, str]]:
         """(service, line) as they come, of the named services (with their replicas) or of all.
 
         Raises:
             NotFoundError: the environment has no such service.
         """
-        items = self._of(environment)
+        items = self._of(whose)
         known = {service_of(item) for item in items}
         for name in services:
             if not any(_is(name, service) for service in known):
                 raise NotFoundError(
-                    f"Looked for service {name!r} in environment {environment}, and there is none.",
+                    f"Looked for service {name!r} in environment {whose.environment}, and there is none.",
                     hint=f"It has: {', '.join(sorted(known)) or 'no container'}.",
                 )
         chosen = [i for i in items if not services or any(_is(name, service_of(i)) for name in services)]
         return log_lines(self.client, tuple(chosen), follow=follow)
+
+
+def _beside(backends: set[str]) -> str:
+    """What a receipt says of environments of the same id that other backends have; they are kept."""
+    named = ", ".join(sorted(backends))
+    return f"an environment of the same id is there that another backend made ({named}); it was kept" if named else ""
 
 
 def _is(name: str, service: str) -> bool:

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 from understudy.errors import ToolError
 from understudy.redact import Redactor
-from understudy.stacks.identity import LABEL
+from understudy.stacks.identity import LABEL, Whose
 from understudy.targets.docker_evidence import container_facts, service_of
-from understudy.targets.docker_inventory import list_all
+from understudy.targets.docker_inventory import label_filter, list_all
 from understudy.targets.docker_logs import GoneError, Messages, UnreadableError
 from understudy.targets.docker_suite_box import SUITE
 from understudy.targets.docker_tails import Tails
 from understudy.targets.docker_usage import Meter
 from understudy.targets.interface import ContainerFacts, Followed, Owned, Sampler, Usage
 from understudy.targets.log_file import LogFile
-from understudy.targets.ownership import ENVIRONMENT, is_owned
+from understudy.targets.ownership import is_owned
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -71,12 +71,10 @@ class DockerFollower:
         OSError: the folder for the logs cannot be made.
     """
 
-    def __init__(
-        self, client: DockerClient, environment: str, folder: Path, redactor: Redactor, sample: Sampler
-    ) -> None:
+    def __init__(self, client: DockerClient, whose: Whose, folder: Path, redactor: Redactor, sample: Sampler) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._client = client
-        self._environment = environment
+        self._whose = whose
         self._folder = folder
         self._redactor = redactor
         self._sample = sample
@@ -105,7 +103,7 @@ class DockerFollower:
         """Docker's events from now on, and after a break from there on; what is there already comes first."""
         from docker.errors import DockerException
 
-        wanted = {"type": "container", "event": list(_EVENTS), "label": f"{ENVIRONMENT}={self._environment}"}
+        wanted = {"type": "container", "event": list(_EVENTS), "label": label_filter(self._whose)}
         since = time.time() - 1
         while not self._done.is_set():
             with contextlib.suppress(DockerException, OSError, ToolError):
@@ -119,7 +117,7 @@ class DockerFollower:
     def _hear(self, event: Mapping[str, Any]) -> None:
         actor = event.get("Actor") or {}
         labels = dict(actor.get("Attributes") or {})
-        if not is_owned(labels, self._environment) or _is_suite(labels):
+        if not is_owned(labels, self._whose) or _is_suite(labels):
             return
         kept = self._keep(Owned("container", str(actor["ID"]), str(labels.get("name", "")), labels))
         what = str(event.get("Action", ""))
@@ -138,7 +136,7 @@ class DockerFollower:
                 self._follow(kept)
 
     def _listed(self) -> tuple[Owned, ...]:
-        found = list_all(self._client, self._environment, ("container",))
+        found = list_all(self._client, self._whose, ("container",))
         return tuple(item for item in found if not _is_suite(item.labels))
 
     def _keep(self, item: Owned) -> _Kept:

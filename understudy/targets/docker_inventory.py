@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from understudy.errors import ToolError
-from understudy.stacks.identity import LABEL, OWNERSHIP
+from understudy.stacks.identity import LABEL, OWNERSHIP, Whose
 from understudy.targets.interface import Owned
-from understudy.targets.ownership import ENVIRONMENT, is_owned
+from understudy.targets.ownership import BACKEND, ENVIRONMENT, is_owned
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
-__all__ = ["KINDS", "inspect", "list_all", "list_claimed", "list_kind"]
+__all__ = ["KINDS", "inspect", "label_filter", "list_all", "list_claimed", "list_kind"]
 
 KINDS = ("container", "network", "volume")
 """In the order of removal: a network or volume in use cannot be removed."""
@@ -43,15 +43,20 @@ def list_kind(client: DockerClient, kind: str, filters: Mapping[str, list[str]] 
     return [Owned(kind, row["Name"], row["Name"], row.get("Labels") or {}) for row in answer["Volumes"] or ()]
 
 
-def list_all(client: DockerClient, environment: str | None, kinds: tuple[str, ...] = KINDS) -> tuple[Owned, ...]:
+def label_filter(whose: Whose | None) -> list[str]:
+    """What Docker's filter `label` lets through: all ownership labels, of one environment or of all."""
+    return [*OWNERSHIP, *([f"{ENVIRONMENT}={whose.environment}", f"{BACKEND}={whose.backend}"] if whose else [])]
+
+
+def list_all(client: DockerClient, whose: Whose | None, kinds: tuple[str, ...] = KINDS) -> tuple[Owned, ...]:
     """All objects of these kinds with all ownership labels, of one environment or of all, sorted by kind and id.
 
     Raises:
         ToolError: a listing failed.
     """
-    labels = [*OWNERSHIP, *([f"{ENVIRONMENT}={environment}"] if environment else [])]
+    labels = label_filter(whose)
     found = [item for kind in kinds for item in list_kind(client, kind, {"label": labels})]
-    return tuple(sorted(item for item in found if is_owned(item.labels, environment)))
+    return tuple(sorted(item for item in found if is_owned(item.labels, whose)))
 
 
 def list_claimed(client: DockerClient) -> tuple[Owned, ...]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from understudy.errors import ToolError, UnderstudyError
 from understudy.targets.docker_endpoints import leave_networks
 from understudy.targets.docker_suite_box import Box, body
-from understudy.targets.ownership import ENVIRONMENT, is_owned
+from understudy.targets.ownership import is_owned, whose_of
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -186,7 +186,7 @@ class SuiteContainer:
                 raise
         with contextlib.suppress(APIError):  # it is going already, or gone
             labels = self._client.api.inspect_container(box.name)["Config"]["Labels"]
-            if not is_owned(labels, box.labels[ENVIRONMENT]):
+            if not is_owned(labels, whose_of(box.labels)):
                 raise ToolError(f"there is a container {box.name} that is not of this environment")
             self._remove(box.name)
         return None

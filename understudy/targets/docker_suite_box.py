@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from understudy.errors import ToolError
-from understudy.stacks.identity import LABEL
+from understudy.stacks.identity import LABEL, Whose
 from understudy.targets.docker_inventory import list_all
 
 if TYPE_CHECKING:
@@ -116,20 +116,22 @@ def is_suite(labels: Mapping[str, str]) -> bool:
     return labels.get(LABEL + "kind") == SUITE
 
 
-def networks_of(client: DockerClient, environment: str, logical: Sequence[str]) -> tuple[str, ...]:
+def networks_of(client: DockerClient, whose: Whose, logical: Sequence[str]) -> tuple[str, ...]:
     """The ids of those of an environment's networks that production has, by their names there.
 
     Raises:
         ToolError: the listing failed, or one is not there.
     """
-    found = {item.labels.get(LABEL + "service", ""): item.id for item in list_all(client, environment, ("network",))}
+    found = {item.labels.get(LABEL + "service", ""): item.id for item in list_all(client, whose, ("network",))}
     missing = [name for name in logical if name not in found]
     if missing:
-        raise ToolError(f"Looked for the networks of environment {environment}, and {', '.join(missing)} is not there.")
+        raise ToolError(
+            f"Looked for the networks of environment {whose.environment}, and {', '.join(missing)} is not there."
+        )
     return tuple(found[name] for name in logical)
 
 
-def trust_volume(client: DockerClient, environment: str) -> str | None:
+def trust_volume(client: DockerClient, whose: Whose) -> str | None:
     """The volume with the certificates of the environment's authority; None where it has none.
 
     Raises:
@@ -137,15 +139,17 @@ def trust_volume(client: DockerClient, environment: str) -> str | None:
     """
     found = [
         item.name
-        for item in list_all(client, environment, ("volume",))
+        for item in list_all(client, whose, ("volume",))
         if item.labels.get(LABEL + "service", "").startswith(_TRUST)
     ]
     if len(found) > 1:
-        raise ToolError(f"Looked for the certificates of environment {environment}, and found {', '.join(found)}.")
+        raise ToolError(
+            f"Looked for the certificates of environment {whose.environment}, and found {', '.join(found)}."
+        )
     return found[0] if found else None
 
 
-def image_of(client: DockerClient, environment: str, service: str) -> str | None:
+def image_of(client: DockerClient, whose: Whose, service: str) -> str | None:
     """The id of the image that a service of the environment runs; None where it has no container yet.
 
     Raises:
@@ -153,7 +157,7 @@ def image_of(client: DockerClient, environment: str, service: str) -> str | None
     """
     from docker.errors import DockerException
 
-    for item in list_all(client, environment, ("container",)):
+    for item in list_all(client, whose, ("container",)):
         if item.labels.get(LABEL + "service") == service and not is_suite(item.labels):
             try:
                 return str(client.api.inspect_container(item.id)["Image"])

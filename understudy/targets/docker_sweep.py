@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from understudy.errors import ToolError
-from understudy.stacks.identity import OWNERSHIP
+from understudy.stacks.identity import Whose
 from understudy.targets.docker_endpoints import clear_network, leave_networks, network_lock
-from understudy.targets.docker_inventory import KINDS, inspect, list_kind
+from understudy.targets.docker_inventory import KINDS, inspect, label_filter, list_kind
 from understudy.targets.interface import Owned, Spare, Swept, spare_none
 from understudy.targets.ownership import ENVIRONMENT, is_owned, refusal
 
@@ -34,18 +34,18 @@ container is gone by then; it is there afterwards."""
 
 def sweep(
     client: DockerClient,
-    environment: str,
+    whose: Whose,
     identity: str,
     patience: float = PATIENCE,
     spare: Spare = spare_none,
 ) -> Swept:
-    """Remove all that carries all ownership labels of `environment` and names this target.
+    """Remove all that carries all ownership labels of an environment of this backend's and names this target.
 
     A failure, of a listing too, is recorded and never stops the rest.
 
     Args:
         client: of the daemon.
-        environment: its id.
+        whose: whose the objects are.
         identity: the target's identity, just asked.
         patience: seconds for each object that is busy.
         spare: says of labels just read why an object is to be kept.
@@ -54,18 +54,17 @@ def sweep(
     failed: list[tuple[Owned, str]] = []
 
     def refused(labels: Mapping[str, str]) -> str:
-        return refusal(labels, environment, identity) or spare(labels)
+        return refusal(labels, whose, identity) or spare(labels)
 
     for kind in KINDS:
         try:
-            labels = [*OWNERSHIP, f"{ENVIRONMENT}={environment}"]
-            listed = list_kind(client, kind, {"label": labels})
+            listed = list_kind(client, kind, {"label": label_filter(whose)})
         except ToolError as error:
             failed.append((Owned(kind, "", "(all)"), str(error)))
             continue
-        items = sorted(item for item in listed if is_owned(item.labels, environment))
+        items = sorted(item for item in listed if is_owned(item.labels, whose))
         with ThreadPoolExecutor(PARALLEL, thread_name_prefix="sweep") as pool:
-            reasons = pool.map(lambda item: _remove(client, item, refused, environment, patience), items)
+            reasons = pool.map(lambda item: _remove(client, item, refused, whose, patience), items)
             for item, reason in zip(items, reasons, strict=True):
                 if reason:
                     failed.append((item, reason))
@@ -74,7 +73,7 @@ def sweep(
     return Swept(tuple(removed), tuple(failed))
 
 
-def _remove(client: DockerClient, item: Owned, refused: Spare, environment: str, patience: float) -> str:
+def _remove(client: DockerClient, item: Owned, refused: Spare, whose: Whose, patience: float) -> str:
     """Remove one object; return why it could not be, or nothing. What is gone counts as removed."""
     from docker.errors import APIError, DockerException, NotFound
 
@@ -84,7 +83,7 @@ def _remove(client: DockerClient, item: Owned, refused: Spare, environment: str,
         try:
             facts = inspect(client, item)
             labels = (facts["Config"] if item.kind == "container" else facts).get("Labels")
-            return refused(labels or {}) or _REMOVERS[item.kind](client, facts, environment)
+            return refused(labels or {}) or _REMOVERS[item.kind](client, facts, whose)
         except NotFound:
             reason = _why_listed(client, item)
             if not reason or time.monotonic() > deadline:
@@ -111,27 +110,27 @@ def _why_listed(client: DockerClient, item: Owned) -> str:
     return _IN_CREATION if item in listed else ""
 
 
-def _remove_container(client: DockerClient, facts: Mapping[str, Any], _environment: str) -> str:
+def _remove_container(client: DockerClient, facts: Mapping[str, Any], _whose: Whose) -> str:
     leave_networks(client, facts)
     client.api.remove_container(facts["Id"], v=True, force=True)
     return ""
 
 
-def _remove_network(client: DockerClient, facts: Mapping[str, Any], environment: str) -> str:
+def _remove_network(client: DockerClient, facts: Mapping[str, Any], whose: Whose) -> str:
     with network_lock(facts["Id"]):
-        stranger = clear_network(client, facts, lambda labels: is_owned(labels, environment))
+        stranger = clear_network(client, facts, lambda labels: is_owned(labels, whose))
         if stranger:
             return f"container {stranger} of somebody else is on it; kept"
         client.api.remove_network(facts["Id"])
     return ""
 
 
-def _remove_volume(client: DockerClient, facts: Mapping[str, Any], _environment: str) -> str:
+def _remove_volume(client: DockerClient, facts: Mapping[str, Any], _whose: Whose) -> str:
     client.api.remove_volume(facts["Name"])
     return ""
 
 
-_REMOVERS: dict[str, Callable[[DockerClient, Mapping[str, Any], str], str]] = {
+_REMOVERS: dict[str, Callable[[DockerClient, Mapping[str, Any], Whose], str]] = {
     "container": _remove_container,
     "network": _remove_network,
     "volume": _remove_volume,

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
+from understudy.stacks.identity import Whose
 from understudy.targets.docker_evidence import service_of
-from understudy.targets.docker_inventory import list_all
+from understudy.targets.docker_inventory import label_filter, list_all
 from understudy.targets.docker_suite_box import is_suite
 from understudy.targets.interface import Owned
-from understudy.targets.ownership import ENVIRONMENT
 from understudy.targets.readiness import last_lines
 from understudy.targets.vitals import KILLED_GRACE, STOPPED_GRACE, failing_since, grace, moment, verdict
 from understudy.targets.watching import Death, How
@@ -34,9 +34,9 @@ _EVENTS = ("die", "health_status", "kill", "oom", "start")
 
 
 @contextlib.contextmanager
-def docker_watch(client: DockerClient, environment: str) -> Iterator[DockerWatch]:
+def docker_watch(client: DockerClient, whose: Whose) -> Iterator[DockerWatch]:
     """A watch for as long as the context lasts; a daemon that does not answer is a death that it reports."""
-    watch = DockerWatch(client, environment)
+    watch = DockerWatch(client, whose)
     watch.start()
     try:
         yield watch
@@ -47,9 +47,9 @@ def docker_watch(client: DockerClient, environment: str) -> Iterator[DockerWatch
 class DockerWatch:
     """Every death is noticed in threads of its own; whoever asks gets what is known."""
 
-    def __init__(self, client: DockerClient, environment: str) -> None:
+    def __init__(self, client: DockerClient, whose: Whose) -> None:
         self._client = client
-        self._environment = environment
+        self._whose = whose
         self._lock = threading.Lock()
         self._deaths: dict[str, Death] = {}
         self._signals: dict[str, str] = {}
@@ -117,7 +117,7 @@ class DockerWatch:
             now = moment(self._client.info()["SystemTime"]) or asked
             self._skew = now - (asked + time.time()) / 2
             self._since = f"{now:.9f}"
-        wanted = {"type": "container", "event": list(_EVENTS), "label": f"{ENVIRONMENT}={self._environment}"}
+        wanted = {"type": "container", "event": list(_EVENTS), "label": label_filter(self._whose)}
         since = cast("int", self._since)  # Docker reads nanoseconds too, which the stubs do not know
         self._stream = self._client.api.events(since=since, filters=wanted, decode=True)
         self._look(unheard=_STOP)
@@ -127,7 +127,7 @@ class DockerWatch:
 
         `unheard` is the signal that an exited container may have got before anybody listened.
         """
-        for item in list_all(self._client, self._environment, ("container",)):
+        for item in list_all(self._client, self._whose, ("container",)):
             if not is_suite(item.labels):
                 name = service_of(item)
                 left = self._check(item.id, name, item.name, patience=KILLED_GRACE, unheard=unheard)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from understudy.redact import Redactor
+from understudy.stacks.identity import Whose
 from understudy.targets.watching import Watch
 
 __all__ = [
@@ -151,7 +152,7 @@ class Target(Protocol):
             ToolError: it does not.
         """
 
-    def inventory(self, environment: str | None = None) -> tuple[Owned, ...]:
+    def inventory(self, whose: Whose | None = None) -> tuple[Owned, ...]:
         """All objects with all ownership labels, of one environment or of all.
 
         Raises:
@@ -172,44 +173,47 @@ class Target(Protocol):
             ToolError: the target does not say.
         """
 
-    def sweep(self, environment: str, spare: Spare = spare_none) -> Swept:
-        """Remove all that carries all ownership labels of `environment`, re-reading the labels before each removal.
+    def sweep(self, whose: Whose, spare: Spare = spare_none) -> Swept:
+        """Remove all that carries all ownership labels of one environment, re-reading the labels before each removal.
 
         Anonymous volumes go with their containers. What is already gone counts as removed. What `spare` has a reason
         to keep by the labels just read stays, and is among the failures.
         """
 
-    def receipt(self, environment: str, expected: str) -> Receipt:
-        """Look again: CLEAN, LEFTOVERS, UNKNOWN (a listing failed) or HOLD (another target than `expected`)."""
+    def receipt(self, whose: Whose, expected: str) -> Receipt:
+        """Look again: CLEAN, LEFTOVERS, UNKNOWN (a listing failed) or HOLD (another target than `expected`).
 
-    def guests(self, environment: str) -> tuple[Owned, ...]:
+        What another backend has under the same environment's id is not looked for; its reason says that it is there.
+        """
+
+    def guests(self, whose: Whose) -> tuple[Owned, ...]:
         """Containers that are not the environment's and have joined one of its networks, by name.
 
         Raises:
             ToolError: a listing failed.
         """
 
-    def wait_ready(self, environment: str, timeout: float, stop: threading.Event | None = None) -> Mapping[str, float]:
+    def wait_ready(self, whose: Whose, timeout: float, stop: threading.Event | None = None) -> Mapping[str, float]:
         """Wait until every container of the environment is ready; service -> seconds waited.
 
         Raises:
             ProvisionError: one is dead for good or not ready in time, with its last log lines.
         """
 
-    def watch(self, environment: str) -> AbstractContextManager[Watch]:
+    def watch(self, whose: Whose) -> AbstractContextManager[Watch]:
         """Eyes on the environment's services for as long as the context lasts."""
 
-    def endpoints(self, environment: str) -> Mapping[str, tuple[str, int]]:
+    def endpoints(self, whose: Whose) -> Mapping[str, tuple[str, int]]:
         """`<service>:<port>` -> host and port where tests reach it."""
 
-    def containers(self, environment: str) -> tuple[ContainerFacts, ...]:
+    def containers(self, whose: Whose) -> tuple[ContainerFacts, ...]:
         """State, health and resource facts of all containers of the environment, dead ones too."""
 
-    def follow(self, environment: str, folder: Path, redactor: Redactor, sample: Sampler) -> Follower:
+    def follow(self, whose: Whose, folder: Path, redactor: Redactor, sample: Sampler) -> Follower:
         """Follow every container of the environment, those to come too.
 
         Each one's whole log, both streams, with time stamps and without secrets, goes to `folder/<service>.log`.
         """
 
-    def lines(self, environment: str, services: tuple[str, ...], *, follow: bool) -> Iterator[tuple[str, str]]:
+    def lines(self, whose: Whose, services: tuple[str, ...], *, follow: bool) -> Iterator[tuple[str, str]]:
         """(service, line with its time stamp) of the named services or of all; with `follow` also those to come."""
