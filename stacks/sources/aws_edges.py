@@ -19,10 +19,14 @@ _HOSTS = (
     "configurationEndpoint"
 )
 _NODES = ("cacheNodes", "endpoints", "readerEndpoints")
-_OF_AWS = re.compile(r"(?:[a-z0-9-]+\.){3,}amazonaws\.com(?:\.cn)?|arn:aws[a-z-]*:(?!iam|kms)[^\s\"',]+", re.IGNORECASE)
-"""Host names at AWS and ARNs; the names of whole services are no name of one thing."""
+_OF_AWS = re.compile(
+    r"https://sqs\.[a-z0-9.-]+/\d{12}/[\w-]+(?:\.fifo)?|(?:[a-z0-9-]+\.){2,}amazonaws\.com(?:\.cn)?"
+    r"|arn:aws[a-z-]*:(?!iam|kms)[^\s\"',]+",
+    re.IGNORECASE,
+)
+"""URLs of queues, host names at AWS and ARNs; the names of whole services are no name of one thing."""
 
-_SERVICES_OWN = re.compile(r"(?:[a-z0-9-]+\.)?[a-z0-9-]+\.[a-z]{2}-[a-z-]+-\d\.amazonaws\.com(?:\.cn)?", re.IGNORECASE)
+_SERVICES_OWN = re.compile(r"[a-z0-9-]+(?:\.[a-z]{2}-[a-z-]+-\d)?\.amazonaws\.com(?:\.cn)?", re.IGNORECASE)
 _SHOWN = 3
 
 

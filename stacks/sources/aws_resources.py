@@ -133,6 +133,7 @@ def _task(task: Json, uses: Iterable[str], data: AccountData) -> Resource:
         "memory": task.get("memory"),
         "containerDefinitions": json.dumps(given),
         "volumes": volumes,
+        "runtimePlatform": task.get("runtimePlatform"),
     }
     depends = {"containerDefinitions": [*uses, *read]}
     return entry_of("ecs/taskDefinition:TaskDefinition", arn, str(task.get("family")), inputs, depends=depends)

@@ -53,6 +53,10 @@ def _service(resource: Resource, state: State, found: Found) -> None:
             depends_on=tuple(_dependencies(definition, names)),
         )
         found.add(service, *((resource.urn,) if first else ()))
+    platform = task.get("runtimePlatform")
+    if isinstance(platform, Mapping) and platform.get("cpuArchitecture") not in {None, "X86_64"}:
+        reason = "a clone runs on the processors of its target, in what the image has for them"
+        found.leave_out(f"services.{names[main.name]}.platform", platform["cpuArchitecture"], reason)
     publish(resource, names[main.name], state, found)
     used = [found.of_urn[r.urn] for r in _used(resource, task, state) if r.urn in found.of_urn]
     found.depend(names[main.name], *used)

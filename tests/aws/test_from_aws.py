@@ -307,6 +307,14 @@ def test_plan_and_diff_take_it_as_production(made: Made, world: tuple[Mapping[st
     assert imported.code == 0, imported.text
     assert "# Known by: services.web uses shop-invoices: variable BUCKET names shop-invoices" in imported.out
     assert "never-to-be-read" not in imported.text
+    desk = make_project(tmp_path / "desk", tmp_path / "state")
+    (desk.folder / "compose.yaml").write_text(imported.out)
+    desk.commit("Describe what runs at AWS")
+    done = desk.understudy("plan", "--format", "json", env=nowhere)
+    assert done.code == 0, done.text
+    services = {each["name"]: each for each in json.loads(done.out)["services"]}
+    assert services["shop-db"]["reference"] == "postgres:15.4"
+    assert len([each for each in services.values() if each["reference"] == MOTO]) == 2, "one server and its seed"
 
 
 def failing(code: str, status: int = 400) -> boto3.Session:
