@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
-from pathlib import Path
 from typing import Generic, TypeVar
 
 from understudy.errors import UnderstudyError, UsageError
@@ -57,7 +56,8 @@ class Registry(Generic[T]):
         return tuple(sorted(self._entries))
 
 
-def load() -> None:
-    """Import every module of this package, so that a new kind is one new file and no list has to name it."""
-    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
-        importlib.import_module(f"{__package__}.{module.name}")
+def load(package: str = __package__) -> None:
+    """Import every module of a package, so that a new kind is one new file and no list has to name it."""
+    found = importlib.import_module(package)
+    for module in pkgutil.iter_modules(found.__path__):
+        importlib.import_module(f"{package}.{module.name}")

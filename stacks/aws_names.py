@@ -24,6 +24,7 @@ __all__ = [
     "database",
     "database_instance",
     "database_role",
+    "discovery",
     "family",
     "load_balancer",
     "log_group",
@@ -49,6 +50,7 @@ LIMITS: Mapping[str, int] = MappingProxyType(
         "database": 63,
         "database_instance": 63,
         "database_role": 32,
+        "discovery": 63,
         "family": 255,
         "load_balancer": 32,
         "log_group": 512,
@@ -191,6 +193,11 @@ def security_group(environment: str, logical: str) -> str:
 def container(logical: str) -> str:
     """A container in a task, where no other environment is."""
     return identity.name("c", logical, LIMITS["container"]).removeprefix("c-")
+
+
+def discovery(logical: str, port: int) -> str:
+    """The name of a service's port in its Cloud Map namespace; the names that clients use are aliases of it."""
+    return identity.name("s", f"{logical}.{port}", LIMITS["discovery"])
 
 
 def port_name(port: int) -> str:

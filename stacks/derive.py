@@ -48,6 +48,7 @@ def derive(
     why_built: Mapping[str, str] = MappingProxyType({}),
     hardening: Hardening = NOT_HARDENED,
     absent_binds: Collection[str] = (),
+    kept: Collection[str] = (),
 ) -> Clone:
     """The clone of one commit.
 
@@ -61,6 +62,7 @@ def derive(
         why_built: service -> what of its build is not the same as in production.
         absent_binds: sources of binds of which the commit has nothing.
         hardening: what each container gets that production does not give it.
+        kept: managed services (`sqs`, `s3`) that the target runs itself, so that no container stands in for them.
 
     Raises:
         TopologyError: names of the clone collide, a secret stands where none can, or the profile does not fit.
@@ -79,7 +81,7 @@ def derive(
         lambda clone: builds.images(clone, before, commit, unchanged, why_built),
         lambda clone: scaling.without(clone, profile),
         lambda clone: scaling.scale(clone, profile),
-        stand_ins,
+        lambda clone: stand_ins(clone, kept),
         steps.jobs,
         steps.secrets,
         steps.labels,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from .clone import Change, Clone, recorded, secret_token
@@ -27,12 +28,13 @@ _SERVERS = {
 }
 
 
-def stand_ins(clone: Clone) -> Clone:
+def stand_ins(clone: Clone, kept: Collection[str] = ()) -> Clone:
     """Give each managed service's container what its image wants, and put queues and buckets into one moto server.
 
-    The names under which production calls a managed service are aliases on its networks already.
+    The names under which production calls a managed service are aliases on its networks already. `kept` are managed
+    services that the target runs itself.
     """
-    managed = {name: service for name, service in clone.topology.services.items() if service.managed is not None}
+    managed = {n: s for n, s in clone.topology.services.items() if s.managed and s.managed.service not in kept}
     if not managed:
         return clone
     services = dict(clone.topology.services)

@@ -9,7 +9,7 @@ from typing import Any
 
 from understudy.errors import UsageError
 
-__all__ = ["HOST_SUFFIX", "Platform", "SharedCache", "SharedDatabase", "platform_of", "target_of"]
+__all__ = ["HOST_SUFFIX", "Platform", "SharedCache", "SharedDatabase", "partition_of", "platform_of", "target_of"]
 
 HOST_SUFFIX = "preview.internal"
 """The domain below which each environment's endpoint has its host name, unless the platform says another."""
@@ -48,9 +48,9 @@ class Platform:
 
     `private`: the subnets have no public addresses. `listener_arn` is where each environment has its host rule,
     `alb_security_group_id` whose members may call the gateways. `bucket` keeps state and results, `host_suffix` is the
-    domain of the endpoints. `namespace_arn` is a Cloud Map namespace that all may use; for names of production each
-    environment has its own, since a Service Connect name is unique in its namespace. `permissions_boundary` is the
-    policy that limits every role of an environment; empty: none.
+    domain of the endpoints, which answer HTTPS where `https` says so. `namespace_arn` is a Cloud Map namespace that all
+    may use; for names of production each environment has its own, since a Service Connect name is unique in its
+    namespace. `permissions_boundary` is the policy that limits every role of an environment; empty: none.
     """
 
     account: str
@@ -72,6 +72,7 @@ class Platform:
     shared_cache: SharedCache | None = None
     host_suffix: str = HOST_SUFFIX
     permissions_boundary: str = ""
+    https: bool = False
 
     @property
     def target(self) -> str:
@@ -81,7 +82,7 @@ class Platform:
     @property
     def partition(self) -> str:
         """The part of ARNs that says which of AWS's clouds it is."""
-        return next((p for start, p in _PARTITIONS.items() if self.region.startswith(start)), "aws")
+        return partition_of(self.region)
 
     @property
     def domain(self) -> str:
@@ -92,12 +93,21 @@ class Platform:
         """The host name at which an environment's gateway answers."""
         return f"{environment}.{self.host_suffix}"
 
+    def url(self, environment: str) -> str:
+        """The URL of an environment's gateway."""
+        return f"{'https' if self.https else 'http'}://{self.host(environment)}"
+
     def outputs(self) -> dict[str, Any]:
         """The platform as the outputs of its stack, which `platform_of` reads."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
 
 _PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+
+
+def partition_of(region: str) -> str:
+    """The part of ARNs that says which of AWS's clouds a region is of."""
+    return next((partition for start, partition in _PARTITIONS.items() if region.startswith(start)), "aws")
 
 
 def target_of(account: str, region: str) -> str:

@@ -51,6 +51,7 @@ KINDS: dict[str, tuple[Callable[[str], str], int, str]] = {
     "security_group": (of("security_group"), 255, r"(?!sg-)[a-z][a-z0-9-]*"),
     "service": (of("service"), 255, r"[a-zA-Z0-9_-]+"),
     "family": (of("family"), 255, r"[a-zA-Z0-9_-]+"),
+    "discovery": (lambda logical: aws_names.discovery(logical, 80), 63, r"[a-z0-9][a-z0-9_.-]*"),
     "container": (aws_names.container, 255, r"[a-zA-Z0-9][a-zA-Z0-9_-]*"),
 }
 

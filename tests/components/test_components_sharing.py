@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from recording import SECRET
 
 from understudy.errors import UsageError
 from understudy.stacks.clone import Clone, Endpoint, secret_token
@@ -22,8 +23,6 @@ from understudy.stacks.topology import (
     Topology,
     Volume,
 )
-
-from .conftest import SECRET
 
 Declare = Callable[..., Any]
 

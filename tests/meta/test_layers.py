@@ -150,6 +150,13 @@ def test_only_the_engine_starts_the_pulumi_cli() -> None:
             assert "pulumi.automation" not in path.read_text(encoding="utf-8"), f"{path} reaches past the engine"
 
 
+def test_only_the_components_of_aws_import_its_sdk() -> None:
+    for path in modules():
+        for name, line in imported(path):
+            if name.split(".")[0] == "pulumi_aws":
+                assert path.is_relative_to(ROOT / "components" / "aws"), f"{path}:{line}: it takes a second to import"
+
+
 def test_every_module_says_its_idea_and_stays_small() -> None:
     for path in modules():
         text = path.read_text(encoding="utf-8")

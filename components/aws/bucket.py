@@ -1,0 +1,89 @@
+"""A bucket: an S3 bucket of the environment's own, closed to the public, which goes with all that is in it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from understudy.components.aws.options import child, fixed
+from understudy.components.aws.service import SERVICES, Service
+from understudy.components.names import slug
+from understudy.components.secrets import fill
+from understudy.stacks.aws.plan import BucketPlan, FileObject
+from understudy.stacks.secret_rules import Seed
+
+__all__ = ["Bucket", "BucketArgs", "ObjectStore"]
+
+
+@SERVICES.register("bucket")
+class ObjectStore(Service):
+    """The ECS service of a server of objects, such as MinIO, that production runs in a container.
+
+    Example:
+        >>> ObjectStore("shop-bucket", ServiceArgs(plan=bucket, **rest), ResourceOptions(parent=env))  # doctest: +SKIP
+    """
+
+    pulumi_type = "understudy:aws:ObjectStore"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketArgs:
+    """What a bucket is given: its plan, and the files that lie in it from the start."""
+
+    plan: BucketPlan
+    seed: Seed
+    objects: Sequence[FileObject] = ()
+
+
+class Bucket(pulumi.ComponentResource):
+    """One bucket. `force_destroy` works only since it is there from the first update on.
+
+    Example:
+        >>> Bucket("shop-files", BucketArgs(plan=files, seed=seed), ResourceOptions(parent=env))  # doctest: +SKIP
+    """
+
+    def __init__(self, name: str, args: BucketArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("understudy:aws:Bucket", name, {}, opts)
+        self.bucket = aws.s3.Bucket(f"{name}-bucket", bucket=args.plan.name, force_destroy=True, opts=fixed(self))
+        self.closed = aws.s3.BucketPublicAccessBlock(
+            f"{name}-closed",
+            bucket=self.bucket.id,
+            block_public_acls=True,
+            block_public_policy=True,
+            ignore_public_acls=True,
+            restrict_public_buckets=True,
+            opts=child(self),
+        )
+        if args.plan.versioning:
+            aws.s3.BucketVersioning(
+                f"{name}-versioning",
+                bucket=self.bucket.id,
+                versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
+                opts=child(self),
+            )
+        self.objects = [self._object(name, each, args.seed) for each in args.objects]
+        self.register_outputs({"bucket": self.bucket.id})
+
+    def _object(self, name: str, file: FileObject, seed: Seed) -> aws.s3.BucketObjectv2:
+        return aws.s3.BucketObjectv2(
+            f"{name}-{slug(file.key)}",
+            bucket=self.bucket.id,
+            key=file.key,
+            force_destroy=True,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.closed]),
+            **_content(file, seed),
+        )
+
+
+def _content(file: FileObject, seed: Seed) -> dict[str, pulumi.Input[str]]:
+    """A text as it is, its tokens filled; other bytes in base 64. A secret is Pulumi's secret."""
+    try:
+        text = file.content.decode()
+    except UnicodeDecodeError:
+        encoded = base64.b64encode(file.content).decode()
+        return {"content_base64": pulumi.Output.secret(encoded) if file.secret else encoded}
+    return {"content": pulumi.Output.secret(fill(text, seed)) if file.secret else text}

@@ -1,0 +1,275 @@
+"""From a clone and a platform to the plan of an environment on AWS: pure, and every difference on the record."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from understudy.errors import UsageError
+from understudy.stacks import aws_names, identity
+from understudy.stacks.change import Change, Fidelity
+from understudy.stacks.clone import Clone, Endpoint, Mock
+from understudy.stacks.topology import Resources, Service
+from understudy.stacks.trust import FOLDER, Certificates
+
+from .calling import Calling, calling, order
+from .files import Files, Volume, files_of, folder_volume
+from .limits import priority
+from .managed import Stores, bucket_plan, stores
+from .plan import AwsPlan, GatewayPlan, ServicePlan, Source, TaskPlan
+from .platform import Platform
+from .secrets import Vault
+from .shared import Shared, share
+from .tasks import Maker
+
+__all__ = ["AwsOptions", "make_plan"]
+
+_ONCE = frozenset({"service", "gateway", "mock"})
+"""Kinds that lose nothing when their task is moved: they may run on Fargate Spot."""
+
+_MOCK_ROOT = "/home/wiremock"
+_KEYSTORE = "/var/wiremock"
+_HEAP = "-Xmx128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+_HTTPS = 443
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwsOptions:
+    """What may be chosen for an environment on AWS.
+
+    Attributes:
+        shared: databases and caches that are on the platform's instances instead of in containers.
+        spot: services, gateways and mocks run on Fargate Spot, which AWS may take back.
+        priority: of the host rule; None: that of the hash. A command looks for a free one before and keeps it.
+        tool_image: an image with the AWS CLI and a shell, for the containers that fetch files.
+        mock_image: WireMock.
+        client_image: an image with psql 15 or newer.
+    """
+
+    shared: frozenset[str] = frozenset()
+    spot: bool = False
+    priority: int | None = None
+    tool_image: str = "public.ecr.aws/aws-cli/aws-cli:2.31.0"
+    mock_image: str = "wiremock/wiremock:3.13.1"
+    client_image: str = "public.ecr.aws/docker/library/postgres:17"
+
+
+def make_plan(
+    clone: Clone,
+    environment: identity.Environment,
+    platform: Platform,
+    images: Mapping[str, str],
+    *,
+    sources: Mapping[str, Source] | None = None,
+    options: AwsOptions | None = None,
+    certificates: Certificates | None = None,
+) -> AwsPlan:
+    """The plan of a clone on a platform.
+
+    Args:
+        clone: derived with AWS's own queues and buckets kept.
+        environment: whose it is.
+        platform: where it stands.
+        images: service -> a reference that Fargate can pull.
+        sources: path of the commit -> what lies there, of every bind, file and mock.
+        options: what may be chosen.
+        certificates: what the environment's authority gives; needed where a mock speaks HTTPS.
+
+    Raises:
+        UsageError: Fargate cannot do it, an image is missing, or the environment is another target's.
+    """
+    if environment.target != platform.target:
+        raise UsageError(
+            f"The environment {environment.id} is of {environment.target}, and the platform of {platform.target}.",
+            hint="Run it with credentials of the environment's own account and region.",
+        )
+    chosen, at = options or AwsOptions(), sources or {}
+    store = stores(clone.topology, platform, environment.id)
+    vault = Vault(environment.id)
+    shared = share(
+        store.topology,
+        chosen.shared,
+        platform,
+        environment=environment.id,
+        vault=vault,
+        client_image=chosen.client_image,
+    )
+    found = calling(replace(clone, topology=shared.topology), at)
+    after, blind = order(found, shared.topology, clone.mocks)
+    maker = Maker(
+        environment=environment.id,
+        platform=platform,
+        vault=vault,
+        tool_image=chosen.tool_image,
+        files=bucket_plan("understudy.files", platform, environment.id),
+    )
+    work = _Work(clone, chosen, at, images, certificates, found, store, shared, maker)
+    services = tuple(work.service(name, before) for name, before in after.items())
+    first, unreached = _way_in(clone, found, services)
+    return AwsPlan(
+        environment=environment,
+        platform=platform,
+        log_group=aws_names.log_group(environment.id),
+        namespace=aws_names.namespace(environment.id),
+        security_group=aws_names.security_group(environment.id, "tasks"),
+        secrets=vault.plans,
+        queues=store.queues,
+        buckets=store.buckets,
+        files=maker.files if work.objects else None,
+        objects=tuple(each for files in work.objects for each in files.objects),
+        caches=shared.caches,
+        services=services,
+        one_shots=shared.one_shots(maker),
+        gateway=None if first is None else _gateway(first, environment.id, platform, chosen.priority),
+        egress=None if clone.open_network else _outward(clone, shared, platform),
+        changes=(
+            *store.changes,
+            *shared.changes,
+            *found.changes,
+            *blind,
+            *work.changes,
+            *unreached,
+            *_network(clone),
+        ),
+    )
+
+
+@dataclass(slots=True)
+class _Work:
+    """The making of each task, which gathers files and changes."""
+
+    clone: Clone
+    options: AwsOptions
+    sources: Mapping[str, Source]
+    images: Mapping[str, str]
+    certificates: Certificates | None
+    found: Calling
+    store: Stores
+    shared: Shared
+    maker: Maker
+    changes: list[Change] = field(default_factory=list)
+    objects: list[Files] = field(default_factory=list)
+
+    def service(self, name: str, after: tuple[str, ...]) -> ServicePlan:
+        """The plan of a service or a mock."""
+        mock = next((each for each in self.clone.mocks if each.name == name), None)
+        service = _mock_service(mock) if mock else self.found.services[name]
+        kind = "mock" if mock else service.kind
+        return ServicePlan(
+            logical=name,
+            kind=kind,
+            name=aws_names.service(self.maker.environment, name),
+            task=self._mock(mock, service) if mock else self._task(service),
+            replicas=service.replicas,
+            aliases=self.found.aliases.get(name, ()),
+            after=after,
+            spot=self.options.spot and kind in _ONCE,
+        )
+
+    def _task(self, service: Service) -> TaskPlan:
+        images = {**self.images, **self.shared.images}
+        if service.name not in images:
+            raise UsageError(f"Service {service.name!r} has no image to run.", hint="Build or name one for it.")
+        trusted: tuple[Volume, ...] = ()
+        if self.certificates is not None:
+            trusted = (folder_volume(FOLDER, Source(self.certificates.files)),)
+        files = files_of(service, self.sources, _shared_volumes(self.found.services.values()), trusted)
+        return self.shared.with_admin(service.name, self._made(service, images[service.name], files))
+
+    def _mock(self, mock: Mock, service: Service) -> TaskPlan:
+        source = self.sources.get(mock.folder, Source({}))
+        if not any(path.startswith("mappings/") and path.endswith(".json") for path in source.files):
+            raise UsageError(
+                f"The folder of mock {mock.name!r} is {mock.folder!r}, and it has no mapping.",
+                hint="WireMock reads mappings/*.json in it.",
+            )
+        volumes = [folder_volume(_MOCK_ROOT, source, read_only=False)]
+        if mock.scheme == "https":
+            store = None if self.certificates is None else self.certificates.keystores.get(mock.name)
+            if store is None:
+                raise UsageError(
+                    f"The mock {mock.name!r} speaks HTTPS, and there is no certificate for it.",
+                    hint="Give the environment the certificates of an authority.",
+                )
+            volumes.append(Volume(_KEYSTORE, files={"understudy.p12": store}, secret={"understudy.p12"}))
+        return self._made(service, self.options.mock_image, files_of(service, {}, frozenset(), tuple(volumes)))
+
+    def _made(self, service: Service, image: str, files: Files) -> TaskPlan:
+        aliases = self.found.aliases.get(service.name, ())
+        statements = self.store.statements.get(service.name, ())
+        task, changes = self.maker.task(service, image, files, aliases, statements)
+        if service.name in self.found.services and service.name not in self.shared.images:
+            self.changes += changes
+        if files.objects:
+            self.objects.append(files)
+        return task
+
+
+def _mock_service(mock: Mock) -> Service:
+    """WireMock as a service, with the options that it has on Docker."""
+    port = str(mock.port)
+    listen = ("--port", port)
+    if mock.scheme == "https":
+        store = f"{_KEYSTORE}/understudy.p12"
+        listen = ("--https-port", port, "--disable-http", "--https-keystore", store, "--keystore-type", "PKCS12")  # type: ignore[assignment]  # as many words as it takes
+    return Service(
+        mock.name,
+        image="wiremock",
+        command=(*listen, "--disable-banner", "--root-dir", _MOCK_ROOT),
+        environment={"JAVA_OPTS": _HEAP},
+        resources=Resources(memory=256 * 1024 * 1024),
+    )
+
+
+def _shared_volumes(services: Iterable[Service]) -> frozenset[str]:
+    """The named volumes that more than one container has."""
+    count: Counter[str] = Counter()
+    for service in services:
+        for source in {m.source for m in service.mounts if m.kind == "volume" and m.source}:
+            count[source] += service.replicas
+    return frozenset(source for source, number in count.items() if number > 1)
+
+
+def _way_in(clone: Clone, found: Calling, services: Iterable[ServicePlan]) -> tuple[Endpoint | None, list[Change]]:
+    """The first gateway that speaks HTTP, else the first service that does; of the rest, that none reaches them."""
+    by_name = {service.logical: service for service in services if service.kind not in {"mock", "job"}}
+    speaking = [e for e in clone.endpoints if e.scheme == "http" and e.service in by_name]
+    speaking.sort(key=lambda endpoint: by_name[endpoint.service].kind != "gateway")
+    first = next((e for e in speaking if e.port in {a.port for a in found.aliases[e.service]}), None)
+    reason = "on AWS one endpoint is reached from outside; the others by suites that run inside"
+    changes = [
+        Change(f"endpoints.{e.service}:{e.port}", "reached from outside", None, reason, Fidelity.MISSING)
+        for e in clone.endpoints
+        if e != first
+    ]
+    return first, changes
+
+
+def _gateway(endpoint: Endpoint, environment: str, platform: Platform, chosen: int | None) -> GatewayPlan:
+    return GatewayPlan(
+        service=endpoint.service,
+        container=aws_names.container(endpoint.service),
+        port=endpoint.port,
+        target_group=aws_names.target_group(environment, endpoint.service),
+        host=platform.host(environment),
+        priority=priority(environment, ()) if chosen is None else chosen,
+    )
+
+
+def _outward(clone: Clone, shared: Shared, platform: Platform) -> tuple[int, ...]:
+    """The ports at which a closed environment reaches out: AWS itself, what is allowed, and the shared instances."""
+    ports = [_HTTPS, *(external.port for external in clone.allowed)]
+    ports += [platform.shared_database.port] if platform.shared_database and shared.images else []
+    ports += [platform.shared_cache.port] if platform.shared_cache and shared.caches else []
+    return tuple(dict.fromkeys(ports))
+
+
+def _network(clone: Clone) -> Iterator[Change]:
+    names = list(clone.topology.networks)
+    if len(names) > 1:
+        reason = "on AWS an environment has one security group and one namespace, in which every service reaches all"
+        yield Change("networks", ", ".join(names), "one", reason)
+    if not clone.open_network:
+        reason = "images, logs and secrets come to a task over HTTPS, so that its security group lets that port out"
+        yield Change("networks.egress", None, "TCP 443 to any address", reason)

@@ -1,0 +1,122 @@
+"""What a platform declares: cheap by default, closed by default, and what keeps data is protected."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from aws.strict import findings
+from aws.worlds import state
+from recording import SECRET, Recording, record
+
+from understudy.components.aws.platform import Platform, PlatformArgs
+from understudy.errors import UsageError
+from understudy.stacks.aws.platform import platform_of
+from understudy.stacks.identity import OWNERSHIP
+
+
+def added(kind: str, name: str, inputs: Any) -> dict[str, Any]:
+    more = {"dnsName": "alb.example", "address": "db.example", "primaryEndpointAddress": "cache.example"}
+    return {**state(kind, name, inputs), **more}
+
+
+def declare(**fields: Any) -> Recording:
+    given: dict[str, Any] = {"account": "123456789012", "region": "eu-west-1", "zones": ("eu-west-1a", "eu-west-1b")}
+    return record(lambda: dict(Platform("understudy", PlatformArgs(**given | fields)).outputs), added)
+
+
+@pytest.fixture(scope="module")
+def least() -> Recording:
+    return declare()
+
+
+@pytest.fixture(scope="module")
+def most() -> Recording:
+    return declare(
+        private=True,
+        internal=True,
+        certificate_arn="arn:certificate",
+        callers=("10.0.0.0/8", "192.168.0.0/16"),
+        permissions_boundary="arn:boundary",
+        shared_database=True,
+        database_password="a-password",
+        shared_cache=True,
+    )
+
+
+@pytest.mark.parametrize("which", ["least", "most"])
+def test_every_input_is_of_the_published_schema(which: str, request: pytest.FixtureRequest) -> None:
+    assert findings(request.getfixturevalue(which).resources) == []
+
+
+def test_it_costs_nothing_that_is_not_asked_for(least: Recording) -> None:
+    kinds = {resource.type for resource in least.resources}
+    assert not kinds & {
+        "aws:ec2/natGateway:NatGateway",
+        "aws:rds/instance:Instance",
+        "aws:elasticache/replicationGroup:ReplicationGroup",
+    }
+    assert [s.inputs["mapPublicIpOnLaunch"] for s in least.of("Subnet", "aws:ec2")] == [True, True]
+    assert len({s.inputs["cidrBlock"] for s in least.of("Subnet", "aws:ec2")}) == 2
+
+
+def test_who_is_no_environment_gets_404(least: Recording) -> None:
+    (listener,) = least.of("Listener", "aws:lb")
+    (action,) = listener.inputs["defaultActions"]
+    assert (action["type"], action["fixedResponse"]["statusCode"]) == ("fixed-response", "404")
+    assert (listener.inputs["port"], listener.inputs["protocol"]) == (80, "HTTP")
+    (providers,) = least.of("ClusterCapacityProviders", "aws:ecs")
+    assert providers.inputs["capacityProviders"] == ["FARGATE", "FARGATE_SPOT"]
+
+
+def test_its_outputs_are_a_platform(least: Recording, most: Recording) -> None:
+    found = platform_of(least.result, "stack")
+    assert found.target == "aws:123456789012:eu-west-1"
+    assert found.host("eabc") == "eabc.preview.internal"
+    assert (found.private, found.https, found.shared_database, found.shared_cache) == (False, False, None, None)
+    full = platform_of(most.result, "stack")
+    assert (full.private, full.url("eabc")) == (True, "https://eabc.preview.internal")
+    assert full.shared_database is not None
+    assert (full.shared_database.endpoint, full.shared_database.port) == ("db.example", 5432)
+    assert full.shared_cache is not None
+    assert full.shared_cache.user_group_id
+    assert set(full.subnet_ids).isdisjoint(found.subnet_ids)
+
+
+def test_it_is_no_environments(most: Recording) -> None:
+    (provider,) = [r for r in most.resources if r.type == "pulumi:providers:aws"]
+    tags = json.loads(provider.inputs["defaultTags"])["tags"]
+    assert tags == {"dev.understudy.platform": "understudy", "dev.understudy.protect": "true"}
+    assert not set(OWNERSHIP) & set(tags)
+
+
+def test_what_keeps_data_is_protected(most: Recording) -> None:
+    kept = {resource.type for resource in most.resources if resource.protect and resource.retain_on_delete}
+    assert kept == {"aws:s3/bucket:Bucket", "aws:rds/instance:Instance"}
+    (database,) = most.of("Instance", "aws:rds")
+    assert database.inputs["deletionProtection"] is True
+    assert database.inputs["publiclyAccessible"] is False
+    assert SECRET in json.dumps(database.wire["password"])
+    (bucket,) = most.of("Bucket", "aws:s3")
+    assert "forceDestroy" not in bucket.inputs
+    assert len(most.of("BucketPublicAccessBlock", "aws:s3")) == 1
+
+
+def test_tasks_behind_nat_are_on_subnets_of_their_own(most: Recording) -> None:
+    public = [s.inputs["mapPublicIpOnLaunch"] for s in most.of("Subnet", "aws:ec2")]
+    assert sorted(public) == [False, False, True, True]
+    routes = [r for table in most.of("RouteTable", "aws:ec2") for r in table.inputs["routes"]]
+    assert sorted(key for route in routes for key in route if key != "cidrBlock") == ["gatewayId", "natGatewayId"]
+
+
+def test_the_execution_role_reads_the_secrets_of_environments_alone(least: Recording) -> None:
+    (policy,) = least.of("RolePolicy", "aws:iam")
+    (statement,) = json.loads(policy.inputs["policy"])["Statement"]
+    assert statement["Action"] == ["secretsmanager:GetSecretValue"]
+    assert statement["Resource"] == ["arn:aws:secretsmanager:eu-west-1:123456789012:secret:understudy/*"]
+
+
+def test_a_shared_database_needs_a_password() -> None:
+    with pytest.raises(UsageError, match="has no password"):
+        declare(shared_database=True)
