@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
-from understudy.lease import Lease
+from understudy.lease import Lease, LeaseStore
 from understudy.owner import this_process
 
-__all__ = ["BACKEND", "a_lease"]
+__all__ = ["BACKEND", "a_lease", "give_id"]
 
 BACKEND = "baaaaaaaaaaaaaaaa"
 """The id of the tests' own backend."""
@@ -32,3 +33,8 @@ def a_lease(environment: str = "eaaaaaaaaaa", **changes: object) -> Lease:
         not_after="2026-01-02T00:00:00Z",
     )
     return replace(made, **changes)  # type: ignore[arg-type]  # fields by name
+
+
+def give_id(store: LeaseStore) -> None:
+    """Make the store one of the tests' own backend."""
+    store.shelf.create("backend/id.json", json.dumps({"backend": BACKEND}).encode())

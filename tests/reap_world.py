@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from leases import BACKEND, a_lease
+from leases import BACKEND, a_lease, give_id
 
 from understudy.engine.fake import FakeEngine
 from understudy.errors import ToolError
@@ -169,7 +168,7 @@ class World:
         self.heard: list[Progress] = []
         self.target = MemoryTarget()
         self.store = LeaseStore(MemoryShelf() if shelf is None else shelf)
-        self.store.shelf.create("backend/id.json", json.dumps({"backend": BACKEND}).encode())
+        give_id(self.store)
         self.engine = FakeEngine(run_programs=False)
         self.session: Any = SimpleNamespace(
             engine=self.engine,

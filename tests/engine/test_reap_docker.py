@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from leases import give_id
 from reap_world import at, labels, lease
 from support import docker
 
@@ -61,6 +62,7 @@ def test_what_is_over_and_ours_goes_from_a_real_daemon(
     orphan, over, young, kept, foreign = (f"e{mark}{letter}" for letter in "abcde")
     with open_session(Options(image_budget=10_000.0), tmp_path, silent, Stop()) as session:
         here = session.target.identity()
+        give_id(session.store)
 
         def of(environment: str, until: str, **changes: str) -> list[str]:
             return flags({**labels(environment, until, target=changes.pop("target", here), **changes), MARK: mark})

@@ -45,13 +45,13 @@ class FakeTarget:
             raise UnderstudyError("no answer")
         return self.held
 
-    def lines(self, _environment: str, _services: tuple[str, ...], *, follow: bool) -> tuple[tuple[str, str], ...]:
+    def lines(self, _whose: Whose, _services: tuple[str, ...], *, follow: bool) -> tuple[tuple[str, str], ...]:
         assert not follow
         return (("web", "a line"),)
 
-    def receipt(self, environment: str, expected: str) -> Receipt:
-        self.looked.append(environment)
-        return Receipt(environment, expected, Outcome.CLEAN, "2026-01-01T00:00:00Z")
+    def receipt(self, whose: Whose, expected: str) -> Receipt:
+        self.looked.append(whose.environment)
+        return Receipt(whose.environment, expected, Outcome.CLEAN, "2026-01-01T00:00:00Z")
 
 
 class World:

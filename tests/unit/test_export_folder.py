@@ -35,13 +35,13 @@ class FakeTarget:
         self.broken = broken
         self.absent = absent
 
-    def follow(self, environment: str, folder: Path, redactor: Redactor, sample: Sampler) -> Follower:
+    def follow(self, whose: Whose, folder: Path, redactor: Redactor, sample: Sampler) -> Follower:
         if self.absent:
             raise ToolError("the daemon is gone")
         folder.mkdir(mode=0o700)
-        write_file(folder / "web.log", redactor.text(f"2026 {environment} token hunter22\n").encode())
+        write_file(folder / "web.log", redactor.text(f"2026 {whose.environment} token hunter22\n").encode())
         sample({"service": "web hunter22", "cpu_seconds": 1.5})
-        return FakeFollower(self, environment)
+        return FakeFollower(self, whose.environment)
 
 
 class FakeFollower:

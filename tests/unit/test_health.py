@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from leases import give_id
 from reap_world import DEAD, HERE, MemoryTarget, at, labels, lease
 
 from understudy import health
@@ -44,6 +45,7 @@ def test_with_no_backend_at_all_nothing_is_made(backend: Path) -> None:
 
 def test_what_is_stale_is_named(backend: Path) -> None:
     store = LeaseStore(FolderShelf(backend / ".understudy" / "leases"))
+    give_id(store)
     store.create(lease("over"))
     store.create(lease("dead", state=LeaseState.TESTING, expires=at(1)))
     store.create(lease("remote", target="docker:two"))
