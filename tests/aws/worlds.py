@@ -40,7 +40,7 @@ from understudy.stacks.trust import Certificates
 
 SHOP = Path(__file__).resolve().parents[2] / "examples" / "shop"
 TARGET = "aws:123456789012:eu-west-1"
-ENV = identity.Environment("eabcdefghij", TARGET, "shop", datetime(2030, 1, 2, tzinfo=UTC))
+ENV = identity.Environment("eabcdefghij", TARGET, "shop", datetime(2030, 1, 2, tzinfo=UTC), "b1")
 PLATFORM = Platform(
     account="123456789012",
     region="eu-west-1",

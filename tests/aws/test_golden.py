@@ -1,0 +1,80 @@
+"""The SQL of a shared database, run by PostgreSQL: a copy of its own, a template untouched, and nothing left."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+
+import pytest
+from engine.stages import wait_until
+
+from understudy.stacks.aws.golden import CREATE, DROP
+
+pytestmark = [pytest.mark.docker, pytest.mark.images]
+
+HARD = 'it\'s "mine"'
+OBJECTS = (
+    "CREATE TABLE t (id serial PRIMARY KEY, n int GENERATED ALWAYS AS IDENTITY, y text)",
+    "CREATE VIEW v AS SELECT y FROM t",
+    "CREATE SEQUENCE s",
+    "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "CREATE SCHEMA extra",
+    "INSERT INTO t (y) VALUES ('gold')",
+)
+Sql = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def sql() -> Iterator[Sql]:
+    """Run SQL on an instance whose administrator is no superuser, as RDS's is not, and that has a golden database."""
+    started = ["docker", "run", "--detach", "--rm", "--network", "none", "--env", "POSTGRES_PASSWORD=x", "postgres:15"]
+    container = subprocess.run(started, capture_output=True, text=True, check=True).stdout.strip()
+
+    def run(text: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        given = {"PGHOST": "127.0.0.1", "PGUSER": "admin", "PGPASSWORD": "a", "PGDATABASE": "postgres", **variables}
+        options = [word for key, value in given.items() for word in ("--env", f"{key}={value}")]
+        psql = ["docker", "exec", "--interactive", *options, container, "psql", "--no-psqlrc", "--quiet", "-At"]
+        return subprocess.run(psql, input=text, capture_output=True, text=True, check=False)
+
+    try:
+        first = {"PGUSER": "postgres", "PGPASSWORD": "x"}
+        wait_until(lambda: run("SELECT 1", **first).returncode == 0)
+        run("CREATE ROLE admin LOGIN CREATEDB CREATEROLE PASSWORD 'a'; CREATE DATABASE golden OWNER admin", **first)
+        assert run(";".join(OBJECTS), PGDATABASE="golden").stderr == ""
+        yield run
+    finally:
+        subprocess.run(["docker", "rm", "--force", container], capture_output=True, check=False)
+
+
+OWN = {"ROLE": "e1_db", "DATABASE": "e1_db"}
+MADE = {**OWN, "TEMPLATE": "golden", "ROLE_PASSWORD": HARD}
+AS_ROLE = {"PGUSER": "e1_db", "PGPASSWORD": HARD}
+
+
+def test_an_environment_has_a_copy_that_is_its_own_until_it_goes(sql: Sql) -> None:
+    for _ in range(2):  # a job may be started anew
+        assert sql(CREATE, **MADE).returncode == 0
+    mine = "ALTER TABLE t ADD z int; DROP VIEW v; CREATE TABLE extra.mine (); INSERT INTO t (y) VALUES ('mine')"
+    assert sql(mine, **AS_ROLE, PGDATABASE="e1_db").stderr == ""
+    assert sql("SELECT y FROM t ORDER BY id; SELECT f()", **AS_ROLE, PGDATABASE="e1_db").stdout == "gold\nmine\n1\n"
+    assert "permission denied" in sql("SELECT y FROM t", **AS_ROLE, PGDATABASE="golden").stderr
+    owner = "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'; SELECT y FROM t"
+    assert sql(owner, PGDATABASE="golden").stdout == "admin\ngold\n"
+    for _ in range(2):
+        assert sql(DROP, **OWN).returncode == 0
+    left = "SELECT rolname FROM pg_roles WHERE rolname = 'e1_db' UNION SELECT datname FROM pg_database"
+    assert set(sql(left).stdout.split()) == {"golden", "postgres", "template0", "template1"}
+
+
+def test_another_environment_cannot_connect(sql: Sql) -> None:
+    other = {"ROLE": "e2_db", "DATABASE": "e2_db"}
+    assert sql(CREATE, **MADE).returncode == 0
+    assert sql(CREATE, **MADE | other).returncode == 0
+    assert "permission denied for database" in sql("SELECT 1", **AS_ROLE, PGDATABASE="e2_db").stderr
+    for each in (OWN, other):
+        assert sql(DROP, **each).returncode == 0
+
+
+def test_a_failure_is_an_exit_code(sql: Sql) -> None:
+    assert sql(CREATE, **MADE | {"TEMPLATE": "absent"}).returncode != 0
+    assert sql(DROP, **OWN).returncode == 0
