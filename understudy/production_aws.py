@@ -22,6 +22,9 @@ Wanted = Callable[[str], bool]
 _DESCRIBED = 10
 """Services that one `ecs:DescribeServices` takes (Amazon ECS API Reference)."""
 
+_IDS = 200
+"""Values that one filter of EC2 takes (Amazon EC2 API Reference, Filter)."""
+
 _FILTERED = 50
 """Values that one filter of `ssm:DescribeParameters`, and names that one `DescribeScalableTargets`, take."""
 
@@ -102,8 +105,8 @@ def _services(ask: Asking, wanted: Wanted) -> list[Json]:
     for cluster in ask.all("ecs", "ListClusters"):
         arns = tuple(arn for arn in ask.all("ecs", "ListServices", cluster=cluster) if wanted(arn))
         for part in _parts(arns, _DESCRIBED):
-            described = ask.one("ecs", "DescribeServices", cluster=cluster, services=part)["services"]
-            found += [service for service in described if service.get("status") != "INACTIVE"]
+            described = ask.one("ecs", "DescribeServices", cluster=cluster, services=part).get("services")
+            found += [service for service in described or () if service.get("status") != "INACTIVE"]
     return found
 
 
@@ -116,9 +119,7 @@ def _tasks(ask: Asking, services: list[Json]) -> list[Json]:
 def _balancers(ask: Asking, services: list[Json]) -> dict[str, list[Json]]:
     """The target groups of the services, and the load balancers, listeners and rules that lead to them."""
     arns = _named(entry.get("targetGroupArn") for service in services for entry in service.get("loadBalancers") or ())
-    groups = [
-        group for part in _parts(arns, 20) for group in ask.all("elbv2", "DescribeTargetGroups", TargetGroupArns=part)
-    ]
+    groups = [group for arn in arns for group in ask.all("elbv2", "DescribeTargetGroups", TargetGroupArns=[arn])]
     balancers = _named(arn for group in groups for arn in group.get("LoadBalancerArns") or ())
     listeners = [entry for arn in balancers for entry in ask.all("elbv2", "DescribeListeners", LoadBalancerArn=arn)]
     rules = [
@@ -127,9 +128,7 @@ def _balancers(ask: Asking, services: list[Json]) -> dict[str, list[Json]]:
         for rule in ask.all("elbv2", "DescribeRules", ListenerArn=listener["ListenerArn"])
     ]
     described = [
-        entry
-        for part in _parts(balancers, 20)
-        for entry in ask.all("elbv2", "DescribeLoadBalancers", LoadBalancerArns=part)
+        each for arn in balancers for each in ask.all("elbv2", "DescribeLoadBalancers", LoadBalancerArns=[arn])
     ]
     return {"target_groups": groups, "load_balancers": described, "listeners": listeners, "rules": rules}
 
@@ -235,7 +234,7 @@ def _networks(ask: Asking, found: Mapping[str, Iterable[Json]]) -> dict[str, lis
             *(group for cache in found["serverless_caches"] for group in cache.get("SecurityGroupIds") or ()),
         ]
     )
-    described = list(ask.all("ec2", "DescribeSubnets", SubnetIds=list(subnets))) if subnets else []
+    described = _by_ids(ask, "DescribeSubnets", "subnet-id", subnets)
     vpcs = _named(
         [
             *(subnet.get("VpcId") for subnet in described),
@@ -245,9 +244,18 @@ def _networks(ask: Asking, found: Mapping[str, Iterable[Json]]) -> dict[str, lis
     )
     return {
         "subnets": described,
-        "security_groups": list(ask.all("ec2", "DescribeSecurityGroups", GroupIds=list(groups))) if groups else [],
-        "vpcs": list(ask.all("ec2", "DescribeVpcs", VpcIds=list(vpcs))) if vpcs else [],
+        "security_groups": _by_ids(ask, "DescribeSecurityGroups", "group-id", groups),
+        "vpcs": _by_ids(ask, "DescribeVpcs", "vpc-id", vpcs),
     }
+
+
+def _by_ids(ask: Asking, operation: str, key: str, ids: tuple[str, ...]) -> list[Json]:
+    """Those that are there: a filter, other than a list of ids, does not fail where one is gone."""
+    return [
+        entry
+        for part in _parts(ids, _IDS)
+        for entry in ask.all("ec2", operation, Filters=[{"Name": key, "Values": part}])
+    ]
 
 
 def _secrets(ask: Asking, found: Mapping[str, Iterable[Json]]) -> dict[str, list[Json]]:
@@ -259,19 +267,25 @@ def _secrets(ask: Asking, found: Mapping[str, Iterable[Json]]) -> dict[str, list
         for entry in container.get("secrets") or ()
     )
     arns = _named(":".join(source.split(":")[:7]) for source in sources if ":secretsmanager:" in source)
-    names = _named(
-        source.partition(":parameter")[2] if source.startswith("arn:") else source
-        for source in sources
-        if ":secretsmanager:" not in source
-    )
+    names = _named(name for source in sources if ":secretsmanager:" not in source for name in _parameter_names(source))
     secrets = [ask.one("secretsmanager", "DescribeSecret", SecretId=arn) for arn in arns]
     return {
         "secrets": [{k: v for k, v in secret.items() if k in {"ARN", "Name", "Tags"}} for secret in secrets if secret],
         "parameters": [
             parameter
-            for part in _parts(_named(spelt for name in names for spelt in (name, name.removeprefix("/"))), _FILTERED)
+            for part in _parts(names, _FILTERED)
             for parameter in ask.all(
                 "ssm", "DescribeParameters", ParameterFilters=[{"Key": "Name", "Option": "Equals", "Values": part}]
             )
         ],
     }
+
+
+def _parameter_names(source: str) -> tuple[str, ...]:
+    """The names that a parameter may have that `valueFrom` gives by name or ARN: an ARN hides whether a `/` is first.
+
+    A name with a `/` within begins with one (Systems Manager User Guide, about parameter hierarchies).
+    """
+    name = source.partition(":parameter")[2] if source.startswith("arn:") else source
+    inner = name.removeprefix("/")
+    return (name,) if not source.startswith("arn:") or "/" in inner else (inner, name)

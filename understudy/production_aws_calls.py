@@ -86,6 +86,9 @@ _LISTS: Mapping[str, str] = {
 _ATTEMPTS = 8
 """Times that a call is made which AWS has no time for: with botocore's backoff about a minute."""
 
+_QUEUES = 1000
+"""Queues of one page; without a size SQS gives one page and does not say that there are more (ListQueues)."""
+
 _CONNECT, _READ = 10, 60
 """Seconds: for a connection, and for the next bytes on one."""
 
@@ -107,7 +110,8 @@ _BUSY = _codes(
 )
 _GONE = _codes(
     "ResourceNotFoundException NoSuchEntity NoSuchBucket QueueDoesNotExist AWS.SimpleQueueService.NonExistentQueue "
-    "ServiceNotFound NamespaceNotFound"
+    "ServiceNotFound NamespaceNotFound TargetGroupNotFound LoadBalancerNotFound ListenerNotFound "
+    "ClusterNotFoundException"
 )
 _UNKNOWN = frozenset(("InvalidAction", "UnknownOperationException", "NotImplemented", "UnsupportedOperation"))
 _KEYS_HINT = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or give the machine a role."
@@ -150,7 +154,7 @@ class Asking:
         self.unanswered: list[str] = []
 
     def all(self, service: str, operation: str, **given: object) -> Iterator[Any]:
-        """The entries of every page.
+        """The entries of every page, as far as what was asked for is there.
 
         Raises:
             ToolError: AWS refuses, is overtaxed or does not answer.
@@ -161,12 +165,13 @@ class Asking:
         client = self._client(service)
         try:
             if client.can_paginate(method):
-                for page in client.get_paginator(method).paginate(**given):
+                pages = {"PaginationConfig": {"PageSize": _QUEUES}} if service == "sqs" else {}
+                for page in client.get_paginator(method).paginate(**given, **pages):
                     yield from page.get(key) or ()
             else:
                 yield from getattr(client, method)(**given).get(key) or ()
         except Exception as error:  # noqa: BLE001 - judged, and raised again where it is none of boto3's
-            self._judge(f"{service}:{operation}", error)
+            self._judge(f"{service}:{operation}", given, error)
 
     def one(self, service: str, operation: str, **given: object) -> Json:
         """The answer; empty where what was asked for is gone.
@@ -180,7 +185,7 @@ class Asking:
         try:
             answer: Json = getattr(client, xform_name(operation))(**given)
         except Exception as error:  # noqa: BLE001 - judged, and raised again where it is none of boto3's
-            self._judge(f"{service}:{operation}", error)
+            self._judge(f"{service}:{operation}", given, error)
             return {}
         return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
 
@@ -203,7 +208,7 @@ class Asking:
             self._clients[service] = self._session.client(name, region_name=self.region, config=config)
         return self._clients[service]
 
-    def _judge(self, call: str, error: Exception) -> None:
+    def _judge(self, call: str, given: Mapping[str, object], error: Exception) -> None:
         """Raise what a failure means; return where it means that there is nothing."""
         from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
@@ -215,10 +220,9 @@ class Asking:
         if code in _UNKNOWN:
             self.unanswered.append(ACTIONS[call])
             return
-        raise _meaning(code, isinstance(error, NoCredentialsError), self._said(call), error) from error
-
-    def _said(self, call: str) -> str:
-        return f"Asked AWS for {ACTIONS[call]} in {self.region}"
+        of = next((f" of {value}" for value in given.values() if isinstance(value, str)), "")
+        said = f"Asked AWS for {ACTIONS[call]}{of} in {self.region}"
+        raise _meaning(code, isinstance(error, NoCredentialsError), said, error) from error
 
 
 def _meaning(code: str, keyless: bool, said: str, error: Exception) -> UnderstudyError:  # noqa: FBT001 - one caller

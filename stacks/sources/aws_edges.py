@@ -20,7 +20,7 @@ _HOSTS = (
 )
 _NODES = ("cacheNodes", "endpoints", "readerEndpoints")
 _OF_AWS = re.compile(
-    r"https://sqs\.[a-z0-9.-]+/\d{12}/[\w-]+(?:\.fifo)?|(?:[a-z0-9-]+\.){2,}amazonaws\.com(?:\.cn)?"
+    r"https://sqs\.[a-z0-9.-]+/\d{12}/[\w-]+(?:\.fifo)?|(?<![a-z0-9.-])(?:[a-z0-9-]+\.){2,}amazonaws\.com(?:\.cn)?"
     r"|arn:aws[a-z-]*:(?!iam|kms)[^\s\"',]+",
     re.IGNORECASE,
 )
@@ -190,7 +190,7 @@ def _by_role(data: AccountData) -> Iterator[Edge]:
         for policy in roles.get(role, ()):
             for statement in _listed((policy.get("Document") or EMPTY).get("Statement")):
                 if isinstance(statement, Mapping) and statement.get("Effect") == "Allow":
-                    actions = ", ".join(map(str, _listed(statement.get("Action"))[:_SHOWN]))
+                    actions = ", ".join(map(str, _listed(statement.get("Action"))[:_SHOWN])) or "all but some"
                     for arn in arns:
                         if any(_means(str(pattern), arn) for pattern in _listed(statement.get("Resource"))):
                             text = f"policy {policy.get('Name')} of role {role.rpartition('/')[2]} allows {actions}"

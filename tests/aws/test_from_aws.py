@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,8 +14,10 @@ from typing import Any
 import boto3
 import pytest
 from aws_production import ACCOUNT, REGION, TAG, Account, Made, serve_account
+from botocore.awsrequest import AWSResponse
 from support import make_project
 
+from understudy import production_aws_calls
 from understudy.errors import ToolError, UnderstudyError, UsageError
 from understudy.production import Source, read_source
 from understudy.production_aws import read_account
@@ -340,6 +343,35 @@ def test_what_aws_refuses_is_said_with_the_action(code: str, kind: type[Understu
     with pytest.raises(kind, match=words) as raised:
         read_account(TAG, failing(code))
     assert raised.value.exit_code == 2
+
+
+class Body(io.BytesIO):
+    """The body of an answer, as botocore reads one."""
+
+    def stream(self) -> Iterator[bytes]:
+        yield self.read()
+
+
+@pytest.mark.usefixtures("made")
+def test_a_call_that_aws_has_no_time_for_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_MAX_ATTEMPTS")
+    session = open_session({"AWS_REGION": REGION})
+    left = [2]
+    error = b"<ErrorResponse><Error><Code>Throttling</Code><Message>Rate exceeded</Message></Error></ErrorResponse>"
+
+    def throttle(**_: object) -> AWSResponse | None:
+        left[0] -= 1
+        return AWSResponse("", 400, {}, Body(error)) if left[0] >= 0 else None
+
+    session.events.register("before-send.rds.DescribeDBInstances", throttle)
+    assert "shop-db" in aws_account.read(read_account(TAG, session)).topology.services
+    assert left[0] < 0
+
+
+@pytest.mark.usefixtures("made")
+def test_every_queue_is_read_however_many_pages_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(production_aws_calls, "_QUEUES", 1)
+    assert {"shop-dead", "shop-orders"} <= set(aws_account.read(read_account(TAG)).topology.services)
 
 
 @pytest.mark.usefixtures("made")
