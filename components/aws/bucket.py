@@ -16,7 +16,7 @@ from understudy.components.secrets import fill
 from understudy.stacks.aws.plan import BucketPlan, FileObject
 from understudy.stacks.secret_rules import Seed
 
-__all__ = ["Bucket", "BucketArgs", "ObjectStore"]
+__all__ = ["Bucket", "BucketArgs", "ObjectStore", "closed", "versioned"]
 
 
 @SERVICES.register("bucket")
@@ -49,22 +49,9 @@ class Bucket(pulumi.ComponentResource):
     def __init__(self, name: str, args: BucketArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("understudy:aws:Bucket", name, {}, opts)
         self.bucket = aws.s3.Bucket(f"{name}-bucket", bucket=args.plan.name, force_destroy=True, opts=fixed(self))
-        self.closed = aws.s3.BucketPublicAccessBlock(
-            f"{name}-closed",
-            bucket=self.bucket.id,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            opts=child(self),
-        )
+        self.closed = closed(name, self.bucket, self)
         if args.plan.versioning:
-            aws.s3.BucketVersioning(
-                f"{name}-versioning",
-                bucket=self.bucket.id,
-                versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
-                opts=child(self),
-            )
+            versioned(name, self.bucket, self)
         self.objects = [self._object(name, each, args.seed) for each in args.objects]
         self.register_outputs({"bucket": self.bucket.id})
 
@@ -77,6 +64,29 @@ class Bucket(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.closed]),
             **_content(file, seed),
         )
+
+
+def closed(name: str, bucket: aws.s3.Bucket, parent: pulumi.Resource) -> aws.s3.BucketPublicAccessBlock:
+    """What keeps a bucket from ever being public."""
+    return aws.s3.BucketPublicAccessBlock(
+        f"{name}-closed",
+        bucket=bucket.id,
+        block_public_acls=True,
+        block_public_policy=True,
+        ignore_public_acls=True,
+        restrict_public_buckets=True,
+        opts=child(parent),
+    )
+
+
+def versioned(name: str, bucket: aws.s3.Bucket, parent: pulumi.Resource) -> aws.s3.BucketVersioning:
+    """What lets a bucket keep every version of an object."""
+    return aws.s3.BucketVersioning(
+        f"{name}-versioning",
+        bucket=bucket.id,
+        versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
+        opts=child(parent),
+    )
 
 
 def _content(file: FileObject, seed: Seed) -> dict[str, pulumi.Input[str]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from understudy.components.aws.bucket import closed, versioned
 from understudy.components.aws.options import child, fixed
 from understudy.errors import UsageError
 from understudy.stacks import aws_names
@@ -73,21 +74,8 @@ class PlatformStores(pulumi.ComponentResource):
         bucket = aws.s3.Bucket(
             f"{self._name}-bucket", bucket=aws_names.bucket(_OWN, "state", target), opts=self._kept()
         )
-        aws.s3.BucketPublicAccessBlock(
-            f"{self._name}-bucket-closed",
-            bucket=bucket.id,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            opts=child(self),
-        )
-        aws.s3.BucketVersioning(
-            f"{self._name}-bucket-versions",
-            bucket=bucket.id,
-            versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
-            opts=child(self),
-        )
+        closed(f"{self._name}-bucket", bucket, self)
+        versioned(f"{self._name}-bucket", bucket, self)
         return bucket
 
     def _group(self, what: str, port: int) -> aws.ec2.SecurityGroup:

@@ -74,7 +74,8 @@ def make_plan(
         images: service -> a reference that Fargate can pull.
         sources: path of the commit -> what lies there, of every bind, file and mock.
         options: what may be chosen.
-        certificates: what the environment's authority gives; needed where a mock speaks HTTPS.
+        certificates: what the environment's authority gives; needed where a mock speaks HTTPS. Its bundle has to hold
+            the public authorities too, whatever the clone reaches: AWS itself is called over HTTPS.
 
     Raises:
         UsageError: Fargate cannot do it, an image is missing, or the environment is another target's.
