@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import base64
-import os
-from pathlib import Path
 
 import pulumi_docker as docker
 
-from understudy.components.tree import inside
+from understudy.components.tree import content, files_below, inside
 from understudy.errors import UsageError
 from understudy.stacks.clone import Mock
 
@@ -34,41 +32,23 @@ def mock_uploads(mock: Mock, tree: str) -> list[docker.ContainerUploadArgs]:
             f"{what} is {mock.folder!r}, and the commit has no such folder.",
             hint="Commit it, or name another: x-understudy, externals, mock.",
         )
-    mappings = [path for path in _walk(folder / "mappings") if path.suffix == ".json"]
+    mappings = [path for path in files_below(folder / "mappings") if path.suffix == ".json"]
     if not mappings:
         raise UsageError(
             f"{what} is {mock.folder!r}, and it has no mapping.", hint="WireMock reads mappings/*.json in it."
         )
     uploads: list[docker.ContainerUploadArgs] = []
     total = 0
-    for path in (*mappings, *_walk(folder / "__files")):
-        content = _read(path, tree, what)
-        total += len(content)
+    for path in (*mappings, *files_below(folder / "__files")):
+        served = content(tree, path, what, LIMIT)
+        total += len(served)
         if total > LIMIT:
             raise UsageError(
                 f"{what} is {mock.folder!r}, and its files take more than {LIMIT // 1024} KiB.",
                 hint="Make the response bodies smaller: they are kept in the state of the stack.",
             )
-        uploads.append(_upload(f"{ROOT}/{path.relative_to(folder).as_posix()}", content))
+        uploads.append(_upload(f"{ROOT}/{path.relative_to(folder).as_posix()}", served))
     return uploads
-
-
-def _walk(folder: Path) -> list[Path]:
-    """All files below a folder, sorted; folders that are links are not entered, so the walk ends."""
-    return sorted(Path(parent, name) for parent, _, names in os.walk(folder) for name in names)
-
-
-def _read(path: Path, tree: str, what: str) -> bytes:
-    if not path.name.isprintable():  # also a name that is not UTF-8
-        raise UsageError(f"{what} has a file called {path.name!r}.", hint="Give it a name that can be printed.")
-    file = inside(tree, os.path.relpath(path, Path(tree).resolve()), what)
-    if not file.is_file():  # a fifo would block, a device never end
-        raise UsageError(f"{what} has {path.name!r}, which is not a file.", hint="Remove it from the commit.")
-    try:
-        with file.open("rb") as stream:
-            return stream.read(LIMIT + 1)
-    except OSError as error:
-        raise UsageError(f"{what} has {path.name!r}, which could not be read: {error.strerror}.") from error
 
 
 def _upload(target: str, content: bytes) -> docker.ContainerUploadArgs:

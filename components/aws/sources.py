@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
-from understudy.components.tree import inside
+from understudy.components.tree import content, files_below, inside
 from understudy.errors import UsageError
 from understudy.stacks.aws.files import LARGEST, MOST
 from understudy.stacks.aws.plan import Source
@@ -39,7 +38,7 @@ def sources(clone: Clone, tree: str) -> dict[str, Source]:
     for mock in clone.mocks:
         what = f"The folder of mock {mock.name!r}"
         folder = inside(tree, mock.folder, what)
-        served = [path for name in _MOCK_FOLDERS for path in _walk(folder / name)]
+        served = [path for name in _MOCK_FOLDERS for path in files_below(folder / name)]
         if folder.is_dir():
             found[mock.folder] = _folder(tree, folder, served, what)
     return found
@@ -49,8 +48,8 @@ def _source(tree: str, path: str, what: str) -> Source | None:
     place = inside(tree, path, what)
     if place.is_file():
         executable = frozenset({place.name}) if os.access(place, os.X_OK) else frozenset[str]()
-        return Source({place.name: _read(tree, place, what)}, single=True, executable=executable)
-    return _folder(tree, place, list(_walk(place)), what) if place.is_dir() else None
+        return Source({place.name: content(tree, place, what, LARGEST)}, single=True, executable=executable)
+    return _folder(tree, place, files_below(place), what) if place.is_dir() else None
 
 
 def _folder(tree: str, folder: Path, paths: list[Path], what: str) -> Source:
@@ -61,22 +60,4 @@ def _folder(tree: str, folder: Path, paths: list[Path], what: str) -> Source:
         )
     names = {path.relative_to(folder).as_posix(): path for path in paths}
     executable = frozenset(name for name, path in names.items() if os.access(path, os.X_OK))
-    return Source({name: _read(tree, path, what) for name, path in names.items()}, executable=executable)
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    """All files below a folder, sorted; folders that are links are not entered, so the walk ends."""
-    return iter(sorted(Path(parent, name) for parent, _, names in os.walk(folder) for name in names))
-
-
-def _read(tree: str, path: Path, what: str) -> bytes:
-    if not path.name.isprintable():  # also a name that is not UTF-8
-        raise UsageError(f"{what} has a file called {path.name!r}.", hint="Give it a name that can be printed.")
-    file = inside(tree, os.path.relpath(path, Path(tree).resolve()), what)
-    if not file.is_file():  # a fifo would block, a device never end
-        raise UsageError(f"{what} has {path.name!r}, which is not a file.", hint="Remove it from the commit.")
-    try:
-        with file.open("rb") as stream:
-            return stream.read(LARGEST + 1)  # one more than is taken, so that the plan says it is too large
-    except OSError as error:
-        raise UsageError(f"{what} has {path.name!r}, which could not be read: {error.strerror}.") from error
+    return Source({name: content(tree, path, what, LARGEST) for name, path in names.items()}, executable=executable)

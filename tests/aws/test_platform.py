@@ -6,23 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from aws import worlds
 
 from understudy.errors import UsageError
 from understudy.stacks.aws.platform import Platform, SharedCache, SharedDatabase, platform_of, target_of
 
-PLATFORM = Platform(
-    account="123456789012",
-    region="eu-west-1",
-    vpc_id="vpc-1",
-    subnet_ids=("subnet-1", "subnet-2"),
-    cluster_arn="arn:cluster",
-    listener_arn="arn:listener",
-    execution_role_arn="arn:execution",
-    alb_arn="arn:alb",
-    alb_dns_name="alb.example",
-    alb_security_group_id="sg-alb",
-    bucket="results",
-)
+PLATFORM = replace(worlds.PLATFORM, shared_database=None, shared_cache=None, permissions_boundary="")
 
 
 @pytest.mark.parametrize(
