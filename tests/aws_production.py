@@ -6,6 +6,7 @@ import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from http.client import HTTPConnection
 from typing import Any
 
 import boto3
@@ -20,10 +21,14 @@ TAG = "app=shop"
 
 @contextlib.contextmanager
 def serve_account() -> Iterator[Mapping[str, str]]:
-    """Moto's server with the call that it lacks; yields the variables that lead to it."""
+    """Moto's server, empty and with the call that it lacks; yields the variables that lead to it."""
     with pytest.MonkeyPatch.context() as patch, serve_moto() as url:
         name = "describe_serverless_caches"
         patch.setattr(ElastiCacheResponse, name, lambda _: ActionResult({"ServerlessCaches": []}), raising=False)
+        emptied = HTTPConnection(url.removeprefix("http://"))  # what other tests made in this process is there too
+        emptied.request("POST", "/moto-api/reset")
+        emptied.getresponse().read()
+        emptied.close()
         keys = {"AWS_ACCESS_KEY_ID": "reader", "AWS_SECRET_ACCESS_KEY": "reader"}
         yield {"AWS_ENDPOINT_URL": url, "AWS_REGION": REGION, "AWS_MAX_ATTEMPTS": "1", **keys}
 

@@ -36,6 +36,8 @@ from understudy.stacks.topology import (
     Topology,
 )
 
+pytestmark = pytest.mark.xdist_group("from_aws")
+
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "aws.md"
 ENDED = "arn:aws:sqs:eu-west-1:123456789012:shop-"
 
