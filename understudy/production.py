@@ -178,8 +178,10 @@ def _of_aws(source: Source) -> Production:
     from understudy.production_aws import read_account
     from understudy.stacks.sources import aws_account
 
-    found = aws_account.read(read_account(source.label))
-    return Production(found.topology, found.topology, source.name, _names(found.topology), evidence=found.evidence)
+    data = read_account(source.label)
+    found = aws_account.read(data)
+    name = source.name.replace("aws account", f"aws account {data.account} in {data.region}", 1)
+    return Production(found.topology, found.topology, name, _names(found.topology), evidence=found.evidence)
 
 
 def _names(topology: Topology) -> dict[str, str]:

@@ -300,7 +300,7 @@ def test_plan_and_diff_take_it_as_production(made: Made, world: tuple[Mapping[st
     done = project.understudy("plan", "--from-aws", "--label", TAG, "--format", "json", env=nowhere)
     assert done.code == 0, done.text
     plan = json.loads(done.out)
-    assert plan["production_ref"] == f"aws account label {TAG}"
+    assert plan["production_ref"] == f"aws account {ACCOUNT} in {REGION} label {TAG}"
     assert any("services.web uses shop-db: variable DATABASE_HOST" in warning for warning in plan["warnings"])
     changed = {change["path"] for change in plan["changes"] if change["reason"].startswith("changed by commit")}
     assert "services.web.environment.QUEUE_URL" in changed
