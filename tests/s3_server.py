@@ -117,13 +117,19 @@ def serve_proxy(behind: str) -> Iterator[Proxy]:
         def log_message(self, *_: object) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    with serve_handler(Handler) as proxy.port:
+        yield proxy
+
+
+@contextlib.contextmanager
+def serve_handler(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
+    """Answer on a port of the kernel's choice, a thread for each connection; clients may give up at any time."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.handle_error = lambda *_: None  # type: ignore[method-assign]  # connections are cut on purpose
-    proxy.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
-        yield proxy
+        yield server.server_address[1]
     finally:
         server.shutdown()
         server.server_close()

@@ -1,16 +1,17 @@
-"""A driver that speaks the provider protocol as the engine does, and leaves nothing behind on the daemon."""
+"""A driver of the embedded Docker provider that leaves nothing behind on the daemon."""
 
 from __future__ import annotations
 
 import contextlib
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from leases import BACKEND
+from provider_driver import ProviderDriver, connected
 
 from understudy.stacks.identity import LABEL, Environment, ownership_labels
 
@@ -27,13 +28,11 @@ BUSYBOX = "busybox:1.35"
 
 
 @dataclass
-class Driver:
-    """One connection to a provider server, as one operation of the engine has it."""
+class Driver(ProviderDriver):
+    """A connection to the embedded Docker provider, for one environment."""
 
-    stub: Any
     environment: Environment
     client: Any
-    urn: str = field(default="urn:pulumi:test::test::")
 
     def labels(self, **extra: str) -> list[dict[str, str]]:
         given = {LABEL + key: value for key, value in extra.items()}
@@ -50,101 +49,6 @@ class Driver:
             "labels": self.labels(**(labels or {})),
             **more,
         }
-
-    def check(self, token: str, inputs: dict, olds: dict | None = None, logical: str = "x", seed: bytes = b"s") -> Any:
-        from pulumi.runtime.proto import provider_pb2
-
-        from understudy.provider.values import to_struct
-
-        return self.stub.Check(
-            provider_pb2.CheckRequest(
-                urn=f"{self.urn}{token}::{logical}",
-                type=token,
-                name=logical,
-                news=to_struct(inputs),
-                olds=to_struct(olds or {}),
-                randomSeed=seed,
-            )
-        )
-
-    def create(self, token: str, inputs: dict, *, preview: bool = False, timeout: float | None = None) -> tuple:
-        return self.create_future(token, inputs, preview=preview)(timeout)
-
-    def create_future(self, token: str, inputs: dict, *, preview: bool = False) -> Callable[[float | None], tuple]:
-        from pulumi.runtime.proto import provider_pb2
-
-        from understudy.provider.values import from_struct, to_struct
-
-        running = self.stub.Create.future(
-            provider_pb2.CreateRequest(
-                urn=f"{self.urn}{token}::x", type=token, properties=to_struct(inputs), preview=preview
-            )
-        )
-
-        def result(timeout: float | None = None) -> tuple:
-            made = running.result(timeout=timeout)
-            return made.id, from_struct(made.properties)
-
-        result.rpc = running
-        return result
-
-    def read(self, token: str, object_id: str, inputs: dict) -> tuple | None:
-        from pulumi.runtime.proto import provider_pb2
-
-        from understudy.provider.values import from_struct, to_struct
-
-        found = self.stub.Read(
-            provider_pb2.ReadRequest(id=object_id, urn=f"{self.urn}{token}::x", type=token, inputs=to_struct(inputs))
-        )
-        return (from_struct(found.inputs), from_struct(found.properties)) if found.id else None
-
-    def diff(self, token: str, old: dict, new: dict) -> Any:
-        from pulumi.runtime.proto import provider_pb2
-
-        from understudy.provider.values import to_struct
-
-        return self.stub.Diff(
-            provider_pb2.DiffRequest(
-                urn=f"{self.urn}{token}::x",
-                type=token,
-                olds=to_struct(old),
-                old_inputs=to_struct(old),
-                news=to_struct(new),
-            )
-        )
-
-    def update(self, token: str, object_id: str, old: dict, new: dict) -> dict:
-        from pulumi.runtime.proto import provider_pb2
-
-        from understudy.provider.values import from_struct, to_struct
-
-        done = self.stub.Update(
-            provider_pb2.UpdateRequest(
-                id=object_id,
-                urn=f"{self.urn}{token}::x",
-                type=token,
-                olds=to_struct(old),
-                old_inputs=to_struct(old),
-                news=to_struct(new),
-            )
-        )
-        return from_struct(done.properties)
-
-    def delete(self, token: str, object_id: str, state: dict) -> None:
-        from pulumi.runtime.proto import provider_pb2
-
-        from understudy.provider.values import to_struct
-
-        self.stub.Delete(
-            provider_pb2.DeleteRequest(
-                id=object_id, urn=f"{self.urn}{token}::x", type=token, properties=to_struct(state)
-            )
-        )
-
-    def cancel(self) -> None:
-        from google.protobuf.empty_pb2 import Empty
-
-        self.stub.Cancel(Empty())
 
     def exists(self, logical: str) -> bool:
         return bool(self.client.api.containers(all=True, filters={"name": f"^{self.name(logical)}$"}))
@@ -192,25 +96,10 @@ def provider(environment: Environment) -> Iterator[Any]:
 @pytest.fixture
 def connect(provider: Any, environment: Environment) -> Iterator[Callable[[], Driver]]:
     """Make further connections, each an instance of its own."""
-    import grpc
-    from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
-
     from understudy.targets.docker_client import client
 
-    channels = []
-
-    def make() -> Driver:
-        # One subchannel a connection: gRPC would share one between channels with the same arguments.
-        channel = grpc.insecure_channel(f"127.0.0.1:{provider.port}", options=[("grpc.use_local_subchannel_pool", 1)])
-        channels.append(channel)
-        stub = provider_pb2_grpc.ResourceProviderStub(channel)
-        stub.Handshake(provider_pb2.ProviderHandshakeRequest())
-        stub.Attach(plugin_pb2.PluginAttach())
-        return Driver(stub, environment, client())
-
-    yield make
-    for channel in channels:
-        channel.close()
+    with contextlib.ExitStack() as open_ones:
+        yield lambda: Driver(open_ones.enter_context(connected(provider.port)), environment, client())
 
 
 @pytest.fixture

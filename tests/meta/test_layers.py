@@ -144,6 +144,12 @@ def test_stacks_is_plain_data() -> None:
             }, f"{path}:{line}: stacks/ imports {name}"
 
 
+def test_the_aws_provider_of_the_tests_knows_the_framework_and_nothing_of_what_it_tests() -> None:
+    for path in (ROOT / "tests" / "aws" / "provider").glob("*.py"):
+        ours = {name for name, _ in imported(path) if name.startswith("understudy.") and "tests" not in name}
+        assert all(name.startswith(("understudy.provider.", "understudy.errors")) for name in ours), path
+
+
 def test_only_the_engine_starts_the_pulumi_cli() -> None:
     for path in modules():
         if part_of(path) not in {"engine", "doctor"}:

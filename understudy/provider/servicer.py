@@ -69,7 +69,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer, Generic[C]):
     def DiffConfig(
         self, _request: provider_pb2.DiffRequest, _context: grpc.ServicerContext
     ) -> provider_pb2.DiffResponse:
-        return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
+        return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_UNKNOWN)  # the engine compares
 
     def Configure(
         self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext

@@ -1,0 +1,109 @@
+"""AWS on 127.0.0.1: moto's server, credentials that open nothing, and the real engine with its state in moto's S3."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+import pytest
+from s3_server import credentials, make_bucket, serve_moto
+
+from understudy.engine.interface import Engine, StackRef
+from understudy.engine.pulumi_cli import find
+from understudy.engine.pulumi_engine import PulumiEngine
+from understudy.engine.settings import EngineSettings
+from understudy.provider.server import PackageServer
+
+from .moto_gaps import filled
+
+REGION = "eu-west-1"
+ACCOUNT = "123456789012"
+STATE = "understudy-state"
+
+
+@dataclass
+class Moto:
+    """An account that exists for one module of tests."""
+
+    url: str
+    region: str = REGION
+    account: str = ACCOUNT
+    calls: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    """What the provider asked of it: service, operation and parameters, in order."""
+
+    def client(self, service: str) -> Any:
+        return boto3.client(service, region_name=self.region)
+
+    def arns(self, **tags: str) -> list[str]:
+        """The ARNs of all that has these tags, by the tagging API, sorted."""
+        pages = self.client("resourcegroupstaggingapi").get_paginator("get_resources")
+        wanted = [{"Key": key, "Values": [value]} for key, value in tags.items()]
+        return sorted(
+            e["ResourceARN"] for page in pages.paginate(TagFilters=wanted) for e in page["ResourceTagMappingList"]
+        )
+
+    def asked(self, *operations: str) -> list[tuple[str, dict[str, Any]]]:
+        """The calls of these operations, in order."""
+        return [(operation, given) for _, operation, given in self.calls if operation in operations]
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[Moto]:
+    """Moto's server, empty, with credentials and region in the environment; it is emptied again afterwards."""
+    with pytest.MonkeyPatch.context() as patch, filled(), serve_moto() as url:
+        for name, value in credentials(url).items():
+            patch.setenv(name, value)
+        patch.delenv("AWS_ENDPOINT_URL_S3")
+        patch.setenv("AWS_ENDPOINT_URL", url)
+        patch.setenv("AWS_DEFAULT_REGION", REGION)
+        patch.setenv("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")  # else AWS's own policies cannot be attached
+        patch.delenv("AWS_PROFILE", raising=False)
+        patch.delenv("AWS_REGION", raising=False)
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line a request, of which there are hundreds
+        _reset(url)
+        try:
+            yield Moto(url)
+        finally:
+            _reset(url)
+
+
+def _reset(url: str) -> None:
+    with contextlib.closing(http.client.HTTPConnection(url.removeprefix("http://"), timeout=180)) as there:
+        there.request("POST", "/moto-api/reset")
+        assert there.getresponse().status == 200
+
+
+@pytest.fixture(scope="module")
+def aws_provider(moto: Moto) -> Iterator[PackageServer]:
+    """The provider of `aws` resources; what it asks stands in `moto.calls`."""
+    from .provider.package import AwsPackage
+
+    package = AwsPackage(lambda service, operation, given: moto.calls.append((service, operation, dict(given))))
+    with PackageServer(package, threads=64) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def aws_engine(moto: Moto, aws_provider: PackageServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """The real engine; state and locks are in moto's S3, and nothing is downloaded."""
+    found = find()
+    assert found is not None
+    make_bucket(moto.url, STATE)
+    settings = EngineSettings(
+        found.path,
+        tmp_path_factory.mktemp("aws-engine"),
+        f"s3://{STATE}?endpoint={moto.url}&s3ForcePathStyle=true&region={REGION}",
+        passphrase="of-a-test",
+    )
+    settings.prepare()
+    return PulumiEngine(settings, {"aws": aws_provider.port})
+
+
+@pytest.fixture(scope="module")
+def platform_ref() -> StackRef:
+    return StackRef("understudy-platform", REGION)

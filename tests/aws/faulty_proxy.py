@@ -1,0 +1,217 @@
+"""A proxy before AWS's endpoint that fails, refuses or hangs as it is told, by service and action, so many times."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import re
+import threading
+import urllib.parse
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
+
+from s3_server import serve_handler
+
+__all__ = ["HANG", "Asked", "Fault", "FaultyProxy", "asked_of", "serve_faulty"]
+
+_SIGNED = re.compile(r"Credential=[^/]*/\d{8}/[a-z0-9-]+/([a-z0-9-]+)/")
+_SERVICES = {"elasticloadbalancing": "elbv2", "monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi"}
+"""Services that sign with another name than boto3 calls them by."""
+
+_ROUTES = {"GET": "Get", "HEAD": "Head", "PUT": "Put", "POST": "Post", "DELETE": "Delete"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request: the service as boto3 names it, the action as AWS does, and the parameters that its body has.
+
+    S3 has no actions on the wire: there it is the verb and what the query asks for, such as `PutBucket`,
+    `DeleteObject`, `GetBucket?versioning`.
+    """
+
+    service: str
+    action: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Fault:
+    """What becomes of the next `times` requests of a service and action; "*" is any.
+
+    Attributes:
+        status: The status of the answer; 0: there is none, and the connection is held until `release`.
+        code: AWS's code.
+        message: AWS's message.
+        after: Requests of that kind which pass before.
+    """
+
+    service: str
+    action: str
+    status: int = 400
+    code: str = "Throttling"
+    message: str = "as told"
+    times: int = 1
+    after: int = 0
+
+    def meets(self, asked: Asked) -> bool:
+        """Whether it is meant for a request; one that comes too early is counted, and passes."""
+        if self.service not in {"*", asked.service} or self.action not in {"*", asked.action} or self.times <= 0:
+            return False
+        if self.after > 0:
+            self.after -= 1
+            return False
+        self.times -= 1
+        return True
+
+
+HANG = 0
+"""The status of an answer that does not come."""
+
+
+@dataclass
+class FaultyProxy:
+    """Tell it what to do with `add`; what it was asked stands in `asked`."""
+
+    port: int = 0
+    asked: list[Asked] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    made: list[Fault] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _released: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def add(self, service: str, action: str, **how: object) -> Fault:
+        """Have the next requests of this kind fail; see Fault."""
+        fault = Fault(service, action, **how)
+        with self._lock:
+            self.faults.append(fault)
+        return fault
+
+    def throttle(self, service: str, action: str, times: int = 1) -> Fault:
+        """AWS has too many requests."""
+        return self.add(service, action, code="ThrottlingException", message="Rate exceeded", times=times)
+
+    def in_use(self, service: str, action: str, times: int = 1) -> Fault:
+        """Something still depends on it."""
+        message = "resource has a dependent object"
+        return self.add(service, action, code="DependencyViolation", message=message, times=times)
+
+    def hang(self, service: str, action: str, times: int = 1) -> Fault:
+        """No answer comes, until `release`."""
+        return self.add(service, action, status=HANG, times=times)
+
+    def release(self) -> None:
+        """Cut all connections that hang; none hangs after this."""
+        self._released.set()
+
+    def wait_released(self) -> None:
+        """Block until `release`."""
+        self._released.wait()
+
+    def judge(self, asked: Asked) -> Fault | None:
+        """What is to become of a request."""
+        with self._lock:
+            self.asked.append(asked)
+            met = next((fault for fault in self.faults if fault.meets(asked)), None)
+            if met is not None:
+                self.made.append(met)
+            return met
+
+    def actions(self, service: str) -> list[str]:
+        """What a service was asked, in order."""
+        return [each.action for each in self.asked if each.service == service]
+
+
+def asked_of(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Asked:
+    """What a request asks for, in whichever of AWS's protocols it is."""
+    signed = _SIGNED.search(headers.get("authorization", ""))
+    name = signed[1] if signed else ""
+    service = _SERVICES.get(name, name)
+    if target := headers.get("x-amz-target"):  # JSON: the parameters are the body
+        return Asked(service, target.rpartition(".")[2], _flat(body))
+    parts = urllib.parse.urlsplit(path)
+    if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):  # the query protocol
+        given = dict(urllib.parse.parse_qsl(body.decode()))
+        return Asked(service, given.pop("Action", ""), given)
+    bucket, _, key = parts.path.strip("/").partition("/")
+    what = "Object" if key else "Bucket" if bucket else "Service"
+    asks = next((word for word in parts.query.split("&") if word and "=" not in word), "")
+    return Asked(service, f"{_ROUTES.get(method, method)}{what}{f'?{asks}' if asks else ''}", {"path": parts.path})
+
+
+def _flat(body: bytes) -> dict[str, str]:
+    try:
+        given = json.loads(body or b"{}")
+    except ValueError:
+        return {}
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in given.items()}
+
+
+def answer_of(fault: Fault, headers: Mapping[str, str], service: str) -> tuple[str, bytes]:
+    """The content type and body by which a service of that protocol tells a fault."""
+    if "x-amz-target" in headers or "json" in headers.get("content-type", ""):
+        told = {"__type": fault.code, "message": fault.message}
+        return "application/x-amz-json-1.1", json.dumps(told).encode()
+    error = f"<Code>{fault.code}</Code><Message>{fault.message}</Message>"
+    if service == "ec2":
+        text = f"<Response><Errors><Error>{error}</Error></Errors><RequestID>1</RequestID></Response>"
+    elif service == "s3":
+        text = f"<Error>{error}</Error>"
+    else:
+        text = f"<ErrorResponse><Error><Type>Sender</Type>{error}</Error><RequestId>1</RequestId></ErrorResponse>"
+    return "text/xml", text.encode()
+
+
+@contextlib.contextmanager
+def serve_faulty(behind: str) -> Iterator[FaultyProxy]:
+    """Serve a proxy before the endpoint `behind` on a port of the kernel's choice."""
+    proxy = FaultyProxy()
+    there = behind.removeprefix("http://")
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _pass(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            asked = asked_of(self.command, self.path, headers, body)
+            fault = proxy.judge(asked)
+            if fault is None:
+                with contextlib.closing(http.client.HTTPConnection(there, timeout=60)) as onward:
+                    onward.request(self.command, self.path, body, dict(self.headers.items()))
+                    response = onward.getresponse()
+                    self._answer(response.status, dict(response.getheaders()), response.read())
+            elif fault.status == HANG:
+                proxy.wait_released()
+                self.close_connection = True
+                self.connection.close()
+            else:
+                kind, text = answer_of(fault, headers, asked.service)
+                self._answer(fault.status, {"Content-Type": kind}, b"" if self.command == "HEAD" else text)
+
+        def _answer(self, status: int, headers: Mapping[str, str], data: bytes) -> None:
+            self.send_response_only(status)
+            lengths = [value for name, value in headers.items() if name.lower() == "content-length"]
+            for name, value in headers.items():
+                if name.lower() not in {"connection", "transfer-encoding", "content-length"}:
+                    self.send_header(name, value)
+            self.send_header("Content-Length", lengths[0] if self.command == "HEAD" and lengths else str(len(data)))
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                self.wfile.write(data)
+
+        do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _pass  # noqa: N815 - http.server's names
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    with serve_handler(Handler) as proxy.port:
+        try:
+            yield proxy
+        finally:
+            proxy.release()
