@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from understudy.errors import NotFoundError, ProvisionError, ToolError
 from understudy.redact import Redactor
-from understudy.stacks.identity import LABEL, Whose, format_time
+from understudy.stacks.identity import LABEL, Whose
 from understudy.targets.docker_client import client as shared_client
 from understudy.targets.docker_client import connected, daemon_clock, daemon_host, daemon_identity
 from understudy.targets.docker_evidence import container_facts, log_lines, service_of
@@ -24,7 +24,6 @@ from understudy.targets.docker_watch import docker_watch
 from understudy.targets.interface import (
     ContainerFacts,
     Follower,
-    Outcome,
     Owned,
     Receipt,
     Sampler,
@@ -32,7 +31,8 @@ from understudy.targets.interface import (
     Swept,
     spare_none,
 )
-from understudy.targets.ownership import is_owned, other_backend
+from understudy.targets.ownership import is_owned
+from understudy.targets.receipts import take_receipt
 from understudy.targets.waiting import wait_all
 from understudy.targets.watching import Watch
 
@@ -137,27 +137,13 @@ class DockerTarget:
 
     def receipt(self, whose: Whose, expected: str) -> Receipt:
         """Look again, at everything the daemon lists, whatever its filters say."""
-        looked: dict[str, int] = {}
-        left: list[Owned] = []
-        others: set[str] = set()
-        here, reason = "", ""
-        try:
-            here = self.identity()
-            if here == expected:
-                for kind in KINDS:
-                    listed = list_kind(self.client, kind)
-                    looked[kind] = len(listed)
-                    left += sorted(item for item in listed if is_owned(item.labels, whose))
-                    others |= {other_backend(item.labels, whose) for item in listed}
-                outcome = Outcome.LEFTOVERS if left else Outcome.CLEAN
-                reason = _beside(others - {""})
-            else:
-                outcome = Outcome.HOLD
-                reason = f"the environment was made on {expected}, and this is {here}: nothing was looked for"
-        except ToolError as error:
-            outcome, reason = Outcome.UNKNOWN, str(error)
-        taken = format_time(self._now())
-        return Receipt(whose.environment, here or expected, outcome, taken, tuple(left), reason, looked)
+        return take_receipt(whose, expected, self.identity, self._listed, self._now)
+
+    def _listed(self, looked: dict[str, int]) -> Iterator[Owned]:
+        for kind in KINDS:
+            listed = list_kind(self.client, kind)
+            looked[kind] = len(listed)
+            yield from sorted(listed)
 
     def _of(self, whose: Whose) -> list[Owned]:
         return list(list_all(self.client, whose, ("container",)))
@@ -249,12 +235,6 @@ class DockerTarget:
                 )
         chosen = [i for i in items if not services or any(_is(name, service_of(i)) for name in services)]
         return log_lines(self.client, tuple(chosen), follow=follow)
-
-
-def _beside(backends: set[str]) -> str:
-    """What a receipt says of environments of the same id that other backends have; they are kept."""
-    named = ", ".join(sorted(backends))
-    return f"an environment of the same id is there that another backend made ({named}); it was kept" if named else ""
 
 
 def _is(name: str, service: str) -> bool:
