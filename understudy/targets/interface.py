@@ -33,7 +33,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, order=True)
 class Owned:
-    """One object that carries all ownership labels. `kind`: container, network, volume."""
+    """One object and its labels, tags on AWS. `kind`: container, network, volume; on AWS what `aws.order` names."""
 
     kind: str
     id: str
@@ -139,7 +139,7 @@ class Target(Protocol):
     """A place where clones run."""
 
     def identity(self) -> str:
-        """`docker:<daemon id>`; asked of the target each time.
+        """`docker:<daemon id>` or `aws:<account>:<region>`; asked of the target each time.
 
         Raises:
             ToolError: the target does not answer.

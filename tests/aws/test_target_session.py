@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from aws.world import ACCOUNT, HERE, REGION, WHOSE, moto, session, target
+from botocore import exceptions as botocore
+from botocore.exceptions import ClientError
+
+from understudy.errors import ToolError
+from understudy.targets.aws.failures import Why, asking, failure_of
+from understudy.targets.aws.session import AwsAccess, AwsSession, refused_account
+from understudy.targets.interface import Target
+
+
+@pytest.fixture(autouse=True)
+def _moto() -> Iterator[None]:
+    with moto():
+        yield
+
+
+@pytest.fixture
+def _nothing_said(tmp_path: Any) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.delenv(name, raising=False)
+        patch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield
+
+
+def test_a_target_is_an_account_and_a_region_asked_each_time() -> None:
+    aws = session()
+    there = target(aws=aws)
+    assert isinstance(there, Target)
+    assert [there.identity(), there.identity()] == [HERE, HERE]
+    assert [call for call, _ in aws.calls] == ["sts:GetCallerIdentity"] * 2
+
+
+def test_the_clock_is_of_aws() -> None:
+    assert abs(target().clock() - datetime.now(UTC)) < timedelta(minutes=5)
+
+
+@pytest.mark.usefixtures("_nothing_said")
+def test_the_region_is_looked_for_where_pulumi_looks_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ToolError, match="none is named") as raised:
+        AwsSession().identity()
+    assert "AWS_REGION" in raised.value.hint
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-2")
+    assert AwsSession().region == "eu-west-2"
+    monkeypatch.setenv("AWS_REGION", "eu-west-3")
+    assert AwsSession().region == "eu-west-3"
+    assert AwsSession(AwsAccess("eu-west-1")).region == "eu-west-1"
+
+
+@pytest.mark.usefixtures("_nothing_said")
+def test_what_is_missing_is_named() -> None:
+    with pytest.raises(ToolError, match="there are no credentials") as raised:
+        AwsSession(AwsAccess(REGION)).identity()
+    assert "AWS_PROFILE" in raised.value.hint
+    with pytest.raises(ToolError, match="nobody"):
+        AwsSession(AwsAccess(REGION, "nobody")).identity()
+
+
+def test_an_endpoint_where_nobody_listens_is_said() -> None:
+    def refuse(**_: object) -> None:
+        raise botocore.EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
+
+    aws = session()
+    aws.client("sts").meta.events.register("before-send", refuse)
+    with pytest.raises(ToolError, match="does not answer") as raised:
+        aws.identity()
+    assert "AWS_ENDPOINT_URL" in raised.value.hint
+
+
+def test_the_endpoint_is_the_one_of_the_aws_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+    aws = AwsSession(AwsAccess(REGION))
+    assert aws.client("sts").meta.endpoint_url == "http://127.0.0.1:4566"
+    assert aws.client("s3").meta.config.s3["addressing_style"] == "path"
+
+
+@pytest.mark.parametrize(
+    ("accounts", "aliases", "told"),
+    [
+        ((), ("acme-test",), ""),
+        ((), (), ""),
+        ((ACCOUNT,), None, ""),
+        ((ACCOUNT,), ("acme-test",), ""),
+        (("999999999999",), ("acme-test",), "not among those allowed"),
+        (("999999999999",), None, "not among those allowed"),
+        ((), None, "unknown"),
+        ((), ("acme-prod",), "production"),
+        ((), ("acme", "PRODUCTION-eu"), "production"),
+        ((ACCOUNT,), ("acme-prod",), "production"),
+    ],
+)
+def test_accounts_that_are_refused(accounts: tuple[str, ...], aliases: tuple[str, ...] | None, told: str) -> None:
+    reason = refused_account(ACCOUNT, accounts, aliases)
+    assert (told in reason) if told else not reason
+
+
+def test_nothing_is_removed_in_an_account_called_production() -> None:
+    session().client("iam").create_account_alias(AccountAlias="acme-production")
+    aws = session()
+    there = target(aws=aws)
+    for refused in (there.reach, lambda: there.sweep(WHOSE)):
+        with pytest.raises(ToolError, match="acme-production"):
+            refused()
+    assert {call.partition(":")[0] for call, _ in aws.calls} == {"sts", "iam"}
+
+
+def test_aliases_that_may_not_be_asked_for_are_unknown() -> None:
+    aws = session()
+    aws.fail = lambda call, _asked: "AccessDenied" if call == "iam:ListAccountAliases" else None
+    with pytest.raises(ToolError, match="unknown"):
+        aws.permitted()
+    listed = session(accounts=(ACCOUNT,))
+    listed.fail = aws.fail
+    assert listed.permitted() == HERE
+    aws.fail = lambda call, _asked: "Throttling" if call == "iam:ListAccountAliases" else None
+    with pytest.raises(ToolError, match="no more requests"):
+        aws.permitted()
+
+
+def said(code: str, status: int = 400) -> ClientError:
+    answer: Any = {"Error": {"Code": code, "Message": "m"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "DeleteThing")
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        *((said(code), Why.EXPIRED) for code in ("ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId")),
+        *((said(code), Why.DENIED) for code in ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")),
+        *((said(code), Why.THROTTLED) for code in ("Throttling", "ThrottlingException", "RequestLimitExceeded")),
+        *((said(code), Why.BUSY) for code in ("DependencyViolation", "ResourceInUse", "InvalidDBInstanceState")),
+        *((said(code), Why.BUSY) for code in ("DeleteConflict", "BucketNotEmpty", "InvalidDBClusterStateFault")),
+        *((said(code), Why.GONE) for code in ("InvalidGroup.NotFound", "NoSuchEntity", "DBInstanceNotFound")),
+        *((said(code), Why.GONE) for code in ("ResourceNotFoundException", "NoSuchBucket", "TargetGroupNotFound")),
+        (said("404", 404), Why.OTHER),
+        (said("InternalError", 500), Why.UNREACHABLE),
+        (said("ValidationError"), Why.OTHER),
+        (botocore.NoCredentialsError(), Why.MISSING),
+        (botocore.ProfileNotFound(profile="p"), Why.MISSING),
+        (botocore.NoRegionError(), Why.REGION),
+        (botocore.ConnectTimeoutError(endpoint_url="u"), Why.UNREACHABLE),
+        (botocore.ReadTimeoutError(endpoint_url="u"), Why.UNREACHABLE),
+        (botocore.EndpointConnectionError(endpoint_url="u"), Why.UNREACHABLE),
+        (botocore.SSOTokenLoadError(error_msg="e"), Why.EXPIRED),
+        (botocore.UnauthorizedSSOTokenError(), Why.EXPIRED),
+        (botocore.TokenRetrievalError(provider="sso", error_msg="e"), Why.EXPIRED),
+        (botocore.CredentialRetrievalError(provider="p", error_msg="e"), Why.EXPIRED),
+        (botocore.DataNotFoundError(data_path="p"), Why.OTHER),
+    ],
+)
+def test_errors_are_told_apart(error: Exception, why: Why) -> None:
+    assert failure_of(error).why is why
+
+
+def test_a_refusal_names_the_action() -> None:
+    with (
+        pytest.raises(ToolError, match=r"Deleted a thing, and .*DeleteThing: AccessDenied") as raised,
+        asking("Deleted a thing"),
+    ):
+        raise said("AccessDenied", 403)
+    assert "permission" in raised.value.hint

@@ -1,0 +1,158 @@
+"""The AWS target: one account and region, known by STS, and what it holds of each environment."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+
+from understudy.redact import Redactor
+from understudy.stacks.identity import LABEL, Whose
+from understudy.targets.aws.endpoints import endpoints_of
+from understudy.targets.aws.evidence import task_facts, tasks_of
+from understudy.targets.aws.listers import list_claimed, list_owned
+from understudy.targets.aws.logs import AwsFollower, tail
+from understudy.targets.aws.readiness import wait_ready
+from understudy.targets.aws.session import AwsSession
+from understudy.targets.aws.sweep import Pace, sweep
+from understudy.targets.interface import ContainerFacts, Owned, Receipt, Sampler, Spare, Swept, spare_none
+from understudy.targets.ownership import is_owned
+from understudy.targets.receipts import take_receipt
+from understudy.targets.watching import StillWatch, Watch
+
+__all__ = ["AwsTarget"]
+
+
+class AwsTarget:
+    """An AWS account and region as a target.
+
+    Args:
+        session: the connection; one as the AWS variables say when none is given.
+        stop: once set, waiting ends.
+        now: the clock for receipts.
+        pace: how long a sweep goes on.
+    """
+
+    def __init__(
+        self,
+        session: AwsSession | None = None,
+        *,
+        stop: threading.Event | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        pace: Pace | None = None,
+    ) -> None:
+        self.session = session or AwsSession()
+        self._stop = stop or threading.Event()
+        self._now = now
+        self._pace = pace or Pace()
+
+    def identity(self) -> str:
+        """`aws:<account>:<region>`, asked of STS each time.
+
+        Raises:
+            ToolError: STS does not answer, or refuses the credentials.
+        """
+        return self.session.identity()
+
+    def reach(self) -> None:
+        """Hold that the credentials are good, and of an account in which we may work.
+
+        Raises:
+            ToolError: they are not.
+        """
+        self.session.permitted()
+
+    def inventory(self, whose: Whose | None = None) -> tuple[Owned, ...]:
+        """All objects with all ownership tags, of one environment or of all, each described again.
+
+        Raises:
+            ToolError: a listing failed; nothing is known then.
+        """
+        listed = list_owned(self.session, whose, self.identity()).items
+        return tuple(item for item in listed if is_owned(item.labels, whose))
+
+    def claimed(self) -> tuple[Owned, ...]:
+        """All objects with any tag in our namespace, however it is spelt, whole sets or not.
+
+        Raises:
+            ToolError: a listing failed; nothing is known then.
+        """
+        listed = list_claimed(self.session, self.identity()).items
+        return tuple(item for item in listed if any(key.lower().startswith(LABEL) for key in item.labels))
+
+    def clock(self) -> datetime:
+        """The moment by AWS's own clock, UTC, in whole seconds.
+
+        Raises:
+            ToolError: AWS does not answer, or without a date.
+        """
+        return self.session.clock()
+
+    def sweep(self, whose: Whose, spare: Spare = spare_none) -> Swept:
+        """Remove all of an environment but what `spare` keeps; failures are in the result.
+
+        Raises:
+            ToolError: AWS does not say who it is, or it is an account in which nothing may be removed.
+        """
+        return sweep(self.session, whose, self.session.permitted(), spare, self._pace)
+
+    def receipt(self, whose: Whose, expected: str) -> Receipt:
+        """Look again, by the tagging API and by each kind's own listing."""
+
+        def listed(looked: dict[str, int]) -> Iterable[Owned]:
+            found = list_owned(self.session, whose, expected)
+            looked.update(found.looked)
+            return found.items
+
+        return take_receipt(whose, expected, self.identity, listed, self._now)
+
+    def guests(self, whose: Whose) -> tuple[Owned, ...]:  # noqa: ARG002 - as the interface has it
+        """None: what runs in a VPC joins no network of an environment, which has security groups instead."""
+        return ()
+
+    def wait_ready(self, whose: Whose, timeout: float, stop: threading.Event | None = None) -> Mapping[str, float]:
+        """Wait until ECS calls every service steady, of which a job is one; service -> seconds waited.
+
+        Raises:
+            ProvisionError: one will never be ready, or was not in time.
+            InterruptedRunError: `stop` was set.
+        """
+        return wait_ready(self.session, whose, timeout, stop or self._stop)
+
+    def watch(self, whose: Whose) -> AbstractContextManager[Watch]:  # noqa: ARG002 - as the interface has it
+        """Eyes that see nothing: a task that stops is replaced by ECS, and shows in `containers` with its reason."""
+        return nullcontext(StillWatch())
+
+    def endpoints(self, whose: Whose) -> Mapping[str, tuple[str, int]]:
+        """`<service>:<port>` -> the host of its rule and the listener's port.
+
+        Raises:
+            ToolError: a listing failed.
+        """
+        return {f"{e.service}:{e.port}": (e.host, e.listening) for e in endpoints_of(self.session, whose)}
+
+    def containers(self, whose: Whose) -> tuple[ContainerFacts, ...]:
+        """State, health and resource facts of all containers of the environment's tasks, stopped ones too.
+
+        Raises:
+            ToolError: a listing failed.
+        """
+        return tuple(facts for task in tasks_of(self.session, whose) for facts in task_facts(task))
+
+    def follow(self, whose: Whose, folder: Path, redactor: Redactor, sample: Sampler) -> AwsFollower:  # noqa: ARG002 - ECS gives no counters
+        """Follow the environment's logs in CloudWatch Logs into `folder/<service>.log`.
+
+        Raises:
+            OSError: the folder cannot be made.
+        """
+        return AwsFollower(self.session, whose, folder, redactor).start()
+
+    def lines(self, whose: Whose, services: tuple[str, ...], *, follow: bool) -> Iterator[tuple[str, str]]:
+        """(service, line with its time stamp) of the named services or of all; with `follow` until it is stopped.
+
+        Raises:
+            ToolError: CloudWatch Logs does not answer.
+        """
+        return tail(self.session, whose, services, self._stop if follow else None)
