@@ -22,7 +22,7 @@ from understudy.reap.facts import gather
 from understudy.reap.model import Facts, Judgement, Subject, Verdict
 from understudy.session import lease_store
 from understudy.stacks.identity import LABEL, Whose
-from understudy.targets.docker import DockerTarget
+from understudy.targets.choose import target_of
 from understudy.targets.docker_capacity import capacity
 from understudy.targets.docker_client import client
 from understudy.targets.interface import Owned, Target
@@ -46,7 +46,7 @@ def examine(options: Options, target: Target | None = None) -> list[Check]:
         store = lease_store(options, settings)
     except UnderstudyError as error:
         return [Check("backend", None, str(error.args[0]), error.hint)]
-    where = target or DockerTarget()
+    where = target or target_of()
     return [
         *_tried("leases", lambda: _leases(store, where, settings)),
         *_tried("locks", lambda: [_locks(settings, store)]),

@@ -19,7 +19,7 @@ from understudy.options import Options
 from understudy.progress import silent
 from understudy.session import find_lease, lease_store, read_settings
 from understudy.stacks.identity import LABEL, parse_time
-from understudy.targets.docker import DockerTarget
+from understudy.targets.choose import target_of
 from understudy.targets.interface import Owned, Target
 from understudy.targets.ownership import whose_of
 from understudy.teardown import settle
@@ -37,7 +37,7 @@ def show(options: Options, *, form: str) -> int:
     """
     settings = read_settings(silent)
     store = lease_store(options, settings)
-    target = DockerTarget()
+    target = target_of()
     problem = ""
     strays: tuple[Owned, ...] = ()
     here = ""
@@ -84,7 +84,7 @@ def logs(options: Options, environment: str, services: tuple[str, ...], *, follo
     """
     store = lease_store(options, read_settings(silent))
     lease = find_lease(store, environment)
-    target = DockerTarget()
+    target = target_of()
     here = target.identity()
     if here != lease.target:
         raise NotFoundError(f"Environment {lease.id} is on {lease.target}, and this is {here}.")

@@ -33,7 +33,7 @@ from understudy.scratch import Scratch
 from understudy.seed import seed_for
 from understudy.stacks import identity
 from understudy.strangers import hold_no_stranger
-from understudy.targets.docker import DockerTarget
+from understudy.targets.choose import target_of
 from understudy.targets.docker_client import client, daemon_identity
 from understudy.targets.interface import Outcome
 from understudy.teardown import close_gone
@@ -128,7 +128,7 @@ def _hold_ours(store: LeaseStore, lease: Lease) -> None:
         BusyError: one has.
     """
     try:
-        hold_no_stranger(DockerTarget(), lease)
+        hold_no_stranger(target_of(), lease)
     except BaseException:
         store.close(lease)
         raise
@@ -141,7 +141,7 @@ def _destroyed(known: Lease, store: LeaseStore) -> bool:
     """
     if known.worked_on:
         return False
-    receipt = close_gone(known, DockerTarget(), store, _warn)
+    receipt = close_gone(known, target_of(), store, _warn)
     return receipt is not None and receipt.outcome is Outcome.CLEAN
 
 

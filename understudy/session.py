@@ -21,7 +21,7 @@ from understudy.progress import Phase, Progress, ProgressListener, State
 from understudy.provider.server import ProviderServer
 from understudy.stacks.identity import LABEL
 from understudy.stops import Stop
-from understudy.targets.docker import DockerTarget
+from understudy.targets.choose import target_of
 from understudy.targets.interface import Target
 
 __all__ = ["Session", "find_lease", "lease_store", "open_session", "read_settings"]
@@ -87,7 +87,7 @@ def open_session(options: Options, folder: Path, listener: ProgressListener, sto
     """
     settings = read_settings(listener)
     store = lease_store(options, settings)
-    target = DockerTarget(stop=stop)
+    target = target_of(stop=stop)
     with ProviderServer(identity=target.identity()) as provider:
         attach = {"docker": provider.port} if options.docker_provider == "embedded" else {}
         engine = make_engine(settings, attach)
