@@ -3,7 +3,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from aws.world import ACCOUNT, BACKEND, HERE, MAKERS, OTHER, OURS, REGION, WHOSE, tags_of
+from aws.makers import MAKERS
+from aws.world import ACCOUNT, BACKEND, HERE, OTHER, OURS, REGION, WHOSE, tags_of
 from hypothesis import given
 from hypothesis import strategies as st
 
