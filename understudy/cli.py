@@ -13,6 +13,7 @@ import click
 from understudy import __version__
 from understudy.command_line import declared, known_environments, known_receipts, printed_as, resolved
 from understudy.errors import InterruptedRunError, UnderstudyError, UsageError
+from understudy.prices_cli import prices
 from understudy.reap_cli import reap
 from understudy.topology_cli import topology
 
@@ -34,7 +35,7 @@ _HOW = (
     *("memory_limit", "cpu_limit"),
 )
 _LIFE = ("ttl", "max_ttl", "idle_ttl", "lease_dir", "lock_timeout")
-_ROOM = ("max_environments", "min_free_memory", "min_free_disk", "on_limit", "queue_timeout")
+_ROOM = ("max_environments", "min_free_memory", "min_free_disk", "on_limit", "queue_timeout", "max_hourly_cost")
 _TESTS = ("workers", "fail_fast", "max_failures", "order", "shard", "durations", "history", "runs")
 _SINKS = ("export", "export_variable", "export_retries", "export_timeout")
 
@@ -61,14 +62,15 @@ def run(form: str, **flags: object) -> None:
 
 
 @cli.command()
+@click.option("--cost", is_flag=True, help="Say too what it would cost by the hour.")
 @printed_as("text", "json")
 @declared(*_WHERE, "docker_provider")
-def plan(form: str, **flags: object) -> None:
+def plan(cost: bool, form: str, **flags: object) -> None:  # noqa: FBT001 - by name
     """Say what `run` would build, run and mock for a commit, and how near that is to production; create nothing."""
     options = resolved(flags)
     from understudy.planning import show
 
-    sys.exit(show(options, Path.cwd(), form=form))
+    sys.exit(show(options, Path.cwd(), form=form, cost=cost))
 
 
 @cli.command()
@@ -315,6 +317,7 @@ def completion(shell: str) -> None:
     click.echo(kind(cli, {}, "understudy", "_UNDERSTUDY_COMPLETE").source())
 
 
+cli.add_command(prices)
 cli.add_command(reap)
 cli.add_command(topology)
 

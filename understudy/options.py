@@ -278,6 +278,9 @@ class Options:
         "refuse", _one_of("queue", "refuse"), "What is done where a limit leaves no room: wait for it, or do not run."
     )
     queue_timeout: float = _option(3600.0, seconds, "How long a run waits in a queue, for its branch or for room.")
+    max_hourly_cost: float = _option(
+        0.0, _amount, "The most that an environment on AWS may be estimated to cost, dollars an hour; 0: no limit."
+    )
     image_budget: float = _option(10.0, _amount, "Gigabytes of built images that are kept.")
     origins: Mapping[str, Origin] = field(default_factory=dict)
 

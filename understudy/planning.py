@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -27,6 +27,8 @@ from understudy.preparation import with_images
 from understudy.report.codec import encode
 from understudy.report.fidelity_text import fidelity_lines, wrapped
 from understudy.report.records import ChangeRecord, PropertyRecord
+from understudy.stacks.cost.estimate import Estimate, nothing
+from understudy.stacks.cost.words import headline, lines
 from understudy.stacks.fidelity import fidelity, fidelity_report
 from understudy.targets.docker_client import client
 
@@ -95,7 +97,10 @@ class PlannedSuite:
 
 @dataclass(frozen=True, slots=True)
 class PlanRecord:
-    """What is to be made for a commit, and its fidelity report. `daemon`: why the images are not known, else empty."""
+    """What is to be made for a commit, and its fidelity report.
+
+    `daemon`: why the images are not known, else empty. `cost`: what it would cost by the hour, where that was asked.
+    """
 
     project: str
     topology: str
@@ -114,16 +119,17 @@ class PlanRecord:
     verdicts: Mapping[str, str]
     properties: tuple[PropertyRecord, ...]
     warnings: tuple[str, ...]
+    cost: Estimate | None = None
 
 
-def show(options: Options, folder: Path, *, form: str) -> int:
-    """Print the plan; returns 0.
+def show(options: Options, folder: Path, *, form: str, cost: bool = False) -> int:
+    """Print the plan, and if asked what it would cost; returns 0.
 
     Raises:
         UsageError: the input is not usable, or the topology does not allow a clone.
     """
     blueprint, built, daemon = _seen(draw(options, folder))
-    plan = make(blueprint, options.profile, daemon, built)
+    plan = replace(make(blueprint, options.profile, daemon, built), cost=nothing() if cost else None)
     if form == "json":
         click.echo(json.dumps({"schema": 1, **encode(plan)}, indent=1))
     else:
@@ -250,15 +256,7 @@ def _print(plan: PlanRecord, blueprint: Blueprint) -> None:
         said = _SAID[service.action].format(service.reference)
         page.say(f"{service.name} x{service.replicas} ({service.kind}): {said}", "  ", "  ")
         page.say(service.why + (f" [{service.digest}]" if service.digest else ""), "    ")
-    if plan.third_parties:
-        page.head("third parties")
-    for party in plan.third_parties:
-        page.say(f"{party.name} {party.host}:{party.port}: {party.state}", "  ", "  ")
-        page.say(party.why, "    ")
-    if plan.endpoints:
-        page.head("endpoints")
-    for endpoint in plan.endpoints:
-        page.say(f"{endpoint.service}:{endpoint.port} {endpoint.scheme}", "  ", "  ")
+    _print_reached(plan, page)
     _print_suites(plan, page)
     counts = Counter(plan.verdicts.values())
     page.head("fidelity: " + ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())))
@@ -268,7 +266,20 @@ def _print(plan: PlanRecord, blueprint: Blueprint) -> None:
         page.head("warnings")
     for warning in plan.warnings:
         page.say(warning, "  ", "  ")
+    _print_cost(plan, page)
     page.head("Nothing was created.")
+
+
+def _print_reached(plan: PlanRecord, page: _Page) -> None:
+    if plan.third_parties:
+        page.head("third parties")
+    for party in plan.third_parties:
+        page.say(f"{party.name} {party.host}:{party.port}: {party.state}", "  ", "  ")
+        page.say(party.why, "    ")
+    if plan.endpoints:
+        page.head("endpoints")
+    for endpoint in plan.endpoints:
+        page.say(f"{endpoint.service}:{endpoint.port} {endpoint.scheme}", "  ", "  ")
 
 
 def _print_suites(plan: PlanRecord, page: _Page) -> None:
@@ -278,3 +289,11 @@ def _print_suites(plan: PlanRecord, page: _Page) -> None:
         where = f"on the {suite.where}" + (f" in {suite.image}" if suite.image else "")
         page.say(f"{suite.name} {where}, needs {', '.join(suite.needs) or 'everything'}", "  ", "  ")
         page.say(shlex.join(suite.command), "    ")
+
+
+def _print_cost(plan: PlanRecord, page: _Page) -> None:
+    if plan.cost is None:
+        return
+    page.head(headline(plan.cost))
+    for line in lines(plan.cost):
+        page.say(line, "  ", "  ")

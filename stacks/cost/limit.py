@@ -38,7 +38,7 @@ def hold_cost(found: Estimate, limit: float) -> None:
     rest = f", without what has no price: {named(found.not_priced)}" if found.not_priced else ""
     raise LimitError(
         f"--max-hourly-cost allows {limit:g} {found.currency} an hour, and the environment is estimated at {bound}"
-        f"{found.per_hour:.4f}, by the prices of {found.region} of {found.dated}{rest}. Nothing was created.",
+        f"{found.per_hour:.4f}, by the table of prices of {found.region} of {found.dated}{rest}. Nothing was created.",
         hint="`understudy plan --cost` shows what it consists of; a profile of x-understudy makes it smaller.",
     )
 

@@ -26,7 +26,7 @@ def headline(found: Estimate) -> str:
     said = f"cost: {_amount(found.per_hour, found)} an hour ({found.per_month:,.2f} in a month of 730 hours)"
     bound = ", at most" if found.at_most else ""
     without = f", without {len(found.not_priced)} that have no price" if found.not_priced else ""
-    return f"{said}{bound}{without}, by the prices of {found.region} of {found.dated}"
+    return f"{said}{bound}{without}, by the table of prices of {found.region} of {found.dated}"
 
 
 def lines(found: Estimate) -> Iterator[str]:

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # From the top to the bottom; a module may import what stands in its own row or below.
 LAYERS = (
     ("cli",),
-    ("reap_cli", "command_line"),
+    ("reap_cli", "prices_cli", "command_line"),
     ("commenting", "sharding"),
     ("shard_process", "shard_tally"),
     (
@@ -38,6 +38,7 @@ LAYERS = (
     ("waiting", "tidying", "strangers"),
     ("provision", "making", "teardown", "session", "receipts", "locks", "removal"),
     ("ci",),
+    ("prices",),
     ("declaration", "suites", "export", "report", "history"),
     ("rehearsal",),
     (

@@ -303,7 +303,7 @@ def test_an_estimate_is_data_and_words() -> None:
     assert data["sources"] == [{"name": "a page", "url": "https://prices.example", "dated": "2030"}]
     assert headline(found) == (
         "cost: 0.0480 USD an hour (35.04 in a month of 730 hours), at most, without 1 that have no price, "
-        "by the prices of eu-west-1 of 2030-01-02"
+        "by the table of prices of eu-west-1 of 2030-01-02"
     )
     note = "(Spot has no fixed price: at most the price on demand; 2 of 2 tasks)"
     assert list(lines(found)) == [

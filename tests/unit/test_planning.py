@@ -155,3 +155,12 @@ def test_with_a_daemon_each_image_has_its_digest(
     change = next(each for each in plan["changes"] if each["path"] == "services.db.image")
     assert (change["production"], change["clone"]) == ("postgres:15", "postgres:15 (postgres@sha256:bb)")
     assert change["fidelity"] == "faithful"
+
+
+def test_what_it_costs_is_said_where_that_is_asked(project: Project) -> None:
+    assert planned(project)["cost"] is None
+    cost = planned(project, "--cost")["cost"]
+    assert (cost["per_hour"], cost["rows"], cost["not_priced"]) == (0.0, [], [])
+    done = project.understudy("plan", "--production-ref", "production", "--cost", env=NOWHERE)
+    assert done.code == 0
+    assert "\ncost: containers on this machine cost nothing by the hour\n" in done.out

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from understudy.errors import HaltedError, TestsFailedError, UsageError
+from understudy.report.cost import joined
 from understudy.report.graph import worst_of
 from understudy.report.moments import utc
 from understudy.report.one_clock import epoch_of, of_part
@@ -87,6 +88,7 @@ def join(parts: Sequence[Part], run: str) -> RunRecord:
         usage=tuple(each for record in records for each in record.usage),
         mocks=tuple(each for record in records for each in record.mocks),
         deaths=tuple(sorted((death for record in records for death in record.deaths), key=lambda death: death.at)),
+        cost=joined([record.cost for record in records]),
         graph=worst_of([record.graph for record in records]),
         seconds=max(ends, default=began) - began,
         suites=tuple(_suites(parts)),

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from understudy.report.codec import encode, read_version, schema_of
+from understudy.report.cost import CostRecord
 from understudy.report.deaths import DeathRecord
 from understudy.report.graph import GraphRecord
 from understudy.report.measured import ResourceRecord, UsageRecord
@@ -32,6 +33,7 @@ from understudy.report.records import (
 from understudy.report.suite_records import CaseRecord, SuiteRecord
 from understudy.report.verdict import exit_code
 from understudy.stacks.clone import Change
+from understudy.stacks.cost.estimate import Estimate
 from understudy.stacks.fidelity import Finding, fidelity
 from understudy.suites.results import BAD, SuitesResult
 
@@ -90,6 +92,7 @@ class RunRecord:
     sinks: tuple[SinkRecord, ...] = ()
     kept: KeptRecord | None = None
     receipt: ReceiptRecord | None = None
+    cost: CostRecord | None = None
     exit_code: int = 0
     causes: tuple[CauseRecord, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -131,6 +134,18 @@ class RunRecord:
             stop_seconds=result.stop_seconds,
             deaths=tuple(DeathRecord.of(death) for death in result.deaths),
         )
+
+    def with_cost(self, found: Estimate) -> RunRecord:
+        """This record with what its environment is estimated to have cost, from provisioning's begin to the receipt.
+
+        To be called once the record has what there will be of both; where nothing is charged by the hour it has none.
+        """
+        if not found.region:
+            return self
+        began = next((phase.offset for phase in self.phases if phase.name == "provision"), None)
+        gone = None if self.receipt is None or self.kept is not None else self.receipt.offset
+        seconds = None if began is None or gone is None else gone - began
+        return replace(self, cost=CostRecord.of(found, seconds))
 
     def with_cause(self, cause: CauseRecord) -> RunRecord:
         """This record with one more thing that went wrong, and the exit code that follows from all of them."""

@@ -78,6 +78,7 @@ def header_part(record: RunRecord, verdict: Verdict) -> Markup:
                 ("took", took),
                 ("environment", record.environment),
                 ("receipt", receipt),
+                ("cost", record.cost.text if record.cost else None),
                 ("exit code", str(record.exit_code) if record.ended else None),
             )
         ),
