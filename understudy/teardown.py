@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from understudy.build.tree import remove_trees
@@ -211,14 +212,29 @@ def _lease_left(receipt: Receipt, why: str) -> Receipt:
 
 
 def _close(lease: Lease, receipt: Receipt, store: LeaseStore, listener: ProgressListener) -> Receipt:
-    """Close the lease of what is proven gone; one that cannot be closed is left over, one taken over is another's."""
+    """Close the lease of what is proven gone; one that cannot be closed is left over, one taken over is another's.
+
+    The trees go first: whoever is killed between the two leaves a lease that names what is left.
+    """
+    taken = partial(_hold_owner, lease)
     try:
-        if store.close(lease):
-            _remove_trees(lease, listener)
+        lease = store.update(lease, check=taken, state=LeaseState.DESTROYING, owner=this_process())
+    except BusyError:
+        return receipt
+    except UnderstudyError:  # lost, or the disk is full: nobody else could take it either, and a close needs no room
+        pass
+    _remove_trees(lease, listener)
+    try:
+        store.close(lease)
     except UnderstudyError as error:
         listener(Progress(Phase.RECEIPT, State.WARNING, detail=str(error)))
         return _lease_left(receipt, f"its lease could not be closed: {error.args[0]}")
     return receipt
+
+
+def _hold_owner(lease: Lease, now: Lease) -> None:
+    if now.owner != lease.owner:
+        raise BusyError(f"Environment {now.id} was taken over by another process.")
 
 
 def _remove_trees(lease: Lease, listener: ProgressListener) -> None:

@@ -246,10 +246,11 @@ class LeaseStore:
             nonlocal gone
             now = _parsed(data)
             gone = now is None or now.owner == lease.owner
+            if gone:
+                self.shelf.remove(_authority(lease.id))  # first: without a lease nobody would come back for it
             return None if gone else data
 
-        self.shelf.change(_name(lease.id), alter)
-        if gone:
+        if not self.shelf.change(_name(lease.id), alter):
             self.shelf.remove(_authority(lease.id))
         return gone
 
