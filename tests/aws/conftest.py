@@ -7,13 +7,14 @@ import http.client
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from s3_server import credentials, make_bucket, serve_moto
 
-from understudy.engine.interface import Engine, StackRef
+from understudy.engine.interface import Engine
 from understudy.engine.pulumi_cli import find
 from understudy.engine.pulumi_engine import PulumiEngine
 from understudy.engine.settings import EngineSettings
@@ -89,21 +90,24 @@ def aws_provider(moto: Moto) -> Iterator[PackageServer]:
 
 
 @pytest.fixture(scope="module")
-def aws_engine(moto: Moto, aws_provider: PackageServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+def aws_engine(moto: Moto, aws_provider: PackageServer, tmp_path_factory: pytest.TempPathFactory) -> Engine:
     """The real engine; state and locks are in moto's S3, and nothing is downloaded."""
-    found = find()
-    assert found is not None
     make_bucket(moto.url, STATE)
-    settings = EngineSettings(
-        found.path,
-        tmp_path_factory.mktemp("aws-engine"),
-        f"s3://{STATE}?endpoint={moto.url}&s3ForcePathStyle=true&region={REGION}",
-        passphrase="of-a-test",
-    )
-    settings.prepare()
-    return PulumiEngine(settings, {"aws": aws_provider.port})
+    backend = f"s3://{STATE}?endpoint={moto.url}&s3ForcePathStyle=true&region={REGION}"
+    return _engine(tmp_path_factory.mktemp("aws-engine"), backend, aws_provider)
 
 
 @pytest.fixture(scope="module")
-def platform_ref() -> StackRef:
-    return StackRef("understudy-platform", REGION)
+def aws_engine_on_disk(aws_provider: PackageServer, tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """The real engine with its state in a folder: that of many resources costs less there than in moto's S3."""
+    folder = tmp_path_factory.mktemp("aws-engine")
+    (folder / "state").mkdir()
+    return _engine(folder, (folder / "state").as_uri(), aws_provider)
+
+
+def _engine(folder: Path, backend: str, provider: PackageServer) -> Engine:
+    found = find()
+    assert found is not None
+    settings = EngineSettings(found.path, folder, backend, passphrase="of-a-test")
+    settings.prepare()
+    return PulumiEngine(settings, {"aws": provider.port})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import pulumi
@@ -16,7 +15,7 @@ from understudy.stacks.aws.platform import platform_of
 from understudy.stacks.identity import ownership_labels
 from understudy.stacks.secret_rules import Seed
 
-from .conftest import STATE, Moto
+from .conftest import Moto
 from .programs import STALE
 
 pytestmark = [pytest.mark.pulumi, pytest.mark.xdist_group("aws")]
@@ -45,15 +44,15 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(moto: Moto, aws_engine: Engine) -> Iterator[World]:
+def world(moto: Moto, aws_engine_on_disk: Engine) -> World:
     def program() -> None:
         zones = (f"{moto.region}a", f"{moto.region}b")
         args = PlatformArgs(account=moto.account, region=moto.region, zones=zones)
         for name, value in Platform("understudy", args).outputs.items():
             pulumi.export(name, value)
 
-    first = aws_engine.up(PLATFORM, program)
-    return World(aws_engine, moto, first, len(shop_plan().services))
+    first = aws_engine_on_disk.up(PLATFORM, program)
+    return World(aws_engine_on_disk, moto, first, len(shop_plan().services))
 
 
 def test_the_outputs_of_the_platform_s_stack_are_a_platform(world: World) -> None:
@@ -86,5 +85,4 @@ def test_the_example_goes_up_stays_the_same_and_goes_down_in_order(world: World)
     assert last["delete_service"] < asked.index("delete_log_group")
     assert asked.index("delete_rule") < asked.index("delete_target_group")
     assert not world.owned()
-    left = world.moto.client("s3").list_objects_v2(Bucket=STATE, Prefix=f".pulumi/stacks/{REF.project}/")
-    assert left["KeyCount"] == 0
+    assert [each.ref for each in world.engine.list()] == [PLATFORM]

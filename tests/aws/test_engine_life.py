@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -51,7 +50,7 @@ class Life:
 
 
 @pytest.fixture(scope="module")
-def life(moto: Moto, aws_engine: Engine) -> Iterator[Life]:
+def life(moto: Moto, aws_engine: Engine) -> Life:
     there = aws_engine.up(PLATFORM, platform(moto.region, moto.account))
     shop = Shop(there.outputs, moto.region, moto.account, OURS)
     preview = aws_engine.preview(REF, shop)
