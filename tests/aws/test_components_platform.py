@@ -13,6 +13,9 @@ from recording import SECRET, Recording, record
 from understudy.components.aws.platform import Platform, PlatformArgs
 from understudy.errors import UsageError
 from understudy.stacks.aws.platform import platform_of
+from understudy.stacks.cost.charges import Declared as Charged
+from understudy.stacks.cost.estimate import estimate
+from understudy.stacks.cost.table import no_prices
 from understudy.stacks.identity import OWNERSHIP
 
 
@@ -120,3 +123,20 @@ def test_the_execution_role_reads_the_secrets_of_environments_alone(least: Recor
 def test_a_shared_database_needs_a_password() -> None:
     with pytest.raises(UsageError, match="has no password"):
         declare(shared_database=True)
+
+
+BY_THE_HOUR = {
+    "least": ["application load balancer", "public IPv4"],
+    "most": [
+        *("NAT gateway", "application load balancer", "postgres db.t4g.micro", "public IPv4", "secret"),
+        *("storage gp2", "valkey cache.t4g.micro"),
+    ],
+}
+
+
+@pytest.mark.parametrize("which", ["least", "most"])
+def test_an_estimate_has_a_rule_for_everything_that_it_declares(which: str, request: pytest.FixtureRequest) -> None:
+    resources = request.getfixturevalue(which).resources
+    found = estimate([Charged(r.type, r.name, r.inputs) for r in resources], no_prices("eu-west-1"))
+    assert {line.why for line in found.not_priced} == {"there is no table of prices for eu-west-1"}
+    assert sorted(line.kind for line in found.not_priced) == BY_THE_HOUR[which]
