@@ -84,10 +84,11 @@ def _of_daemon(client: DockerClient) -> dict[str, frozenset[str]]:
 
 def _files(state: Path) -> Iterable[str]:
     root = state / "understudy"
-    for path in root.rglob("*"):
-        name = str(path.relative_to(root))
-        if not any(fnmatchcase(name, pattern) for pattern in STAYS):
-            yield name
+    for folder, folders, files in os.walk(root):  # which passes over what goes meanwhile
+        for each in (*folders, *files):
+            name = str((Path(folder) / each).relative_to(root))
+            if not any(fnmatchcase(name, pattern) for pattern in STAYS):
+                yield name
 
 
 def descendants(root: int, daemon: PrivateDaemon) -> dict[int, str]:
