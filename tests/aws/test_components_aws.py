@@ -6,8 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from aws.strict import arguments, findings
-from aws.worlds import (
+from aws.plans import (
     ENV,
     PLATFORM,
     declare,
@@ -17,7 +16,8 @@ from aws.worlds import (
     private,
     shop_plan,
 )
-from aws.worlds import SOURCES as FOUND
+from aws.plans import SOURCES as FOUND
+from aws.strict import arguments, findings
 from recording import SECRET, Recording
 
 from understudy.stacks.identity import ownership_labels

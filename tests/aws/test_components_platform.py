@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from aws.plans import state
 from aws.strict import findings
-from aws.worlds import state
 from recording import SECRET, Recording, record
 
 from understudy.components.aws.platform import Platform, PlatformArgs

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from aws.worlds import PLATFORM, declare, everything_plan, private, shop_plan
+from aws.plans import PLATFORM, declare, everything_plan, private, shop_plan
 
 from understudy.prices.estimating import of_plan
 from understudy.stacks.aws.declared import chargeable

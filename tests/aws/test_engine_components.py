@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import pulumi
 import pytest
-from aws.worlds import ENV, shop_plan
+from aws.plans import ENV, shop_plan
 
 from understudy.components.aws.environment import AwsEnvironment, AwsEnvironmentArgs
 from understudy.components.aws.platform import Platform, PlatformArgs

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws.worlds import ENV, SHOP, declare, everything, planned, service, shop, topology
-from aws.worlds import SOURCES as FOUND
+from aws.plans import ENV, SHOP, declare, everything, planned, service, shop, topology
+from aws.plans import SOURCES as FOUND
 
 from understudy.components.aws.sources import sources
 from understudy.errors import UsageError

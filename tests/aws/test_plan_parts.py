@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from aws.worlds import ENV, plan_of, service
+from aws.plans import ENV, plan_of, service
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

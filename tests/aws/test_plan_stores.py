@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from aws.worlds import PLATFORM, TARGET, everything_plan, plan_of, private, service
+from aws.plans import PLATFORM, TARGET, everything_plan, plan_of, private, service
 
 from understudy.errors import UsageError
 from understudy.stacks.aws.make import AwsOptions

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from aws import worlds
+from aws import plans
 
 from understudy.errors import UsageError
 from understudy.stacks.aws.platform import Platform, SharedCache, SharedDatabase, platform_of, target_of
 
-PLATFORM = replace(worlds.PLATFORM, shared_database=None, shared_cache=None, permissions_boundary="")
+PLATFORM = replace(plans.PLATFORM, shared_database=None, shared_cache=None, permissions_boundary="")
 
 
 @pytest.mark.parametrize(

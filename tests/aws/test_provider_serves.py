@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from aws.worlds import declare, everything_plan, shop_plan, state
+from aws.plans import declare, everything_plan, shop_plan, state
 from recording import Recording, record
 
 from understudy.components.aws.platform import Platform, PlatformArgs
