@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -339,6 +340,29 @@ def test_an_environment_that_was_made_by_hand_is_kept(finished: Path, tmp_path: 
     (root / ".venv" / ".understudy-stamp").unlink()
     assert venv.ensure(root) == "brought up to date"
     assert steps == ["pip"]
+
+
+def test_what_is_installed_is_compiled_but_the_parts_of_aws_that_nobody_imports(
+    finished: Path, tmp_path: Path, steps: list[str]
+) -> None:
+    root = copied(finished, tmp_path / "c")
+    package = root / ".venv" / "lib" / "site-packages" / "pulumi_aws"
+    for name in ("__init__.py", "ecs/service.py", "ec2transitgateway/route.py", "../boto3/ec2/deep.py"):
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text("x = 1\n", encoding="utf-8")
+    (package / "broken.py").write_text("x =\n", encoding="utf-8")
+    (root / ".venv" / ".understudy-stamp").unlink()
+    assert venv.ensure(root) == "brought up to date"
+    assert steps == ["pip"]
+    made = {path.name.partition(".")[0] for path in package.parent.rglob("*.pyc")}
+    assert made == {"__init__", "service", "deep"}
+
+
+def test_the_parts_of_aws_that_are_compiled_are_those_that_components_and_tests_import() -> None:
+    folders = (ROOT / "components" / "aws", ROOT / "tests" / "aws" / "provider")
+    texts = "".join(path.read_text(encoding="utf-8") for folder in folders for path in folder.glob("*.py"))
+    named = re.findall(r"\baws\.(\w+)\.[A-Z]|\"aws:(\w+)/", texts)
+    assert {each for pair in named for each in pair if each} == set(venv.AWS)
 
 
 @pytest.mark.parametrize("arguments", [[], ["--no-test-tools"]])
