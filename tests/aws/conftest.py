@@ -62,7 +62,6 @@ def moto() -> Iterator[Moto]:
         patch.delenv("AWS_ENDPOINT_URL_S3")
         patch.setenv("AWS_ENDPOINT_URL", url)
         patch.setenv("AWS_DEFAULT_REGION", REGION)
-        patch.setenv("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")  # else AWS's own policies cannot be attached
         patch.delenv("AWS_PROFILE", raising=False)
         patch.delenv("AWS_REGION", raising=False)
         logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line a request, of which there are hundreds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import threading
 from collections.abc import Callable, Mapping
@@ -43,11 +44,16 @@ class AwsError(ProvisionError):
         return GONE.search(self.code) is not None
 
 
+@functools.cache
+def _session() -> boto3.session.Session:
+    """One for the process: it keeps the models of the services, which take longer to read than to be used."""
+    return boto3.session.Session()
+
+
 class Clients:
     """The clients of a process by service, region and endpoint: making one costs more than what is asked of it."""
 
     def __init__(self) -> None:
-        self._session = boto3.session.Session()
         self._lock = threading.Lock()
         self._made: dict[tuple[str, str, str | None], Any] = {}
 
@@ -56,7 +62,7 @@ class Clients:
         with self._lock:
             key = (service, region, endpoint)
             if key not in self._made:
-                self._made[key] = self._session.client(
+                self._made[key] = _session().client(
                     service,
                     region_name=region,
                     endpoint_url=endpoint,
