@@ -3,8 +3,9 @@
 `make bench` runs it. It measures (1) an empty stack's life cycle through the engine beside the three bare CLI
 processes, (2) ready and gone for 1, 10 and 30 containers through `understudy up` and `down` beside Docker Compose
 and beside docker-py alone with 8 threads, (3) `understudy diff` (bench_diff.py), (4) how
-long a report of 10,000 tests takes to open (bench_report.py), and (5) how fast a failure stops the tests and what
-running suites side by side saves (bench_tests.py). It writes docs/benchmarks.md.
+long a report of 10,000 tests takes to open (bench_report.py), (5) how fast a failure stops the tests and what
+running suites side by side saves (bench_tests.py), and (6) an environment on AWS (bench_aws.py), which `--only aws`
+measures alone, without Docker. It writes docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from concurrent import futures
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import bench_aws
 import bench_diff
 import bench_reap
 import bench_report
@@ -363,17 +365,16 @@ def verdicts(
             ("both", ours.both, compose.both),
         )
         found += [(f"{said}: {what}", middle(mine) <= middle(peer) + allowed) for what, mine, peer in pairs]
+    return goals(found)
+
+
+def goals(found: list[tuple[str, bool]]) -> list[str]:
     return [f"- {text}: {'met' if met else 'missed'}" for text, met in found]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--counts", type=int, nargs="+", default=[1, 10, 30])
-    parser.add_argument("--compose", type=Path, required=True, help="the docker-compose CLI plugin")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks.md")
-    chosen = parser.parse_args()
-    if not chosen.compose.is_file() or not shutil.which("docker"):
+def on_docker(chosen: argparse.Namespace) -> str:
+    """Everything but AWS, measured: the page."""
+    if chosen.compose is None or not chosen.compose.is_file() or not shutil.which("docker"):
         sys.exit("there is no docker CLI or no Compose plugin; `make bench` makes one")
     empty = empty_stack(chosen.rounds)
     print(f"empty stack: {shown(empty[0])} s, bare {shown(empty[1])} s, ratio {ratio(*empty)}", flush=True)
@@ -391,9 +392,23 @@ def main() -> None:
         counts[count] = ready_and_gone(count, chosen.rounds, chosen.compose)
         for series in counts[count]:
             print(f"{count:3} {series.name:11} ready {shown(series.ready)} gone {shown(series.gone)}", flush=True)
-    chosen.out.write_text(
-        page(chosen.rounds, empty, helped, diffed, counts, opened=opened, tests=tests, judged=judged), encoding="utf-8"
-    )
+    return page(chosen.rounds, empty, helped, diffed, counts, opened=opened, tests=tests, judged=judged)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--counts", type=int, nargs="+", default=[1, 10, 30])
+    parser.add_argument("--compose", type=Path, help="the docker-compose CLI plugin")
+    parser.add_argument("--only", choices=["aws"], help="measure this alone; the rest of the page stays")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks.md")
+    chosen = parser.parse_args()
+    text = chosen.out.read_text(encoding="utf-8") if chosen.only else on_docker(chosen)
+    chosen.out.write_text(text, encoding="utf-8")  # AWS comes last, and what was measured before it is not lost
+    found = bench_aws.measure(chosen.rounds)
+    written = bench_aws.section(found, shown)
+    print(written)
+    chosen.out.write_text(bench_aws.renewed(text, written, goals(bench_aws.verdicts(found))), encoding="utf-8")
 
 
 if __name__ == "__main__":
