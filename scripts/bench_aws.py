@@ -70,7 +70,9 @@ class Process:
         return self._answer()
 
     def end(self) -> None:
-        self._process.communicate(timeout=60)
+        """There is nothing in it to save, and a server that is slow to stop must not cost the figures."""
+        self._process.terminate()
+        self._process.communicate()
 
     def _answer(self) -> Any:  # noqa: ANN401 - JSON
         line = self._process.stdout.readline()
