@@ -60,8 +60,19 @@ def _locked(folder: Path) -> int:
 
 
 def _remove(folder: Path, handle: int) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
+    _empty(folder)
     os.close(handle)
+
+
+def _empty(folder: Path) -> None:
+    """Remove a folder, its lock last: of one without a lock nobody knows whether its process is gone."""
+    with suppress(OSError, RecursionError), os.scandir(folder) as entries:
+        for each in [entry for entry in entries if entry.name != ".lock"]:
+            if each.is_dir(follow_symlinks=False):
+                shutil.rmtree(each.path, ignore_errors=True)
+            else:
+                Path(each.path).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def close_all() -> None:
@@ -88,7 +99,7 @@ def _remove_if_dead(folder: Path) -> None:
         return
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(folder, ignore_errors=True)
+        _empty(folder)
     finally:
         os.close(handle)
 

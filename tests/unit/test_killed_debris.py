@@ -75,6 +75,36 @@ def test_the_private_folder_of_a_run_that_was_killed_with_its_keeper_goes_with_t
     assert list(tmp_path.iterdir()) == []
 
 
+REMOVES = """\
+import os, shutil, signal
+from understudy.scratch import Scratch
+held = Scratch("git")
+(held.path / "deep" / "er").mkdir(parents=True)
+(held.path / "deep" / "er" / "file").write_text("x")
+(held.path / "file").write_text("x")
+remove, unlink = os.rmdir, os.unlink
+def killed(path, **named):
+    if str(path).endswith(os.environ["AT"]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    (unlink if os.path.isfile(path) else remove)(path)
+os.unlink = os.rmdir = killed
+shutil._use_fd_functions = False
+held.close()
+"""
+
+
+@pytest.mark.parametrize("at", ["/er/file", "/deep", "/file", "/.lock"])
+def test_a_folder_whose_process_is_killed_while_it_removes_it_goes_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    env = {**os.environ, "TMPDIR": str(tmp_path), "AT": at}
+    done = subprocess.run([sys.executable, "-c", REMOVES], env=env, check=False, timeout=60)
+    assert (done.returncode, len(list(tmp_path.iterdir()))) == (-signal.SIGKILL, 1)
+    scratch.sweep()
+    assert list(tmp_path.iterdir()) == []
+
+
 MAKES = """\
 import sys, time
 from understudy.scratch import Scratch
