@@ -10,6 +10,7 @@ import pulumi
 from understudy.components.aws.options import named
 from understudy.components.aws.platform_access import Access, AccessArgs
 from understudy.components.aws.platform_network import PlatformNetwork, PlatformNetworkArgs
+from understudy.components.aws.platform_registry import Registry
 from understudy.components.aws.platform_stores import PlatformStores, PlatformStoresArgs
 from understudy.components.aws.provider import aws_provider
 from understudy.stacks.aws.platform import HOST_SUFFIX
@@ -57,7 +58,7 @@ class PlatformArgs:
 
 
 class Platform(pulumi.ComponentResource):
-    """Network, load balancer, cluster, execution role, bucket, and the shared instances that were asked for.
+    """Network, load balancer, cluster, execution role, registry, bucket, and the shared instances that were asked for.
 
     `outputs` are what `stacks.aws.platform.platform_of` reads. What keeps data is protected and is not deleted.
 
@@ -105,6 +106,7 @@ class Platform(pulumi.ComponentResource):
             ),
             nested,
         )
+        self.registry = Registry(f"{name}-registry", nested)
         self.outputs = self._outputs(args)
         self.register_outputs(dict(self.outputs))
 
@@ -129,6 +131,7 @@ class Platform(pulumi.ComponentResource):
             "host_suffix": args.host_suffix,
             "https": bool(args.certificate_arn),
             "permissions_boundary": args.permissions_boundary,
+            "registry": self.registry.url,
         }
         return found | stores.shared
 

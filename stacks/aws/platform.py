@@ -51,6 +51,7 @@ class Platform:
     domain of the endpoints, which answer HTTPS where `https` says so. `namespace_arn` is a Cloud Map namespace that all
     may use; for names of production each environment has its own, since a Service Connect name is unique in its
     namespace. `permissions_boundary` is the policy that limits every role of an environment; empty: none.
+    `registry` is the repository that images which are built are pushed to, without a tag; empty: none are built.
     """
 
     account: str
@@ -72,6 +73,7 @@ class Platform:
     shared_cache: SharedCache | None = None
     host_suffix: str = HOST_SUFFIX
     permissions_boundary: str = ""
+    registry: str = ""
     https: bool = False
 
     @property

@@ -58,7 +58,7 @@ _FREE = frozenset(
         "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
         *("aws:s3/bucketObject:BucketObject", "aws:s3/bucketObjectv2:BucketObjectv2"),  # their bucket's storage
         *("aws:sqs/queuePolicy:QueuePolicy", "aws:sqs/redrivePolicy:RedrivePolicy"),
-        "aws:servicediscovery/httpNamespace:HttpNamespace",
+        *("aws:servicediscovery/httpNamespace:HttpNamespace", "aws:ecr/lifecyclePolicy:LifecyclePolicy"),
     }
 )
 """Kinds that AWS does not charge for, or only as a part of what they belong to."""

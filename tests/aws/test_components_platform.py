@@ -20,7 +20,12 @@ from understudy.stacks.identity import OWNERSHIP
 
 
 def added(kind: str, name: str, inputs: Any) -> dict[str, Any]:
-    more = {"dnsName": "alb.example", "address": "db.example", "primaryEndpointAddress": "cache.example"}
+    more = {
+        "repositoryUrl": "registry.example/previews",
+        "dnsName": "alb.example",
+        "address": "db.example",
+        "primaryEndpointAddress": "cache.example",
+    }
     return {**state(kind, name, inputs), **more}
 
 
@@ -76,6 +81,7 @@ def test_who_is_no_environment_gets_404(least: Recording) -> None:
 def test_its_outputs_are_a_platform(least: Recording, most: Recording) -> None:
     found = platform_of(least.result, "stack")
     assert found.target == "aws:123456789012:eu-west-1"
+    assert found.registry == "registry.example/previews"
     assert found.host("eabc") == "eabc.preview.internal"
     assert (found.private, found.https, found.shared_database, found.shared_cache) == (False, False, None, None)
     full = platform_of(most.result, "stack")

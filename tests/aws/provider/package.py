@@ -25,6 +25,7 @@ from .declare import Resource
 from .ecs import ECS
 from .groups import GROUPS
 from .network import NETWORK
+from .registry import REGISTRY
 from .stores import STORES
 
 __all__ = ["RESOURCES", "VERSION", "AwsPackage"]
@@ -32,7 +33,7 @@ __all__ = ["RESOURCES", "VERSION", "AwsPackage"]
 VERSION = "7.51.1"
 """The version of pulumi_aws whose schema this is."""
 
-RESOURCES: tuple[Resource, ...] = (*NETWORK, *GROUPS, *BALANCER, *ECS, *STORES, *DATA, *ACCESS)
+RESOURCES: tuple[Resource, ...] = (*NETWORK, *GROUPS, *BALANCER, *ECS, *STORES, *DATA, *ACCESS, *REGISTRY)
 
 _TAKES = frozenset(
     [

@@ -110,7 +110,7 @@ def _arn(_object_id: str, state: Mapping[str, Any]) -> Any:
     return state["arn"]
 
 
-_WHERE: Mapping[str, _AT] = dict.fromkeys(("ecs", "rds", "elasticache", "servicediscovery", "logs"), _arn)
+_WHERE: Mapping[str, _AT] = dict.fromkeys(("ecs", "ecr", "rds", "elasticache", "servicediscovery", "logs"), _arn)
 
 _WAYS: Mapping[str, Callable[[_AT], Tagging]] = {
     "ec2": lambda at: Tagging(
@@ -137,6 +137,13 @@ _WAYS: Mapping[str, Callable[[_AT], Tagging]] = {
         ("tag_resource", "tags"),
         ("untag_resource", "tagKeys"),
         "small",
+    ),
+    "ecr": lambda at: Tagging(
+        "ecr",
+        ("resourceArn", at),
+        ("list_tags_for_resource", lambda a: a.get("tags")),
+        ("tag_resource", "tags"),
+        ("untag_resource", "tagKeys"),
     ),
     "rds": lambda at: Tagging(
         "rds",
