@@ -21,6 +21,9 @@ LOCK_WAIT = 20.0
 COMEBACK = 30.0
 """Seconds to wait for a target that does not answer: a Docker daemon that restarts."""
 
+_DEREGISTERED = frozenset({"task-definition"})
+"""Kinds of which the engine's own deletion leaves an inactive one with its tags: to remove that is no surprise."""
+
 _LOOK = 0.25
 
 
@@ -183,7 +186,7 @@ class Removal:
             return
         if known:
             return
-        for owned in swept.removed:
+        for owned in (each for each in swept.removed if each.kind not in _DEREGISTERED):
             self._warn(f"{owned.kind} {owned.name}", "removed by label: the engine's state did not know it")
         for owned, reason in swept.failed:
             self.listener(Progress(Phase.DESTROY, State.FAILED, f"{owned.kind} {owned.name}", reason))

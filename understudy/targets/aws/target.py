@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from understudy.targets.aws.endpoints import endpoints_of
 from understudy.targets.aws.evidence import task_facts, tasks_of
 from understudy.targets.aws.listers import list_claimed, list_owned
 from understudy.targets.aws.logs import AwsFollower, tail
+from understudy.targets.aws.reached import wait_reached
 from understudy.targets.aws.readiness import wait_ready
 from understudy.targets.aws.session import AwsSession
 from understudy.targets.aws.sweep import Pace, sweep
@@ -113,13 +115,18 @@ class AwsTarget:
         return ()
 
     def wait_ready(self, whose: Whose, timeout: float, stop: threading.Event | None = None) -> Mapping[str, float]:
-        """Wait until ECS calls every service steady, of which a job is one; service -> seconds waited.
+        """Wait until ECS calls every service steady, and then until the endpoints answer; service -> seconds waited.
+
+        A job is a service too, which is steady once it has ended well.
 
         Raises:
             ProvisionError: one will never be ready, or was not in time.
             InterruptedRunError: `stop` was set.
         """
-        return wait_ready(self.session, whose, timeout, stop or self._stop)
+        began, ended = time.monotonic(), stop or self._stop
+        waited = wait_ready(self.session, whose, timeout, ended)
+        wait_reached(self.session, whose, timeout - (time.monotonic() - began), ended)
+        return waited
 
     def watch(self, whose: Whose) -> AbstractContextManager[Watch]:  # noqa: ARG002 - as the interface has it
         """Eyes that see nothing: a task that stops is replaced by ECS, and shows in `containers` with its reason."""
