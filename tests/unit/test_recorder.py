@@ -20,6 +20,7 @@ from understudy.export import RunFolder
 from understudy.export.sinks import Stage
 from understudy.progress import Phase, Progress, State, silent
 from understudy.recorder import Recorder
+from understudy.stacks.identity import Whose
 from understudy.targets.interface import Followed
 
 
@@ -47,7 +48,8 @@ def recorder(tmp_path: Path) -> Recorder:
     clone = SimpleNamespace(topology=SimpleNamespace(suites=()))
     blueprint: Any = SimpleNamespace(clone=clone)
     folder = RunFolder.create(tmp_path, "eabc", datetime(2026, 1, 2, tzinfo=UTC))
-    return Recorder(session, blueprint, folder, shop(0), 0.0)
+    lease: Any = SimpleNamespace(whose=Whose("eabc", "bxyz"))
+    return Recorder(session, blueprint, lease, folder, shop(0), at=0.0)
 
 
 def test_a_defect_while_exporting_is_a_failed_export_and_sinks_get_what_there_is(recorder: Recorder) -> None:

@@ -138,6 +138,8 @@ def _labels(value: object) -> Iterator[Mapping[str, str]]:
         each = pending.pop()
         if isinstance(each, dict):
             pending += each.values()
+            if LABEL + "target" in each and LABEL + "not-after" in each:
+                yield {str(key): str(value) for key, value in each.items()}
         elif isinstance(each, list):
             pending += each
             pairs = {
