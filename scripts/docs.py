@@ -15,7 +15,8 @@ from docs_compose import KEYS_PAGE, compose_keys_page
 
 from understudy.cli import cli
 from understudy.diff.record import DiffRecord
-from understudy.options import OptionSpec, seconds, specs
+from understudy.option_values import seconds
+from understudy.options import OptionSpec, specs
 from understudy.report import RunRecord
 from understudy.stacks.sources import extension_keys
 

@@ -178,6 +178,7 @@ class World:
             stop=threading.Event(),
             settings=SimpleNamespace(backend="s3://x", backend_folder=None, state=Path("/nowhere")),
             options=Options(**options),  # type: ignore[arg-type]  # options by name
+            on_aws=False,
         )
 
     def ids(self) -> set[str]:

@@ -22,13 +22,17 @@ from understudy.stacks.align import aligned
 from understudy.stacks.allowed import Allowed
 from understudy.stacks.clone import Change, Clone
 from understudy.stacks.derive import derive, profile_named
-from understudy.stacks.hardening import Hardening
+from understudy.stacks.hardening import NOT_HARDENED, Hardening
 from understudy.stacks.identity import parse_time
 from understudy.stacks.topology import Topology, TopologyError
 from understudy.stacks.untrusted import closed
+from understudy.targets.choose import AWS, kind_of
 from understudy.untrusted import Untrusted
 
 _NO_DEFAULT = "no default branch is known here, so the commit stands for production"
+
+_AWS_RUNS = ("sqs", "s3")
+"""Managed services that a clone on AWS has of its own, so that nothing stands in for them."""
 
 __all__ = ["Blueprint", "draw", "read_topology", "redraw"]
 
@@ -121,6 +125,7 @@ def draw(options: Options, folder: Path) -> Blueprint:
         unchanged=reused,
         why=_why_built(options, taken.topology if taken else production, before, candidate, after),
         hardening=_hardening(options),
+        on_aws=options.target == AWS,
         absent=_absent_binds(options, repository, commit.sha, project, candidate),
         untrusted=untrusted is not None,
     )
@@ -218,8 +223,15 @@ def redraw(lease: Lease, changes: tuple[Change, ...]) -> Blueprint:
         lease.untrusted,
     )
     candidate = documents.read(from_folder(Path(lease.tree), project), project, lease.name, where)
+    target = kind_of(lease.target)
     clone = _derive(
-        candidate, candidate, lease.commit[:12], lease.profile, unchanged={}, hardening=_hardening(Options())
+        candidate,
+        candidate,
+        lease.commit[:12],
+        lease.profile,
+        unchanged={},
+        hardening=_hardening(Options(target=target)),
+        on_aws=target == AWS,
     )
     return Blueprint(
         repository=None,
@@ -246,6 +258,7 @@ def _derive(
     unchanged: Mapping[str, str],
     why: Mapping[str, str] = MappingProxyType({}),
     hardening: Hardening,
+    on_aws: bool,
     absent: frozenset[str] = frozenset(),
     untrusted: bool = False,
 ) -> Clone:
@@ -260,6 +273,7 @@ def _derive(
             why_built=why,
             hardening=hardening,
             absent_binds=absent,
+            kept=_AWS_RUNS if on_aws else (),
         )
     except TopologyError as error:
         raise UsageError(f"Derived the clone, and the topology does not allow it: {error}.") from error
@@ -287,7 +301,12 @@ def _why_built(
 
 
 def _hardening(options: Options) -> Hardening:
-    """What containers get beside what production says; of the published provider's only what its schema has."""
+    """What containers get beside what production says; of the published provider's only what its schema has.
+
+    A task on Fargate has a size that is a limit, and is alone on its machine.
+    """
+    if options.target == AWS:
+        return NOT_HARDENED
     memory = options.memory_limit or None
     if options.docker_provider != "embedded":  # it refuses more processors than the daemon has
         return Hardening(None, memory, None, no_new_privileges=True)

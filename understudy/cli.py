@@ -13,6 +13,7 @@ import click
 from understudy import __version__
 from understudy.command_line import declared, known_environments, known_receipts, printed_as, resolved
 from understudy.errors import InterruptedRunError, UnderstudyError, UsageError
+from understudy.platform_cli import platform
 from understudy.prices_cli import prices
 from understudy.reap_cli import reap
 from understudy.topology_cli import topology
@@ -34,6 +35,8 @@ _HOW = (
     *("bind", "ready_timeout", "parallel", "relay_image", "mock_image", "docker_provider", "image_budget"),
     *("memory_limit", "cpu_limit"),
 )
+_TARGET = ("target", "aws_region", "aws_accounts")
+_ON = (*_TARGET, "aws_platform")
 _LIFE = ("ttl", "max_ttl", "idle_ttl", "lease_dir", "lock_timeout")
 _ROOM = ("max_environments", "min_free_memory", "min_free_disk", "on_limit", "queue_timeout", "max_hourly_cost")
 _TESTS = ("workers", "fail_fast", "max_failures", "order", "shard", "durations", "history", "runs")
@@ -48,7 +51,7 @@ def cli() -> None:
 
 @cli.command()
 @printed_as("text", "json")
-@declared(*_WHERE, *_HOW, *_LIFE, *_ROOM, *_TESTS, *_SINKS, "on_newer", "shards", "keep_on_failure", "reuse")
+@declared(*_WHERE, *_ON, *_HOW, *_LIFE, *_ROOM, *_TESTS, *_SINKS, "on_newer", "shards", "keep_on_failure", "reuse")
 def run(form: str, **flags: object) -> None:
     """Clone, provision, test, export and destroy one commit."""
     options = resolved(flags)
@@ -64,7 +67,7 @@ def run(form: str, **flags: object) -> None:
 @cli.command()
 @click.option("--cost", is_flag=True, help="Say too what it would cost by the hour.")
 @printed_as("text", "json")
-@declared(*_WHERE, "docker_provider")
+@declared(*_WHERE, "target", "aws_region", "docker_provider")
 def plan(cost: bool, form: str, **flags: object) -> None:  # noqa: FBT001 - by name
     """Say what `run` would build, run and mock for a commit, and how near that is to production; create nothing."""
     options = resolved(flags)
@@ -75,7 +78,7 @@ def plan(cost: bool, form: str, **flags: object) -> None:  # noqa: FBT001 - by n
 
 @cli.command()
 @printed_as("text", "json")
-@declared(*_WHERE, *_HOW, *_LIFE, *_ROOM)
+@declared(*_WHERE, *_ON, *_HOW, *_LIFE, *_ROOM)
 def up(form: str, **flags: object) -> None:
     """Make or update the environment of this branch and leave it running."""
     options = resolved(flags)
@@ -103,7 +106,7 @@ def init(ci: str, pulumi: bool, yes: bool, form: str, **flags: object) -> None: 
 @cli.command()
 @click.argument("environment", required=False, shell_complete=known_environments)
 @printed_as("text", "json")
-@declared(*_TESTS, *_SINKS, "ready_timeout", "lease_dir", "lock_timeout")
+@declared(*_TESTS, *_SINKS, "ready_timeout", "aws_accounts", "lease_dir", "lock_timeout")
 def test(environment: str | None, form: str, **flags: object) -> None:
     """Run the suites against an environment that is up: its id, name, stack or branch."""
     options = resolved(flags)
@@ -115,7 +118,7 @@ def test(environment: str | None, form: str, **flags: object) -> None:
 @cli.command()
 @click.argument("environment", required=False, shell_complete=known_environments)
 @printed_as("text", "json")
-@declared("lease_dir", "lock_timeout")
+@declared("aws_accounts", "lease_dir", "lock_timeout")
 def down(environment: str | None, form: str, **flags: object) -> None:
     """Destroy an environment and show the receipt."""
     options = resolved(flags)
@@ -254,7 +257,7 @@ def history(test: str, last: int, **flags: object) -> None:
 
 @cli.command(name="list")
 @printed_as("text", "json")
-@declared("lease_dir")
+@declared(*_TARGET, "lease_dir")
 def list_(form: str, **flags: object) -> None:
     """List the environments of this backend."""
     options = resolved(flags)
@@ -268,7 +271,7 @@ def list_(form: str, **flags: object) -> None:
 @click.argument("services", nargs=-1)
 @click.option("--follow", is_flag=True, help="Go on as lines come.")
 @printed_as("text", "json")
-@declared("lease_dir")
+@declared("aws_accounts", "lease_dir")
 def logs(environment: str, services: tuple[str, ...], follow: bool, form: str, **flags: object) -> None:  # noqa: FBT001 - by name
     """Print the logs of an environment's services; as JSON, one object a line."""
     options = resolved(flags)
@@ -279,7 +282,7 @@ def logs(environment: str, services: tuple[str, ...], follow: bool, form: str, *
 
 @cli.command()
 @printed_as("text", "json")
-@declared("lease_dir")
+@declared(*_ON, "lease_dir")
 def doctor(form: str, **flags: object) -> None:
     """Look at what Understudy needs on this machine, and say what to do about what is missing or stale.
 
@@ -290,7 +293,7 @@ def doctor(form: str, **flags: object) -> None:
     from understudy.doctor import main as work
     from understudy.health import examine
 
-    sys.exit(work(form, examine(options)))
+    sys.exit(work(form, examine(options), docker=options.target == "docker"))
 
 
 @cli.command()
@@ -317,6 +320,7 @@ def completion(shell: str) -> None:
     click.echo(kind(cli, {}, "understudy", "_UNDERSTUDY_COMPLETE").source())
 
 
+cli.add_command(platform)
 cli.add_command(prices)
 cli.add_command(reap)
 cli.add_command(topology)

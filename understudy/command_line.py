@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from understudy.errors import UnderstudyError
-from understudy.options import Options, OptionSpec, seconds, specs
+from understudy.option_values import seconds
+from understudy.options import Options, OptionSpec, specs
 
 __all__ = ["Command", "declared", "duration", "known_environments", "known_receipts", "printed_as", "resolved"]
 

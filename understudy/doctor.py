@@ -21,7 +21,7 @@ from understudy.engine.settings import state_folder
 from understudy.errors import ToolError, UnderstudyError
 from understudy.watchdog.outliving import examine as ended_with_us
 
-__all__ = ["TESTED", "Check", "examine", "main", "render"]
+__all__ = ["TESTED", "Check", "examine", "main", "package", "render"]
 
 TESTED: Mapping[str, str] = {
     "python": "3.11",
@@ -46,9 +46,13 @@ class Check:
     hint: str = ""
 
 
-def examine() -> list[Check]:
-    """Look at everything; nothing is changed, and no check's failure keeps another from being made."""
-    return [*_guarded("python", _python), *_guarded("git", _git), *_docker(), *_guarded("pulumi", _pulumi), *_rest()]
+def examine(*, docker: bool = True) -> list[Check]:
+    """Look at everything; nothing is changed, and no check's failure keeps another from being made.
+
+    `docker`: also at the daemon, which a clone on AWS needs for nothing but images that are built.
+    """
+    daemon = _docker() if docker else []
+    return [*_guarded("python", _python), *_guarded("git", _git), *daemon, *_guarded("pulumi", _pulumi), *_rest()]
 
 
 def render(checks: Iterable[Check]) -> str:
@@ -63,9 +67,9 @@ def render(checks: Iterable[Check]) -> str:
     return "\n".join([*lines, "", f"Tested with {tested}."])
 
 
-def main(form: str = "text", more: Iterable[Check] = ()) -> int:
+def main(form: str = "text", more: Iterable[Check] = (), *, docker: bool = True) -> int:
     """Print the checks, and `more` after them, as text or json; 0 when nothing that is needed is missing, else 2."""
-    checks = [*examine(), *more]
+    checks = [*examine(docker=docker), *more]
     data = {"checks": [asdict(check) for check in checks], "tested": dict(TESTED)}
     print(json.dumps(data, indent=1) if form == "json" else render(checks))  # noqa: T201 - what the command is for
     return 2 if any(check.ok is False for check in checks) else 0
@@ -172,7 +176,7 @@ def _network() -> Check:
 
 
 def _pulumi() -> list[Check]:
-    return [_cli(), *(_package(name, distribution) for name, distribution in _PACKAGES)]
+    return [_cli(), *(package(name, distribution) for name, distribution in _PACKAGES)]
 
 
 _PACKAGES = (("pulumi SDK", "pulumi"), ("pulumi_docker", "pulumi-docker"))
@@ -201,11 +205,12 @@ def _series(version: str) -> list[str]:
     return re.split(r"[.+-]", version)[:2]
 
 
-def _package(name: str, distribution: str) -> Check:
+def package(name: str, distribution: str, hint: str = "Install understudy with pip, which brings it.") -> Check:
+    """The version of a Python package that is needed; `hint`: what to do where it is not installed."""
     try:
         return Check(name, ok=True, detail=importlib.metadata.version(distribution))
     except importlib.metadata.PackageNotFoundError:
-        return Check(name, ok=False, detail="not installed", hint="Install understudy with pip, which brings it.")
+        return Check(name, ok=False, detail="not installed", hint=hint)
 
 
 def _rest() -> list[Check]:

@@ -72,7 +72,13 @@ def main(arguments: list[str]) -> int:
     try:
         with (
             make_console("plain", sys.stdout) as console,
-            open_session(resolve({}, os.environ, None), Path("/"), console, Stop()) as session,
+            open_session(
+                resolve({}, os.environ, None),
+                Path("/"),
+                console,
+                Stop(),
+                of=lambda store: store.find(given.environment),
+            ) as session,
         ):
             return end(session, given.environment)
     except UnderstudyError as error:

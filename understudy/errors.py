@@ -10,6 +10,7 @@ UnderstudyError                      exit
 |-- TestsFailedError                 1    a test failed
 |   `-- HaltedError                  1    one failed in another part of the run
 |-- LimitError                       7    a limit leaves no room; nothing was created
+|-- NotTestedError                   7    all was made, on a target that runs nothing of it
 |-- SupersededError                  7    a newer commit of the branch is run instead
 |-- LeftoversError                   4    something remained, or nobody could look
 |-- ExportError                      6    evidence could not be written
@@ -26,6 +27,7 @@ __all__ = [
     "LeftoversError",
     "LimitError",
     "NotFoundError",
+    "NotTestedError",
     "ProvisionError",
     "SupersededError",
     "TestsFailedError",
@@ -106,6 +108,12 @@ class ExportError(UnderstudyError):
 
 class LimitError(UnderstudyError):
     """A limit leaves no room on the target; nothing was created."""
+
+    exit_code = 7
+
+
+class NotTestedError(UnderstudyError):
+    """What was made runs nowhere, as on an emulator of AWS's calls alone; no test was begun, and none has failed."""
 
     exit_code = 7
 

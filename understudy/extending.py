@@ -11,7 +11,8 @@ import click
 from understudy.engine.settings import EngineSettings
 from understudy.errors import UsageError
 from understudy.lease import BusyError, Lease, LeaseState, ends
-from understudy.options import Options, seconds
+from understudy.option_values import seconds
+from understudy.options import Options
 from understudy.session import find_lease, lease_store
 from understudy.stacks.identity import format_time, parse_time
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from understudy.doctor import Check
+from understudy.doctor import Check, package
 from understudy.engine.interface import StackRef
 from understudy.engine.lock_place import lock_place
 from understudy.engine.settings import EngineSettings
@@ -22,7 +22,7 @@ from understudy.reap.facts import gather
 from understudy.reap.model import Facts, Judgement, Subject, Verdict
 from understudy.session import lease_store
 from understudy.stacks.identity import LABEL, Whose
-from understudy.targets.choose import target_of
+from understudy.targets.choose import AWS, target_of
 from understudy.targets.docker_capacity import capacity
 from understudy.targets.docker_client import client
 from understudy.targets.interface import Owned, Target
@@ -46,12 +46,26 @@ def examine(options: Options, target: Target | None = None) -> list[Check]:
         store = lease_store(options, settings)
     except UnderstudyError as error:
         return [Check("backend", None, str(error.args[0]), error.hint)]
-    where = target or target_of()
+    where = target or target_of(options)
     return [
+        *(_tried("aws", lambda: list(_aws(options))) if options.target == AWS else ()),
         *_tried("leases", lambda: _leases(store, where, settings)),
         *_tried("locks", lambda: [_locks(settings, store)]),
         *_tried("disk", lambda: list(_disks(settings, options))),
     ]
+
+
+def _aws(options: Options) -> Iterator[Check]:
+    """Whose credentials there are, and whether anything may be made or removed with them."""
+    for name, distribution in (("boto3", "boto3"), ("pulumi_aws", "pulumi-aws")):
+        yield package(name, distribution, "Install it with `pip install 'understudy[aws]'`.")
+    target = target_of(options)
+    try:
+        here = target.identity()
+        yield Check("aws", ok=True, detail=here)
+        target.reach()
+    except UnderstudyError as error:
+        yield Check("aws", ok=False, detail=str(error.args[0]), hint=error.hint)
 
 
 def _tried(name: str, look: Callable[[], list[Check]]) -> list[Check]:
@@ -154,8 +168,8 @@ def _disks(settings: EngineSettings, options: Options) -> Iterator[Check]:
     while not there.exists():
         there = there.parent
     yield _disk("state", there, shutil.disk_usage(there).free, needed)
-    found = capacity(client())
-    if found.disk is not None:
+    found = None if options.target == AWS else capacity(client())
+    if found is not None and found.disk is not None:
         yield _disk("Docker", Path(found.root), found.disk, needed)
 
 

@@ -175,6 +175,8 @@ def _guard(session: Session, lease: Lease) -> Guard:
     }
     if session.settings.passphrase_file is not None:
         variables["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(session.settings.passphrase_file)
+    if session.options.aws_accounts:
+        variables["UNDERSTUDY_AWS_ACCOUNTS"] = ",".join(session.options.aws_accounts)
     if session.options.lease_dir:
         variables["UNDERSTUDY_LEASE_DIR"] = str(Path(session.options.lease_dir).expanduser().absolute())
     command = [sys.executable, "-P", "-m", "understudy.ending", lease.id]

@@ -32,12 +32,12 @@ from understudy.giving_back import let_rest, resting_afterwards
 from understudy.halts import Halt
 from understudy.holding import making, provisioning, taking
 from understudy.interrupts import Interrupts
-from understudy.lease import Lease, LeaseState
+from understudy.lease import Lease, LeaseState, LeaseStore
 from understudy.options import Options
 from understudy.owner import this_process
-from understudy.preparation import kept_changes, renew, with_images
+from understudy.preparation import kept_changes, renew
 from understudy.progress import Phase, Progress, State
-from understudy.provision import Provisioned, clone, own_lease, provision, prune_images
+from understudy.provision import Provisioned, clone, hold_suites, own_lease, prepared, provision, prune_images
 from understudy.reap.passing import opportune
 from understudy.recorder import Recorder
 from understudy.redact import Redactor, redact_error
@@ -47,8 +47,7 @@ from understudy.session import Session, find_lease, open_session
 from understudy.stacks import identity
 from understudy.stages import authority_of, known_of, mocks_of, run_stages, run_tests
 from understudy.stops import ended
-from understudy.suites.network import hold_images
-from understudy.targets.docker_client import client
+from understudy.targets.choose import elsewhere
 from understudy.targets.interface import Outcome, Receipt
 from understudy.teardown import settle
 from understudy.tidying import tidied
@@ -79,7 +78,7 @@ def run(options: Options, folder: Path, *, form: str) -> int:
             session.halt = halt
             settle(session.engine, session.target, session.store, console)
             opportune(session)
-            blueprint = with_images(blueprint, client())
+            blueprint = prepared(session, blueprint)
             lease = replace(own_lease(session, blueprint, _run_key(options, blueprint)), run=True)
             recorder: Recorder | None = None
             try:
@@ -117,7 +116,7 @@ def up(options: Options, folder: Path, *, form: str) -> int:
         blueprint = draw(options, folder)
         with open_session(options, folder, console, interrupts.stop) as session:
             settle(session.engine, session.target, session.store, console)
-            blueprint = with_images(blueprint, client())
+            blueprint = prepared(session, blueprint)
             branch = blueprint.commit.branch or blueprint.commit.sha
             lease = own_lease(session, blueprint, identity.environment_key("up", name=options.name, branch=branch))
             opportune(session, spare=lease.id)
@@ -139,6 +138,8 @@ def up(options: Options, folder: Path, *, form: str) -> int:
                     raise
             prune_images(session)
             console.say(f"environment {lease.id} is up; it expires at {lease.expires}")
+            if made.untestable:
+                console.note(f"warning: nothing of it answers: {made.untestable}")
             for address in made.endpoints:
                 console.say(f"  {address.service}:{address.port}  {address.url}")
             if authority := authority_of(session, blueprint, lease):
@@ -162,19 +163,21 @@ def test(options: Options, folder: Path, name: str | None, *, form: str) -> int:
     """
     with (
         command_of(options, form) as (console, interrupts),
-        open_session(options, folder, console, interrupts.stop) as session,
+        open_session(options, folder, console, interrupts.stop, of=partial(_find, folder, name)) as session,
     ):
         hold_options(options)
         settle(session.engine, session.target, session.store, console)
-        lease = _find(session, folder, name)
+        lease = _find(folder, name, session.store)
         here = session.target.identity()
         if here != lease.target:
-            raise NotFoundError(f"Environment {lease.id} is on {lease.target}, and this is {here}.")
+            raise NotFoundError(
+                f"Environment {lease.id} is on {lease.target}, and this is {here}.", hint=elsewhere(lease.target)
+            )
         _hold_trusted(lease)
         blueprint = redraw(lease, kept_changes(lease))
         _hold_suites(blueprint)
         hold_runs(folder / options.runs)
-        hold_images(blueprint.clone, session.stop)
+        hold_suites(session, blueprint)
         outbox = _checked_outbox(options, folder, console)
         take = partial(session.store.update, check=Lease.hold_idle, state=LeaseState.TESTING, owner=this_process())
         recorder: Recorder | None = None
@@ -203,9 +206,9 @@ def down(options: Options, folder: Path, name: str | None, *, form: str) -> int:
     """
     with (
         command_of(options, form) as (console, interrupts),
-        open_session(options, folder, console, interrupts.stop) as session,
+        open_session(options, folder, console, interrupts.stop, of=partial(_find, folder, name)) as session,
     ):
-        lease = _find(session, folder, name)
+        lease = _find(folder, name, session.store)
         receipt = _removed(session, lease, interrupts)
         console.say(f"receipt: {receipt.outcome} {lease.id}" + (f" - {receipt.reason}" if receipt.reason else ""))
         opportune(session, spare=lease.id)
@@ -308,15 +311,15 @@ def _run_key(options: Options, blueprint: Blueprint) -> str:
     )
 
 
-def _find(session: Session, folder: Path, name: str | None) -> Lease:
+def _find(folder: Path, name: str | None, store: LeaseStore) -> Lease:
     """The environment named, or that of the branch that is checked out here."""
     if name is not None:
-        return find_lease(session.store, name)
+        return find_lease(store, name)
     try:
         repository = Repository.find(folder)
     except UsageError:
-        return find_lease(session.store, None)
-    return find_lease(session.store, None, repository.checked_out(), repository.origin())
+        return find_lease(store, None)
+    return find_lease(store, None, repository.checked_out(), repository.origin())
 
 
 def _hold_trusted(lease: Lease) -> None:

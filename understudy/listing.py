@@ -19,7 +19,7 @@ from understudy.options import Options
 from understudy.progress import silent
 from understudy.session import find_lease, lease_store, read_settings
 from understudy.stacks.identity import LABEL, parse_time
-from understudy.targets.choose import target_of
+from understudy.targets.choose import elsewhere, target_of
 from understudy.targets.interface import Owned, Target
 from understudy.targets.ownership import whose_of
 from understudy.teardown import settle
@@ -37,7 +37,7 @@ def show(options: Options, *, form: str) -> int:
     """
     settings = read_settings(silent)
     store = lease_store(options, settings)
-    target = target_of()
+    target = target_of(options)
     problem = ""
     strays: tuple[Owned, ...] = ()
     here = ""
@@ -84,10 +84,12 @@ def logs(options: Options, environment: str, services: tuple[str, ...], *, follo
     """
     store = lease_store(options, read_settings(silent))
     lease = find_lease(store, environment)
-    target = target_of()
+    target = target_of(options, of=lease.target)
     here = target.identity()
     if here != lease.target:
-        raise NotFoundError(f"Environment {lease.id} is on {lease.target}, and this is {here}.")
+        raise NotFoundError(
+            f"Environment {lease.id} is on {lease.target}, and this is {here}.", hint=elsewhere(lease.target)
+        )
     store.use(lease)
     for service, line in target.lines(lease.whose, services, follow=follow):
         plain = printable(f"{service} | {line}")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import re
-import shlex
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -12,19 +9,29 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
+from understudy import option_values as values
 from understudy.errors import UsageError
 from understudy.files import is_git_data
 
-__all__ = ["CONFIG_FILE", "OptionSpec", "Options", "Origin", "Text", "find_config", "resolve", "seconds", "specs"]
+__all__ = [
+    "CONFIG_FILE",
+    "PLATFORM",
+    "OptionSpec",
+    "Options",
+    "Origin",
+    "Text",
+    "find_config",
+    "resolve",
+    "specs",
+]
 
 CONFIG_FILE = "understudy.toml"
 
 SUITES = "tests"
 """The table of that file that holds no options, but suites: those of a commit are read from the commit's own file."""
 
-_LONGEST = 10 * 365 * 86400.0
-_MOST_PARTS = 1000
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+PLATFORM = "platform"
+"""The table of that file that holds the ids of a platform on AWS that is there already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,124 +54,6 @@ class Origin(IntEnum):
     FLAG = 3
 
 
-def seconds(value: object) -> float:
-    """A duration: a number of seconds, or text such as `90s`, `15m`, `2h`, `1d`.
-
-    Raises:
-        ValueError: it is neither, or not positive.
-    """
-    if isinstance(value, bool):
-        raise ValueError("a duration, such as 90s, 15m, 2h or 1d")  # noqa: TRY004 - one error for all bad values
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", str(value).strip())
-    length = float(match[1]) * _UNITS[match[2] or "s"] if match else 0.0
-    if not 0 < length <= _LONGEST:
-        raise ValueError("a duration, such as 90s, 15m, 2h or 1d")
-    return length
-
-
-def _seconds_or_none(value: object) -> float:
-    return 0.0 if str(value).strip() in {"0", "0s"} else seconds(value)
-
-
-def _limit(value: object) -> float:
-    """A duration, or 0: no limit."""
-    return 0.0 if str(value) in {"0", "0.0"} else seconds(value)
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError("text")  # noqa: TRY004 - one error for all bad values
-    if "\0" in value:
-        raise ValueError("text without NUL characters")
-    return value
-
-
-def _several(value: object) -> tuple[str, ...]:
-    """A list of texts; in a variable, one text with commas between."""
-    given = value.split(",") if isinstance(value, str) else value
-    if not isinstance(given, list | tuple):
-        raise ValueError("a list of texts")  # noqa: TRY004 - one error for all bad values
-    return tuple(_text(item) for item in given if item != "")
-
-
-def _sinks(value: object) -> tuple[str, ...]:
-    """As `_several`; an item of a list may itself be a list, a command's argument vector."""
-    if not isinstance(value, list):
-        return _several(value)
-    return tuple(shlex.join(_several(item)) if isinstance(item, list) else _text(item) for item in value if item)
-
-
-def _assignments(value: object) -> tuple[str, ...]:
-    given = _several(value)
-    if not all(re.match(r"[^=\s]+=", item) for item in given):
-        raise ValueError("NAME=VALUE, or a list of such")
-    return given
-
-
-def _positive(value: object) -> int:
-    try:
-        number = int(str(value))
-    except ValueError:
-        number = 0
-    if isinstance(value, bool) or number < 1:
-        raise ValueError("a whole number from 1")
-    return number
-
-
-def _count(value: object) -> int:
-    return 0 if str(value) == "0" else _positive(value)
-
-
-def _amount(value: object) -> float:
-    try:
-        number = float(str(value))
-    except ValueError:
-        number = -1.0
-    if isinstance(value, bool) or not 0 <= number < math.inf:
-        raise ValueError("a number from 0")
-    return number
-
-
-def _size(value: object) -> int:
-    """Bytes: a whole number, or one with a unit of 1024 (`512m`, `4g`, `2GiB`)."""
-    match = re.fullmatch(r"(\d{1,15})([bkmgt]?)(?:i?b)?", str(value).strip().lower(), re.ASCII)
-    if isinstance(value, bool) or match is None:
-        raise ValueError("a size, such as 512m or 4g")
-    return int(match[1]) << 10 * "bkmgt".index(match[2] or "b")
-
-
-def _switch(value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    known = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-    if str(value).lower() not in known:
-        raise ValueError("true or false")
-    return known[str(value).lower()]
-
-
-def _one_of(*allowed: str) -> Callable[[object], str]:
-    def parse(value: object) -> str:
-        if value not in allowed:
-            raise ValueError(f"one of {', '.join(allowed)}")
-        return str(value)
-
-    return parse
-
-
-def _parts(value: object) -> int:
-    if (number := _positive(value)) > _MOST_PARTS:
-        raise ValueError(f"a whole number from 1 to {_MOST_PARTS}")
-    return number
-
-
-def _part(value: object) -> str:
-    text = _text(value)
-    found = re.fullmatch(r"(\d{1,4})/(\d{1,4})", text, re.ASCII)
-    if text not in ("", "auto") and not (found and 1 <= int(found[1]) <= int(found[2]) <= _MOST_PARTS):
-        raise ValueError(f"i/n with i from 1 to n and n at most {_MOST_PARTS}, or `auto`")
-    return text
-
-
 @dataclass(frozen=True, slots=True)
 class OptionSpec:
     """How one option is given: on the command line, as a variable, in the file."""
@@ -181,7 +70,7 @@ class OptionSpec:
     @property
     def metavar(self) -> str:
         """The placeholder in help texts."""
-        return "NAME=VALUE" if self.parse is _assignments else self.name.rsplit("_", 1)[-1].upper()
+        return "NAME=VALUE" if self.parse is values.assignments else self.name.rsplit("_", 1)[-1].upper()
 
 
 def _option(default: object, parse: Callable[[object], Any], text: str, flag: str = "") -> Any:  # noqa: ANN401 - a field of any type
@@ -193,95 +82,138 @@ class Options:
     """Every option of Understudy with its value; `origins` says where each came from."""
 
     file: tuple[str, ...] = _option(
-        (), _several, "A Compose file; several are merged (default: that of this folder and its override file).", "-f"
+        (),
+        values.several,
+        "A Compose file; several are merged (default: that of this folder and its override file).",
+        "-f",
     )
-    env_file: tuple[str, ...] = _option((), _several, "A file of variables in the place of .env; several count.")
-    set: tuple[str, ...] = _option((), _assignments, "A variable, NAME=VALUE, above all others; several count.")
-    compose_profile: tuple[str, ...] = _option((), _several, "A profile of Compose that is active; several count.")
-    allow: tuple[str, ...] = _option((), _several, "Clone what is refused otherwise, by name; several count.")
-    commit: str = _option("HEAD", _text, "The commit to clone.")
-    dirty: bool = _option(False, _switch, "Take the folder as it lies instead of a commit.")
-    production_ref: str = _option("", _text, "Where production's topology is read (default: the default branch).")
-    from_stack: str = _option("", _text, "The Pulumi stack that is production: [ORG/]PROJECT/STACK.")
-    from_export: str = _option("", _text, "A file of `pulumi stack export` that is production.")
-    from_docker: bool = _option(False, _switch, "What runs on the Docker host is production.")
+    env_file: tuple[str, ...] = _option((), values.several, "A file of variables in the place of .env; several count.")
+    set: tuple[str, ...] = _option((), values.assignments, "A variable, NAME=VALUE, above all others; several count.")
+    compose_profile: tuple[str, ...] = _option(
+        (), values.several, "A profile of Compose that is active; several count."
+    )
+    allow: tuple[str, ...] = _option((), values.several, "Clone what is refused otherwise, by name; several count.")
+    commit: str = _option("HEAD", values.text, "The commit to clone.")
+    dirty: bool = _option(False, values.switch, "Take the folder as it lies instead of a commit.")
+    production_ref: str = _option("", values.text, "Where production's topology is read (default: the default branch).")
+    from_stack: str = _option("", values.text, "The Pulumi stack that is production: [ORG/]PROJECT/STACK.")
+    from_export: str = _option("", values.text, "A file of `pulumi stack export` that is production.")
+    from_docker: bool = _option(False, values.switch, "What runs on the Docker host is production.")
     from_aws: bool = _option(
-        False, _switch, "What runs in the AWS account and region of the usual variables is production."
+        False, values.switch, "What runs in the AWS account and region of the usual variables is production."
     )
-    project: str = _option("", _text, "With --from-docker: only the Compose project of this name.")
+    project: str = _option("", values.text, "With --from-docker: only the Compose project of this name.")
     label: str = _option(
         "",
-        _text,
+        values.text,
         "With --from-docker or --from-aws: only containers with this label, or what has this tag; KEY or KEY=VALUE.",
     )
     untrusted: bool = _option(
-        False, _switch, "The commit is a stranger's: production says what is run, mocked, allowed and sent where."
+        False, values.switch, "The commit is a stranger's: production says what is run, mocked, allowed and sent where."
     )
-    profile: str = _option("default", _text, "The profile of x-understudy that scales the clone.")
-    name: str = _option("", _text, "The environment's name; without one it follows from the CI run or the branch.")
-    ttl: float = _option(3600.0, seconds, "How long an environment that is kept may live.")
-    max_ttl: float = _option(86400.0, seconds, "The age that no extension passes.")
+    profile: str = _option("default", values.text, "The profile of x-understudy that scales the clone.")
+    name: str = _option(
+        "", values.text, "The environment's name; without one it follows from the CI run or the branch."
+    )
+    ttl: float = _option(3600.0, values.seconds, "How long an environment that is kept may live.")
+    max_ttl: float = _option(86400.0, values.seconds, "The age that no extension passes.")
     idle_ttl: float = _option(
-        0.0, _limit, "How long an environment that is kept may be used by nobody; 0: as long as it may live."
+        0.0, values.limit, "How long an environment that is kept may be used by nobody; 0: as long as it may live."
     )
-    bind: str = _option("127.0.0.1", _text, "The address on which endpoints are published.")
-    ready_timeout: float = _option(180.0, seconds, "How long a service may take to get ready.")
-    parallel: int = _option(64, _positive, "How many resources are worked on at once.")
+    bind: str = _option("127.0.0.1", values.text, "The address on which endpoints are published.")
+    ready_timeout: float = _option(180.0, values.seconds, "How long a service may take to get ready.")
+    parallel: int = _option(64, values.positive, "How many resources are worked on at once.")
     workers: int | None = _option(
-        None, _positive, "The most test processes of all suites together (default: one a core, or what suites declare)."
+        None,
+        values.positive,
+        "The most test processes of all suites together (default: one a core, or what suites declare).",
     )
-    fail_fast: bool = _option(True, _switch, "Stop everything at the first failed test, or as --max-failures says.")
-    max_failures: int = _option(1, _positive, "How many tests may fail, in all suites together, before all is stopped.")
+    fail_fast: bool = _option(
+        True, values.switch, "Stop everything at the first failed test, or as --max-failures says."
+    )
+    max_failures: int = _option(
+        1, values.positive, "How many tests may fail, in all suites together, before all is stopped."
+    )
     order: str = _option(
-        "history", _one_of("history", "given"), "Tests that failed last time and long ones first, or as they come."
+        "history",
+        values.one_of("history", "given"),
+        "Tests that failed last time and long ones first, or as they come.",
     )
-    shard: str = _option("", _part, "Run one part of the tests: i/n, or `auto` for what the CI says of this job.")
-    shards: int = _option(1, _parts, "Split the tests over this many clones of the commit, side by side on one target.")
-    durations: str = _option("", _text, "The file of usual durations that --shard and --shards split by.")
-    history: str = _option("", _text, "Where runs are remembered: a file, a postgresql:// URL, or `off`.")
+    shard: str = _option("", values.part, "Run one part of the tests: i/n, or `auto` for what the CI says of this job.")
+    shards: int = _option(
+        1, values.parts, "Split the tests over this many clones of the commit, side by side on one target."
+    )
+    durations: str = _option("", values.text, "The file of usual durations that --shard and --shards split by.")
+    history: str = _option("", values.text, "Where runs are remembered: a file, a postgresql:// URL, or `off`.")
     reuse: bool = _option(
-        False, _switch, "Take over what suites came to that passed with nothing changed since; they do not run."
+        False, values.switch, "Take over what suites came to that passed with nothing changed since; they do not run."
     )
-    runs: str = _option(".", _text, "The folder in which understudy-runs/ collects each run's evidence.")
+    runs: str = _option(".", values.text, "The folder in which understudy-runs/ collects each run's evidence.")
     export: tuple[str, ...] = _option(
-        (), _sinks, "Where a run's folder is sent: s3://BUCKET/PREFIX, or a command; several count."
+        (), values.sinks, "Where a run's folder is sent: s3://BUCKET/PREFIX, or a command; several count."
     )
     export_variable: tuple[str, ...] = _option(
-        (), _several, "A variable, by name, that a command of --export gets too; several count."
+        (), values.several, "A variable, by name, that a command of --export gets too; several count."
     )
-    export_retries: int = _option(4, _count, "How often what fails is tried again while exporting.")
-    export_timeout: float = _option(600.0, seconds, "How long each export may take.")
-    keep_on_failure: bool = _option(False, _switch, "Keep the environment of a run that fails, for as long as --ttl.")
-    progress: str = _option("auto", _one_of("auto", "live", "plain", "json"), "How progress is shown.")
-    relay_image: str = _option("haproxy:2.6", _text, "The image of the relay that publishes endpoints.")
-    mock_image: str = _option("wiremock/wiremock:3.13.1", _text, "The image of the mocks.")
+    export_retries: int = _option(4, values.count, "How often what fails is tried again while exporting.")
+    export_timeout: float = _option(600.0, values.seconds, "How long each export may take.")
+    keep_on_failure: bool = _option(
+        False, values.switch, "Keep the environment of a run that fails, for as long as --ttl."
+    )
+    progress: str = _option("auto", values.one_of("auto", "live", "plain", "json"), "How progress is shown.")
+    relay_image: str = _option("haproxy:2.6", values.text, "The image of the relay that publishes endpoints.")
+    mock_image: str = _option("wiremock/wiremock:3.13.1", values.text, "The image of the mocks.")
     memory_limit: int = _option(
-        4 * 1024**3, _size, "Memory of a container that production does not limit, such as 4g; 0: no limit."
+        4 * 1024**3, values.size, "Memory of a container that production does not limit, such as 4g; 0: no limit."
     )
-    cpu_limit: float = _option(4.0, _amount, "Processors of a container that production does not limit; 0: no limit.")
+    cpu_limit: float = _option(
+        4.0, values.amount, "Processors of a container that production does not limit; 0: no limit."
+    )
     docker_provider: str = _option(
-        "embedded", _one_of("embedded", "official"), "Which Pulumi provider serves the Docker resources."
+        "embedded", values.one_of("embedded", "official"), "Which Pulumi provider serves the Docker resources."
     )
-    lease_dir: str = _option("", _text, "The folder where leases lie, where the backend is neither file:// nor s3://.")
+    target: str = _option("docker", values.one_of("docker", "aws"), "Where the clone runs: on Docker, or on AWS.")
+    aws_region: str = _option("", values.region, "With --target aws: the region (default: that of the AWS variables).")
+    aws_accounts: tuple[str, ...] = _option(
+        (), values.accounts, "With --target aws: the only account in which anything is made or removed; several count."
+    )
+    aws_platform: str = _option(
+        "", values.text, "With --target aws: the platform's stack (default: that of the region's name)."
+    )
+    lease_dir: str = _option(
+        "", values.text, "The folder where leases lie, where the backend is neither file:// nor s3://."
+    )
     lock_timeout: float = _option(
-        60.0, _seconds_or_none, "How long to wait for another command that works on the environment; 0: not at all."
+        60.0,
+        values.seconds_or_none,
+        "How long to wait for another command that works on the environment; 0: not at all.",
     )
     on_newer: str = _option(
         "supersede",
-        _one_of("supersede", "queue", "parallel"),
+        values.one_of("supersede", "queue", "parallel"),
         "What a run does about those of other commits of its branch: end older ones, wait, or go on beside them.",
     )
-    max_environments: int = _option(0, _count, "The most environments at once on the target; 0: no limit.")
-    min_free_memory: int = _option(0, _size, "Memory that the Docker host must have left, such as 2g; 0: no limit.")
-    min_free_disk: int = _option(0, _size, "Disk that the Docker host must have left, such as 10g; 0: no limit.")
+    max_environments: int = _option(0, values.count, "The most environments at once on the target; 0: no limit.")
+    min_free_memory: int = _option(
+        0, values.size, "Memory that the Docker host must have left, such as 2g; 0: no limit."
+    )
+    min_free_disk: int = _option(0, values.size, "Disk that the Docker host must have left, such as 10g; 0: no limit.")
     on_limit: str = _option(
-        "refuse", _one_of("queue", "refuse"), "What is done where a limit leaves no room: wait for it, or do not run."
+        "refuse",
+        values.one_of("queue", "refuse"),
+        "What is done where a limit leaves no room: wait for it, or do not run.",
     )
-    queue_timeout: float = _option(3600.0, seconds, "How long a run waits in a queue, for its branch or for room.")
+    queue_timeout: float = _option(
+        3600.0, values.seconds, "How long a run waits in a queue, for its branch or for room."
+    )
     max_hourly_cost: float = _option(
-        0.0, _amount, "The most that an environment on AWS may be estimated to cost, dollars an hour; 0: no limit."
+        0.0,
+        values.amount,
+        "The most that an environment on AWS may be estimated to cost, dollars an hour; 0: no limit.",
     )
-    image_budget: float = _option(10.0, _amount, "Gigabytes of built images that are kept.")
+    image_budget: float = _option(10.0, values.amount, "Gigabytes of built images that are kept.")
+    platform: Mapping[str, object] | None = None
+    """What the table `[platform]` of the file holds: a platform that is there already; None: there is no such table."""
     origins: Mapping[str, Origin] = field(default_factory=dict)
 
     @property
@@ -343,8 +275,9 @@ def resolve(
     """
     by_name = {spec.name: spec for spec in specs()}
     given: dict[str, tuple[object, Origin, str]] = {}
-    for key, value in _load(config).items():
-        if key == SUITES:
+    loaded = _load(config)
+    for key, value in loaded.items():
+        if key == SUITES or (key == PLATFORM and isinstance(value, dict)):
             continue
         if key not in by_name:
             raise UsageError(f"Read {config}: there is no option {key!r}.", hint=f"Options are {', '.join(by_name)}.")
@@ -355,15 +288,16 @@ def resolve(
         said_by_flag = flags.get(spec.name)
         if said_by_flag is not None and said_by_flag != ():
             given[spec.name] = (said_by_flag, Origin.FLAG, said(spec.name))
-    values: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for key, (value, _, place) in given.items():
         try:
-            values[key] = by_name[key].parse(value)
+            found[key] = by_name[key].parse(value)
         except ValueError as error:
             said_value = ", ".join(map(repr, value)) if isinstance(value, tuple) else repr(value)
             raise UsageError(f"Read {place}: {said_value} is not {error}.") from error
     origins = {key: given[key][1] if key in given else Origin.DEFAULT for key in by_name}
-    return Options(**values, origins=origins)
+    table = loaded.get(PLATFORM)
+    return Options(**found, platform=table if isinstance(table, dict) else None, origins=origins)
 
 
 def _load(config: Path | Text | None) -> dict[str, object]:

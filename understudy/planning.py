@@ -22,6 +22,7 @@ from understudy.build.keys import Origin, image_tags
 from understudy.components.plan import make_plan
 from understudy.console import printable
 from understudy.errors import ProvisionError, ToolError
+from understudy.on_aws import pinned
 from understudy.options import Options
 from understudy.preparation import with_images
 from understudy.report.codec import encode
@@ -30,6 +31,7 @@ from understudy.report.records import ChangeRecord, PropertyRecord
 from understudy.stacks.cost.estimate import Estimate, nothing
 from understudy.stacks.cost.words import headline, lines
 from understudy.stacks.fidelity import fidelity, fidelity_report
+from understudy.targets.choose import AWS
 from understudy.targets.docker_client import client
 
 if TYPE_CHECKING:
@@ -128,13 +130,28 @@ def show(options: Options, folder: Path, *, form: str, cost: bool = False) -> in
     Raises:
         UsageError: the input is not usable, or the topology does not allow a clone.
     """
-    blueprint, built, daemon = _seen(draw(options, folder))
-    plan = replace(make(blueprint, options.profile, daemon, built), cost=nothing() if cost else None)
+    drawn = draw(options, folder)
+    blueprint, built, daemon = _on_aws(drawn) if options.target == AWS else _seen(drawn)
+    plan = replace(make(blueprint, options.profile, daemon, built), cost=_cost(options, blueprint) if cost else None)
     if form == "json":
         click.echo(json.dumps({"schema": 1, **encode(plan)}, indent=1))
     else:
         _print(plan, blueprint)
     return 0
+
+
+def _cost(options: Options, blueprint: Blueprint) -> Estimate:
+    """On Docker nothing: the machine is there anyway."""
+    if options.target != AWS:
+        return nothing()
+    from understudy.imagined import estimated
+
+    return estimated(options, blueprint)
+
+
+def _on_aws(blueprint: Blueprint) -> tuple[Blueprint, Mapping[str, str], str]:
+    """The blueprint with the images that Fargate would run; nobody is asked."""
+    return replace(blueprint, clone=pinned(blueprint.clone)), {}, ""
 
 
 def _seen(blueprint: Blueprint) -> tuple[Blueprint, Mapping[str, str], str]:

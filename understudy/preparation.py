@@ -33,6 +33,7 @@ from understudy.stacks.builds import build_after_all, pin, references
 from understudy.stacks.clone import Change, Clone, Fidelity
 from understudy.stacks.serial import clone_data
 from understudy.stacks.trust import Certificates
+from understudy.targets.choose import elsewhere
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -48,6 +49,7 @@ __all__ = [
     "environment_args",
     "environment_of",
     "image_refs",
+    "keep_changes",
     "keep_tree",
     "kept_changes",
     "renew",
@@ -149,7 +151,7 @@ def renew(store: LeaseStore, old: Lease, new: Lease, state: LeaseState) -> Lease
     if old.target != new.target:
         raise NotFoundError(
             f"Environment {old.id} is on {old.target}, and this is {new.target}.",
-            hint="Set DOCKER_HOST to that daemon, or remove the environment there first.",
+            hint=f"{elsewhere(old.target)} Or remove the environment there first.",
         )
     if new.untrusted and not old.untrusted:
         raise UsageError(
@@ -242,13 +244,17 @@ def _used(clone: Clone) -> Iterator[tuple[str, str]]:
 
 def keep_tree(store: LeaseStore, lease: Lease, blueprint: Blueprint, tree: CommitTree) -> Lease:
     """Note in the lease where the files lie, and beside them what the clone differs in, for `understudy test`."""
-    changes = [asdict(change) for change in blueprint.clone.changes]
-    write_file(tree.root.parent / _CHANGES, json.dumps(changes).encode())
+    keep_changes(tree.root, blueprint.clone.changes)
     origin = Origin(tree.repository, tree.treeish, blueprint.folder, tree.pointers)
     write_file(
         tree.root.parent / CLONE, json.dumps(clone_note(blueprint.clone, contents(blueprint.clone, origin))).encode()
     )
     return store.update(lease, tree=str(tree.root))
+
+
+def keep_changes(tree: Path, changes: Sequence[Change]) -> None:
+    """Note beside a tree what the environment that is made from it differs in."""
+    write_file(tree.parent / _CHANGES, json.dumps([asdict(change) for change in changes]).encode())
 
 
 def clone_note(clone: Clone, files: Mapping[str, str]) -> dict[str, object]:

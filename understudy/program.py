@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pulumi
@@ -11,10 +12,14 @@ from understudy.blueprint import draw
 from understudy.build.binds import place_binds
 from understudy.build.images import ImageBuilder
 from understudy.declaration import declare
+from understudy.engine.factory import make_engine
+from understudy.engine.interface import Engine
 from understudy.engine.login import current_backend
+from understudy.engine.pulumi_cli import find
 from understudy.engine.settings import EngineSettings
-from understudy.errors import UnderstudyError, UsageError
+from understudy.errors import ToolError, UnderstudyError, UsageError
 from understudy.lease import Lease, LeaseState, LeaseStore
+from understudy.on_aws import Site
 from understudy.options import Options, find_config, resolve
 from understudy.preparation import (
     begin,
@@ -28,26 +33,43 @@ from understudy.preparation import (
     with_images,
 )
 from understudy.progress import Progress, State
-from understudy.rehearsal import rehearsed
+from understudy.provision import declared, prepared
+from understudy.rehearsal import passing_tree, rehearsed
 from understudy.scratch import Scratch
 from understudy.seed import seed_for
+from understudy.session import Session
 from understudy.stacks import identity
+from understudy.stops import Stop
 from understudy.strangers import hold_no_stranger
-from understudy.targets.choose import target_of
-from understudy.targets.docker_client import client, daemon_identity
-from understudy.targets.interface import Outcome
+from understudy.targets.choose import AWS, target_of
+from understudy.targets.docker_client import client
+from understudy.targets.interface import Outcome, Target
 from understudy.teardown import close_gone
 
 __all__ = ["main"]
 
-_CONFIGURED = ("topology", "commit", "profile", "ttl", "idle_ttl", "production_ref", "bind", "docker_provider")
+_CONFIGURED = (
+    "topology",
+    "commit",
+    "profile",
+    "ttl",
+    "idle_ttl",
+    "production_ref",
+    "bind",
+    "docker_provider",
+    "target",
+    "aws_region",
+    "aws_accounts",
+    "aws_platform",
+)
 
 
 def main() -> None:
     """What a project's `__main__.py` calls: the environment that `pulumi config` describes.
 
     Configuration, all optional: `understudy:topology`, `understudy:commit`, `understudy:profile`, `understudy:ttl`,
-    `understudy:idle_ttl`, `understudy:production_ref`, `understudy:bind`. A preview creates nothing, not even a
+    `understudy:idle_ttl`, `understudy:production_ref`, `understudy:bind`, `understudy:target`, `understudy:aws_region`,
+    `understudy:aws_accounts`, `understudy:aws_platform`. A preview creates nothing, not even a
     lease; an update writes the lease first. `pulumi destroy` runs no program, so the lease is closed by the next
     `understudy` command that finds the stack empty and nothing of it on the target.
 
@@ -75,28 +97,40 @@ def _main(folder: Path) -> None:
     stack = (pulumi.get_project(), pulumi.get_stack())
     key = identity.environment_key("pulumi", project=stack[0], stack=stack[1])
     rehearsal = pulumi.runtime.is_dry_run()
+    target = target_of(options)
+    if options.target == AWS:
+        target.reach()
     lease = begin(
         blueprint,
         options,
         backend=settings.backend,
         backend_id=store.backend_id(write=not rehearsal),
-        target=daemon_identity(client()),
+        target=target.identity(),
         environment=identity.environment_id(blueprint.origin, blueprint.file, key),
         stack=stack,
         folder=settings.state,
         state=LeaseState.HANDED_OVER,
     )
     known = store.find(lease.id)
+    if options.target == AWS:
+        session = Session(options, folder, _warn, Stop(), settings, _engine(settings), target, store, on_aws=True)
+        blueprint = prepared(session, blueprint)
+        if rehearsal:
+            with passing_tree(blueprint, settings.state, known or lease) as tree:
+                Site.of(session, blueprint, known or lease, tree).rehearse()
+            return
+        lease = _taken(known, lease, target, store)
+        tree = take_tree(blueprint, settings.state, lease.id)
+        lease = keep_tree(store, lease, blueprint, tree)
+        with Scratch("build") as logs:
+            declared(session, blueprint, lease, tree, logs, session.stop).program()
+        return
     if rehearsal:
         with rehearsed(blueprint, options, settings, store, known or lease) as args:
             declare(args, provider=options.docker_provider)
         return
     blueprint = with_images(blueprint, client())
-    if known and not _destroyed(known, store):
-        lease = renew(store, known, lease, LeaseState.HANDED_OVER)
-    else:
-        store.create(lease)
-        _hold_ours(store, lease)
+    lease = _taken(known, lease, target, store)
     tree = take_tree(blueprint, settings.state, lease.id)
     lease = keep_tree(store, lease, blueprint, tree)
     with Scratch("build") as logs:
@@ -121,27 +155,44 @@ def _main(folder: Path) -> None:
     declare(args, provider=options.docker_provider)
 
 
-def _hold_ours(store: LeaseStore, lease: Lease) -> None:
+def _engine(settings: EngineSettings) -> Engine:
+    """An engine beside the one that runs this program, for a look at the platform's stack."""
+    found = find()
+    if found is None:
+        raise ToolError("Looked for the Pulumi CLI, to read the platform's stack, and it is not on PATH.")
+    return make_engine(replace(settings, cli=found.path))
+
+
+def _taken(known: Lease | None, lease: Lease, target: Target, store: LeaseStore) -> Lease:
+    """The lease of the environment: a new one, or that which is there, renewed."""
+    if known and not _destroyed(known, target, store):
+        return renew(store, known, lease, LeaseState.HANDED_OVER)
+    store.create(lease)
+    _hold_ours(target, store, lease)
+    return lease
+
+
+def _hold_ours(target: Target, store: LeaseStore, lease: Lease) -> None:
     """Hold that no other backend has an environment of this id; the new lease is closed where one has.
 
     Raises:
         BusyError: one has.
     """
     try:
-        hold_no_stranger(target_of(), lease)
+        hold_no_stranger(target, lease)
     except BaseException:
         store.close(lease)
         raise
 
 
-def _destroyed(known: Lease, store: LeaseStore) -> bool:
+def _destroyed(known: Lease, target: Target, store: LeaseStore) -> bool:
     """Whether `pulumi destroy`, which could not say so, has removed it; then its lease is closed, by a receipt.
 
     Pulumi holds the lock of the stack while this runs, so that no other machine is at work on it unseen.
     """
     if known.worked_on:
         return False
-    receipt = close_gone(known, target_of(), store, _warn)
+    receipt = close_gone(known, target, store, _warn)
     return receipt is not None and receipt.outcome is Outcome.CLEAN
 
 

@@ -6,7 +6,7 @@ import importlib
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from understudy.awaited import Awaited
@@ -16,29 +16,108 @@ from understudy.build.cache import ImageCache
 from understudy.build.images import BuiltImage, ImageBuilder
 from understudy.build.tree import CommitTree
 from understudy.engine.events import EngineEvent, Listener, ResourceDone, ResourceFailed, ResourceStarted
-from understudy.engine.interface import StackRef
-from understudy.errors import InterruptedRunError, UnderstudyError
+from understudy.engine.interface import Program, StackRef
+from understudy.errors import InterruptedRunError, UnderstudyError, UsageError
 from understudy.lease import Lease
-from understudy.preparation import begin, binds, certificates_for, environment_args, image_refs, keep_tree, take_tree
+from understudy.preparation import (
+    begin,
+    binds,
+    certificates_for,
+    environment_args,
+    image_refs,
+    keep_tree,
+    take_tree,
+    with_images,
+)
 from understudy.progress import Phase, Progress, ProgressListener, State
 from understudy.seed import seed_for
 from understudy.session import Session
+from understudy.stacks.change import Change
+from understudy.stacks.cost.estimate import Estimate, nothing
 from understudy.stacks.identity import environment_id
 from understudy.suites.contract import EndpointAddress
+from understudy.suites.network import hold_images
 from understudy.targets.docker_client import client
 from understudy.teardown import OWN_PROJECT
 
-__all__ = ["Provisioned", "addresses", "clone", "engine_progress", "own_lease", "provision", "prune_images"]
+__all__ = [
+    "Declared",
+    "Provisioned",
+    "addresses",
+    "clone",
+    "declared",
+    "engine_progress",
+    "hold_suites",
+    "own_lease",
+    "prepared",
+    "provision",
+    "prune_images",
+    "untestable",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Provisioned:
-    """What came of it: the images, the endpoints, when all was ready (seconds since the epoch), each one's wait."""
+    """What came of it: the images, the endpoints, when all was ready (seconds since the epoch), each one's wait.
+
+    `changes` are differences from production that the target itself adds. `untestable` says why nothing that was made
+    can answer; empty: it does.
+    `estimate` is what it costs.
+    """
 
     images: Mapping[str, BuiltImage]
     endpoints: tuple[EndpointAddress, ...]
     ready_at: float
     waited: Mapping[str, float]
+    changes: tuple[Change, ...] = ()
+    untestable: str = ""
+    estimate: Estimate = field(default_factory=nothing)
+
+
+def prepared(session: Session, blueprint: Blueprint) -> Blueprint:
+    """The blueprint with its images as the target has them, held to be possible there, before anything is made.
+
+    Raises:
+        UsageError: the target cannot do it.
+        LimitError: it has no room.
+        ToolError: it does not answer.
+    """
+    if not session.on_aws:
+        return with_images(blueprint, client())
+    from understudy import on_aws
+
+    blueprint = replace(blueprint, clone=on_aws.pinned(blueprint.clone))
+    on_aws.hold(session, blueprint)
+    return blueprint
+
+
+def hold_suites(session: Session, blueprint: Blueprint) -> None:
+    """Hold that the suites can run where they are to, before anything is made for them.
+
+    Raises:
+        UsageError: they cannot.
+        ProvisionError: an image that they run in is not to be had.
+        InterruptedRunError: a signal came.
+    """
+    if not session.on_aws:
+        hold_images(blueprint.clone, session.stop)
+        return
+    inside = [suite.name for suite in blueprint.clone.topology.suites if suite.runs_on == "network"]
+    if inside:
+        raise UsageError(
+            f"Suite {inside[0]!r} runs in a container on the environment's network, which this version does on Docker "
+            "only.",
+            hint="Let it run on the host, where it reaches the gateway's endpoint, or use --target docker.",
+        )
+
+
+def untestable(session: Session) -> str:
+    """Why nothing of an environment can answer on this target; empty: it can."""
+    if not session.on_aws:
+        return ""
+    from understudy.targets.aws.emulated import control_plane_only
+
+    return control_plane_only()
 
 
 def own_lease(session: Session, blueprint: Blueprint, key: str, *, write: bool = True) -> Lease:
@@ -100,7 +179,68 @@ def provision(
         ProvisionError: a build, a resource or a service failed.
         InterruptedRunError: a signal came.
     """
-    options, stop = session.options, stop or session.stop
+    stop = stop or session.stop
+    made = declared(session, blueprint, lease, tree, logs, stop)
+    with session.phase(Phase.PROVISION):
+        session.engine.up(
+            StackRef(lease.project, lease.stack),
+            made.program,
+            config=made.config,
+            listener=_both(engine_progress(session.listener, lease.id), None if awaited is None else awaited.hear),
+            parallel=session.options.parallel,
+            stop=stop,
+        )
+    if stop.is_set():
+        raise InterruptedRunError("Interrupted while the environment was being provisioned.")
+    why, waited = untestable(session), dict[str, float]()
+    if not why:
+        with session.phase(Phase.READY):
+            since = time.monotonic()
+            waited = dict(session.target.wait_ready(lease.whose, session.options.ready_timeout, stop))
+        if awaited is not None:
+            awaited.complete(waited, since)
+    return Provisioned(
+        made.images,
+        addresses(session, blueprint, lease),
+        time.time(),
+        waited,
+        changes=made.changes,
+        untestable=why,
+        estimate=made.estimate,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What the engine is handed, the images in it, and what the target changes and costs."""
+
+    program: Program
+    images: Mapping[str, BuiltImage]
+    config: Mapping[str, str] | None = None
+    changes: tuple[Change, ...] = ()
+    estimate: Estimate = field(default_factory=nothing)
+
+
+def declared(  # noqa: PLR0917 - as `provision`
+    session: Session, blueprint: Blueprint, lease: Lease, tree: CommitTree, logs: Path, stop: threading.Event
+) -> Declared:
+    """Build the images, and say what is declared with them; nothing but images is made.
+
+    Raises:
+        UsageError: the target cannot do it.
+        LimitError: it has no room, or it would cost more than is allowed.
+        ProvisionError: a build failed.
+    """
+    if session.on_aws:
+        from understudy import on_aws
+
+        site = on_aws.Site.of(session, blueprint, lease, tree)
+        site.hold()
+        with session.phase(Phase.BUILD):
+            images = site.build(logs, stop)
+        made = site.made(images)
+        return Declared(made.program, images, on_aws.CONFIG, made.plan.changes, made.estimate)
+    options = session.options
     # Pulumi's types take 0.35 s to import: that is done while images are looked for and the stack is made.
     threading.Thread(target=importlib.import_module, args=("understudy.declaration",), daemon=True).start()
     with session.phase(Phase.BUILD):
@@ -125,22 +265,7 @@ def provision(
         )
         declare(args, provider=options.docker_provider)
 
-    with session.phase(Phase.PROVISION):
-        session.engine.up(
-            StackRef(lease.project, lease.stack),
-            program,
-            listener=_both(engine_progress(session.listener, lease.id), None if awaited is None else awaited.hear),
-            parallel=options.parallel,
-            stop=stop,
-        )
-    if stop.is_set():
-        raise InterruptedRunError("Interrupted while the environment was being provisioned.")
-    with session.phase(Phase.READY):
-        since = time.monotonic()
-        waited = session.target.wait_ready(lease.whose, options.ready_timeout, stop)
-    if awaited is not None:
-        awaited.complete(waited, since)
-    return Provisioned(images, addresses(session, blueprint, lease), time.time(), waited)
+    return Declared(program, images)
 
 
 def _both(first: Listener, second: Listener | None) -> Listener:
@@ -163,6 +288,8 @@ def build_images(
 
 def prune_images(session: Session) -> None:
     """Keep the cache of built images within its budget; what cannot be removed is told and no failure."""
+    if session.on_aws:
+        return  # the next command on Docker prunes them: nothing else here asks that
     try:
         pruned = ImageCache(client(), session.settings.state).prune(int(session.options.image_budget * 1e9))
     except UnderstudyError as error:
@@ -186,11 +313,11 @@ def addresses(session: Session, blueprint: Blueprint, lease: Lease) -> tuple[End
 
 
 def engine_progress(listener: ProgressListener, environment: str) -> Listener:
-    """A listener for engine events that tells of Docker's resources, and of nothing that is only Pulumi's own."""
+    """A listener for engine events that tells of the target's resources, and of nothing that is only Pulumi's own."""
     began: dict[str, float] = {}
 
     def hear(event: EngineEvent) -> None:
-        if not isinstance(event, ResourceStarted) or not event.type.startswith("docker:"):
+        if not isinstance(event, ResourceStarted) or not event.type.startswith(("docker:", "aws:")):
             return
         subject = _subject(event, environment)
         if isinstance(event, ResourceFailed):

@@ -13,9 +13,6 @@ __all__ = ["reap"]
 
 
 @click.command()
-@click.option(
-    "--target", type=click.Choice(("docker", "aws")), default="docker", help="Which target. [default: docker]"
-)
 @click.option("--older-than", callback=duration, metavar="DURATION", help="Environments made longer ago go too.")
 @click.option("--yes", is_flag=True, help="Remove; without it nothing is changed.")
 @click.option("--max-destroy", type=click.IntRange(0), metavar="N", help="Remove nothing if it were more than N.")
@@ -23,7 +20,7 @@ __all__ = ["reap"]
 @click.option("--forget-target", default="", metavar="ID", help="Close the leases of a lost host, unseen.")
 @click.option("--forget-stack", default="", metavar="ID", help="Remove the state of a stack that cannot be judged.")
 @printed_as("text", "json")
-@declared("lease_dir", "image_budget", "docker_provider")
+@declared("target", "aws_region", "aws_accounts", "lease_dir", "image_budget", "docker_provider")
 def reap(form: str, **flags: object) -> None:
     """Remove what is stale on this backend and target: expired, orphaned, left by an owner that died.
 
@@ -34,6 +31,6 @@ def reap(form: str, **flags: object) -> None:
     from understudy.reap.command import Wanted
     from understudy.reap.command import run as work
 
-    own = ("target", "older_than", "yes", "max_destroy", "every", "forget_target", "forget_stack")
+    own = ("older_than", "yes", "max_destroy", "every", "forget_target", "forget_stack")
     wanted = Wanted(form=form, **{name: flags.pop(name) for name in own})  # type: ignore[arg-type]  # as declared above
     sys.exit(work(resolved(flags), Path.cwd(), wanted))

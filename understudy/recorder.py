@@ -38,10 +38,9 @@ from understudy.history.past import NOTHING, Past
 from understudy.history.place import history_place
 from understudy.last_lines import last_lines
 from understudy.lease import Lease
-from understudy.preparation import CLONE
 from understudy.progress import Phase, Progress, ProgressListener, State, safely
 from understudy.provision import Provisioned
-from understudy.recording import environment_failed, first_record, image_records, mock_records
+from understudy.recording import environment_failed, first_record, image_records, keep_clone, mock_records
 from understudy.redact import Redactor, redact_error
 from understudy.removal import with_target
 from understudy.report import (
@@ -63,6 +62,7 @@ from understudy.report.fidelity_text import fidelity_markdown
 from understudy.report.timeline import timeline
 from understudy.report_html import REPORT, write_report
 from understudy.session import Session
+from understudy.stacks.cost.estimate import nothing
 from understudy.stacks.fidelity import fidelity_report
 from understudy.stops import ended
 from understudy.suites.arrangement import Arrangement
@@ -95,6 +95,7 @@ class Recorder:
         self._mocks: MockWatch | None = None
         self._follower = folder.follow(session.target, lease.whose, began)
         self._past = NOTHING
+        self._estimate = nothing()
         self._pass_on: ProgressListener = safely(session.listener)
         session.listener = self._hear
 
@@ -193,8 +194,13 @@ class Recorder:
             ResourceRecord(service, "wait", ready.started, ready.offset, seconds)
             for service, seconds in made.waited.items()
         )
+        self._estimate = made.estimate
+        changes = (*self.blueprint.clone.changes, *made.changes)
+        self.folder.write_changes(changes)
+        with self._lock:
+            self.record = self.record.with_changes(changes)
         self._change(
-            ready_at=utc(made.ready_at),
+            ready_at=None if made.untestable else utc(made.ready_at),
             ready_offset=ready and ready.offset + ready.seconds,
             images=image_records(self.blueprint.clone, made),
             resources=(*self.record.resources, *(waits or ())),
@@ -277,7 +283,7 @@ class Recorder:
         with self.watch(), self.session.phase(Phase.EXPORT), ExitStack() as afterwards:
             afterwards.callback(send)
             afterwards.callback(self.checkpoint)
-            self._keep_clone(lease)
+            keep_clone(self.folder, lease)
             followed = self.folder.collect_containers(self._follower)
             counts = self.folder.collect_mocks(mocks, self._mocks.close() if self._mocks else {})
             for name, complaint in complaints(counts):
@@ -300,13 +306,7 @@ class Recorder:
     def kept(self, kept: KeptRecord) -> None:
         """Take in that the environment was not destroyed."""
         self._change(kept=kept)
-
-    def _keep_clone(self, lease: Lease) -> None:
-        """Copy the clone that lies beside the environment's tree, for comparisons; a run that made none has none."""
-        kept = Path(lease.tree).parent / CLONE
-        if kept.is_file():
-            with self.folder.part(CLONE, required=False):
-                self.folder.write_text(CLONE, kept.read_text(encoding="utf-8"), required=False)
+        self._change(cost=self.record.with_cost(self._estimate).cost)
 
     def _hold_parts(self) -> None:
         """Hold that no required part has failed since this was last asked."""
@@ -317,6 +317,7 @@ class Recorder:
         """Take in the receipt, and the lines that were printed until then; any outcome but CLEAN is a cause."""
         self.folder.end_logs(self._follower, destroyed=receipt.outcome is Outcome.CLEAN)
         self._change(receipt=ReceiptRecord.of(receipt, time.monotonic() - self._began))
+        self._change(cost=self.record.with_cost(self._estimate).cost)
         self.folder.write_receipt(receipt)
         if receipt.outcome is not Outcome.CLEAN:
             remains = ", ".join(f"{each.kind} {each.name}" for each in receipt.leftovers)

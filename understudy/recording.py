@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 
 from understudy import __version__
 from understudy.arranging import shard_of
 from understudy.blueprint import Blueprint
 from understudy.ci_job import ci_job
 from understudy.errors import EnvironmentFailedError
+from understudy.export import RunFolder
 from understudy.export.mocks import MockCounts
 from understudy.lease import Lease
 from understudy.options import Options
+from understudy.preparation import CLONE
 from understudy.provision import Provisioned
 from understudy.report import CiRecord, ImageRecord, MockRecord, RunRecord, utc
 from understudy.stacks.clone import Clone
@@ -42,6 +45,14 @@ def first_record(blueprint: Blueprint, lease: Lease, options: Options, run: str,
         warnings=blueprint.warnings,
         shard=str(shard_of(options) or ""),
     )
+
+
+def keep_clone(folder: RunFolder, lease: Lease) -> None:
+    """Copy the clone that lies beside an environment's tree, for comparisons; a run that made none has none."""
+    kept = Path(lease.tree).parent / CLONE
+    if kept.is_file():
+        with folder.part(CLONE, required=False):
+            folder.write_text(CLONE, kept.read_text(encoding="utf-8"), required=False)
 
 
 def image_records(clone: Clone, made: Provisioned) -> tuple[ImageRecord, ...]:

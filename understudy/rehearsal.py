@@ -22,7 +22,7 @@ from understudy.targets.docker_client import client
 if TYPE_CHECKING:
     from understudy.components.environment import EnvironmentArgs
 
-__all__ = ["rehearsed"]
+__all__ = ["passing_tree", "rehearsed"]
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def rehearsed(
         ToolError: Docker or git does not answer.
     """
     blueprint = with_images(blueprint, client(), pull=False)
-    with _tree(blueprint, settings.state, lease) as tree:
+    with passing_tree(blueprint, settings.state, lease) as tree:
         seed = seed_for(settings, lease.id, blueprint.clone.topology)
         images = image_refs(blueprint, _tags(blueprint, tree))
         mounted = binds(blueprint, tree, settings.state, lease.id)
@@ -80,7 +80,7 @@ def _tags(blueprint: Blueprint, tree: CommitTree) -> dict[str, str]:
 
 
 @contextmanager
-def _tree(blueprint: Blueprint, state: Path, lease: Lease) -> Iterator[CommitTree]:
+def passing_tree(blueprint: Blueprint, state: Path, lease: Lease) -> Iterator[CommitTree]:
     """The tree that the lease already keeps, or a passing one."""
     kept = Path(lease.tree)
     if kept == trees(state, lease.id) / blueprint.commit.sha[:16] / "files" and kept.is_dir():

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,10 +22,10 @@ from understudy.progress import Phase, Progress, ProgressListener, State
 from understudy.provider.server import ProviderServer
 from understudy.stacks.identity import LABEL
 from understudy.stops import Stop
-from understudy.targets.choose import target_of
+from understudy.targets.choose import AWS, kind_of, target_of
 from understudy.targets.interface import Target
 
-__all__ = ["Session", "find_lease", "lease_store", "open_session", "read_settings"]
+__all__ = ["Session", "attached", "find_lease", "lease_store", "open_session", "read_settings"]
 
 
 @dataclass
@@ -40,6 +41,8 @@ class Session:
     target: Target
     store: LeaseStore
     halt: Halt = field(default_factory=Halt)
+    on_aws: bool = False
+    """Whether the target is an AWS account and not a Docker daemon, which is asked for nothing then."""
 
     @contextmanager
     def phase(self, phase: Phase) -> Iterator[Callable[[], None]]:
@@ -78,20 +81,47 @@ def lease_store(options: Options, settings: EngineSettings) -> LeaseStore:
 
 
 @contextmanager
-def open_session(options: Options, folder: Path, listener: ProgressListener, stop: Stop) -> Iterator[Session]:
+def open_session(
+    options: Options,
+    folder: Path,
+    listener: ProgressListener,
+    stop: Stop,
+    *,
+    of: Callable[[LeaseStore], Lease | None] = lambda _store: None,
+) -> Iterator[Session]:
     """Connect to the target and the engine; the provider serves as long as the session is open.
 
+    Args:
+        options: of the command.
+        folder: where it was called.
+        listener: is told of progress.
+        stop: ends the command.
+        of: finds the environment that the command is about, on whose target it works; None: as the options say.
+
     Raises:
-        ToolError: no Docker, no Pulumi.
+        ToolError: no Docker, no Pulumi; no AWS, or an account in which nothing may be made or removed.
         UsageError: a backend without a passphrase or a place for leases.
     """
     settings = read_settings(listener)
     store = lease_store(options, settings)
-    target = target_of(stop=stop)
-    with ProviderServer(identity=target.identity()) as provider:
-        attach = {"docker": provider.port} if options.docker_provider == "embedded" else {}
+    lease = of(store)
+    target = target_of(options, of="" if lease is None else lease.target, stop=stop)
+    on_aws = (options.target if lease is None else kind_of(lease.target)) == AWS
+    with ExitStack() as until:
+        if on_aws:
+            target.reach()
+            attach = attached(os.environ)
+        else:
+            provider = until.enter_context(ProviderServer(identity=target.identity()))
+            attach = {"docker": provider.port} if options.docker_provider == "embedded" else {}
         engine = make_engine(settings, attach)
-        yield Session(options, folder, listener, stop, settings, engine, target, store)
+        yield Session(options, folder, listener, stop, settings, engine, target, store, on_aws=on_aws)
+
+
+def attached(variables: Mapping[str, str]) -> dict[str, int]:
+    """Providers that are served already, by Pulumi's own variable PULUMI_DEBUG_PROVIDERS: name -> port."""
+    pairs = (each.partition(":") for each in variables.get("PULUMI_DEBUG_PROVIDERS", "").split(","))
+    return {name: int(port) for name, _, port in pairs if name and port.isdigit()}
 
 
 def find_lease(store: LeaseStore, name: str | None, branch: str = "", repository: str = "") -> Lease:

@@ -14,7 +14,7 @@ from understudy.arranging import arrange
 from understudy.authority import certificate_of
 from understudy.awaited import Awaited, OfReady
 from understudy.blueprint import Blueprint
-from understudy.errors import UnderstudyError
+from understudy.errors import NotTestedError, UnderstudyError
 from understudy.export.mocks import MockAddress
 from understudy.known_secrets import known_secrets
 from understudy.lease import Lease, LeaseState
@@ -22,7 +22,7 @@ from understudy.making import Making
 from understudy.preparation import environment_of
 from understudy.progress import Phase, Progress, State, stoppable
 from understudy.provider.settings import ProviderSettings
-from understudy.provision import Provisioned, addresses, clone, provision
+from understudy.provision import Provisioned, addresses, clone, hold_suites, provision, untestable
 from understudy.recorder import Recorder
 from understudy.reuse.lookup import look_up
 from understudy.seed import secret_values, seed_for
@@ -30,7 +30,7 @@ from understudy.session import Session
 from understudy.suites.arrangement import Arrangement
 from understudy.suites.contract import Contract, EndpointAddress
 from understudy.suites.interpreter import check_suites
-from understudy.suites.network import Network, hold_images
+from understudy.suites.network import Network
 from understudy.suites.results import SuiteResult, SuitesResult
 from understudy.suites.runner import only_reused, run_suites
 
@@ -46,14 +46,14 @@ def run_stages(session: Session, blueprint: Blueprint, lease: Lease, recorder: R
     Raises:
         UsageError: a suite could not start; nothing was provisioned.
         ProvisionError: a build, a resource or a service failed.
+        NotTestedError: the target runs nothing of what was made.
         InterruptedRunError: a signal came.
     """
     lease, tree = clone(session, blueprint, lease)
     suites = blueprint.clone.topology.suites
     prepared = check_suites(suites, tree.root / blueprint.folder, _origin(blueprint, tree.root), tree.root)
-    hold_images(blueprint.clone, session.stop)
-    # The published provider waits for Docker's health checks alone, so there only the wait at the end counts.
-    awaited = Awaited(blueprint.clone, lease.id, early=session.options.docker_provider == "embedded")
+    hold_suites(session, blueprint)
+    awaited = Awaited(blueprint.clone, lease.id, early=_early(session))
     reuse = look_up(session, blueprint, tree, prepared)
     if reuse.results and not reuse.rest(suites):
         with session.phase(Phase.TEST):
@@ -65,6 +65,8 @@ def run_stages(session: Session, blueprint: Blueprint, lease: Lease, recorder: R
         told = replace(session, listener=stoppable(session.listener, stop))
         made = provision(told, blueprint, lease, tree, logs, stop=stop, awaited=awaited)
         recorder.provisioned(made)  # at once: a run that is killed while its tests run has it in the record
+        if made.untestable:
+            raise _not_tested(made.untestable)
         session.store.update(lease, check=_ready)
         return made
 
@@ -83,6 +85,20 @@ def run_stages(session: Session, blueprint: Blueprint, lease: Lease, recorder: R
             recorder.tested(reuse.noted(result), awaited)
 
 
+def _early(session: Session) -> bool:
+    """Whether what the engine has made is ready, as the embedded provider sees to.
+
+    The published one waits for Docker's health checks alone, and on AWS what counts is asked for at the end.
+    """
+    return not session.on_aws and session.options.docker_provider == "embedded"
+
+
+def _not_tested(why: str) -> NotTestedError:
+    return NotTestedError(
+        f"Nothing was tested: {why}.", hint="A run against AWS itself, without AWS_ENDPOINT_URL, tests what it makes."
+    )
+
+
 def _ready(now: Lease) -> dict[str, object]:
     """All of it is there, and where no suite was early nobody tests yet."""
     return {"state": LeaseState.READY} if now.state is LeaseState.PROVISIONING else {}
@@ -93,9 +109,12 @@ def run_tests(session: Session, blueprint: Blueprint, lease: Lease, recorder: Re
 
     Raises:
         UsageError: a suite could not start.
+        NotTestedError: the target runs nothing.
         ProvisionError: the environment did not get ready.
         InterruptedRunError: a signal came.
     """
+    if why := untestable(session):
+        raise _not_tested(why)
     awaited = Awaited(blueprint.clone, lease.id, early=False)
     with session.phase(Phase.READY):
         since = time.monotonic()

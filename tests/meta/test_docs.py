@@ -295,7 +295,7 @@ def test_exit_codes_are_those_of_the_errors() -> None:
 
 def test_configuration_and_outputs_are_those_of_the_program() -> None:
     source = (ROOT / "understudy" / "program.py").read_text(encoding="utf-8")
-    configured = re.search(r"^_CONFIGURED = (\(.*\))$", source, re.MULTILINE)
+    configured = re.search(r"^_CONFIGURED = (\(.*?\))$", source, re.MULTILINE | re.DOTALL)
     assert configured
     keys = [code(row[0])[0] for row in rows(section("pulumi.md", "Configuration"))]
     assert keys == [f"understudy:{key}" for key in ast.literal_eval(configured[1])]

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # From the top to the bottom; a module may import what stands in its own row or below.
 LAYERS = (
     ("cli",),
-    ("reap_cli", "prices_cli", "command_line"),
+    ("reap_cli", "platform_cli", "prices_cli", "command_line"),
     ("commenting", "sharding"),
     ("shard_process", "shard_tally"),
     (
@@ -18,6 +18,7 @@ LAYERS = (
         "listing",
         "diff",
         "planning",
+        "platforms",
         "topology_cli",
         "reporting",
         "joining",
@@ -36,7 +37,7 @@ LAYERS = (
     ("timing",),
     ("arranging", "reuse"),
     ("waiting", "tidying", "strangers"),
-    ("provision", "making", "teardown", "session", "receipts", "locks", "removal"),
+    ("provision", "on_aws", "imagined", "making", "teardown", "session", "receipts", "locks", "removal"),
     ("ci",),
     ("prices",),
     ("declaration", "suites", "export", "report", "history"),
@@ -65,6 +66,7 @@ LAYERS = (
         "errors",
         "progress",
         "options",
+        "option_values",
         "console",
         "interrupts",
         "stops",

@@ -62,6 +62,7 @@ class World:
         self.target = FakeTarget()
         self.store = LeaseStore(FolderShelf(folder))
         self.session: Any = SimpleNamespace(
+            on_aws=False,
             engine=FakeEngine(run_programs=False),
             target=self.target,
             store=self.store,
@@ -126,7 +127,7 @@ def test_whoever_extends_uses_it_and_hears_when_disuse_ends_it(
 def test_whoever_reads_the_logs_uses_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("understudy.listing.read_settings", lambda _listener: None)
     monkeypatch.setattr("understudy.listing.lease_store", lambda _options, _settings: world.store)
-    monkeypatch.setattr("understudy.listing.target_of", lambda: world.target)
+    monkeypatch.setattr("understudy.listing.target_of", lambda *_, **__: world.target)
     world.store.create(lease("idle", idle=600.0, expires=at(1)))
     world.store.create(lease("other", expires=at(1)))
     for name in ("idle", "other"):

@@ -24,7 +24,7 @@ def _down(monkeypatch: pytest.MonkeyPatch) -> None:
     world.store.create(lease("e1", target="docker:two"))
     monkeypatch.setattr(listing, "read_settings", lambda _listener: SimpleNamespace())
     monkeypatch.setattr(listing, "lease_store", lambda *_: world.store)
-    monkeypatch.setattr(listing, "target_of", Gone)
+    monkeypatch.setattr(listing, "target_of", lambda *_, **__: Gone())
 
 
 def test_leases_are_shown_while_docker_is_down_and_what_is_not_known_is_said(

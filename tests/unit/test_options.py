@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from understudy.errors import UsageError
-from understudy.options import Options, Origin, find_config, resolve, seconds, specs
+from understudy.option_values import seconds
+from understudy.options import Options, Origin, find_config, resolve, specs
 
 
 def test_a_flag_wins_over_the_environment_over_the_file_over_the_default(tmp_path: Path) -> None:

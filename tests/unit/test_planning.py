@@ -164,3 +164,23 @@ def test_what_it_costs_is_said_where_that_is_asked(project: Project) -> None:
     done = project.understudy("plan", "--production-ref", "production", "--cost", env=NOWHERE)
     assert done.code == 0
     assert "\ncost: containers on this machine cost nothing by the hour\n" in done.out
+
+
+def test_on_aws_it_says_what_is_built_and_what_it_costs_and_asks_nobody(project: Project) -> None:
+    mappings = project.folder / "mocks" / "pay" / "mappings"
+    mappings.mkdir(parents=True)
+    (mappings / "all.json").write_text("{}")
+    project.commit("Answer for the bank")
+    nobody = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ACCESS_KEY_ID": "", "AWS_REGION": ""}
+    on = ("plan", "--target", "aws", "--production-ref", "production", "--cost", "--format", "json")
+    done = project.understudy(*on, "--aws-region", "us-east-1", env=NOWHERE | nobody)
+    assert done.code == 0, done.text
+    found = json.loads(done.out)
+    actions = {each["name"]: (each["action"], each["why"]) for each in found["services"]}
+    assert actions["kept"][0] == "build"
+    assert "its name says no registry that Fargate could pull it from" in actions["kept"][1]
+    assert found["cost"]["region"] == "us-east-1"
+    assert found["cost"]["per_hour"] > 0
+    nowhere = project.understudy(*on, env=NOWHERE | nobody | {"AWS_DEFAULT_REGION": ""})
+    assert nowhere.code == 2, nowhere.text
+    assert "no region is named" in nowhere.text

@@ -18,7 +18,7 @@ from understudy.build.cache import ImageCache, Pruned
 from understudy.cli import cli
 from understudy.engine.interface import StackRef
 from understudy.engine.stale_locks import Lock
-from understudy.errors import LeftoversError, NotFoundError, UnderstudyError, UsageError
+from understudy.errors import LeftoversError, UnderstudyError, UsageError
 from understudy.lease import LeaseExistsError, LeaseState
 from understudy.options import Options
 from understudy.owner import this_process
@@ -255,12 +255,6 @@ def test_a_daemon_that_is_away_is_a_line_of_its_own(
     assert all("UNKNOWN: Asked Docker" in line and line.endswith("exit 4") for line in lines)
 
 
-def test_another_target_is_said_to_be_none(tmp_path: Path) -> None:
-    with pytest.raises(NotFoundError, match="docker only") as caught:
-        run(Options(), tmp_path, Wanted(target="aws"))
-    assert caught.value.exit_code == 7
-
-
 def test_without_a_daemon_nobody_could_look(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from understudy.errors import ToolError
 
@@ -273,7 +267,7 @@ def test_without_a_daemon_nobody_could_look(monkeypatch: pytest.MonkeyPatch, tmp
     assert caught.value.exit_code == 4
 
 
-@pytest.mark.parametrize("given", [["--every", "soon"], ["--max-destroy", "-1"], ["--target", "gcp"]])
+@pytest.mark.parametrize("given", [["--every", "soon"], ["--max-destroy", "-1"]])
 def test_what_is_no_option_is_refused(given: list[str]) -> None:
     assert CliRunner().invoke(cli, ["reap", *given]).exit_code == 2
 

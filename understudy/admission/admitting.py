@@ -81,7 +81,7 @@ def _hold_ours(session: Session, lease: Lease) -> None:
             f"Environment {lease.id} is there already ({len(there)} objects, such as {there[0].kind} {there[0].name}), "
             f"and the backend {lease.backend} made it and knows nothing of it any more: its record is lost.",
             hint="Choose another --name. What is lost goes with `understudy reap --yes` once "
-            f"the last moment in its labels is past: docker ps -a --filter label={ENVIRONMENT}={lease.id}",
+            f"the last moment in its labels is past: they say {ENVIRONMENT}={lease.id}",
         )
 
 
@@ -179,6 +179,8 @@ class _Admission:
             seen = {item.labels[ENVIRONMENT] for item in self.session.target.inventory()}
             others = taken(self.lease, leases, seen) | (before(self.lease, leases) if waiting else frozenset())
             yield from no_place(limits, others)
+        if self.session.on_aws:
+            return
         if limits.memory or limits.disk:
             yield from no_memory(limits, capacity(client()))
         if waiting and self.session.options.docker_provider == "embedded":
@@ -204,7 +206,9 @@ class _Admission:
         )
 
     def _doubt(self, limits: Limits) -> None:
-        if limits.memory or limits.disk:
+        if (limits.memory or limits.disk) and self.session.on_aws:
+            self._warn("min_free_memory and min_free_disk are of a Docker host: on AWS nothing is asked for them")
+        elif limits.memory or limits.disk:
             for doubt in doubts(limits, capacity(client())):
                 self._warn(doubt)
 

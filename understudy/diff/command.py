@@ -113,7 +113,7 @@ def _drifted(options: Options, folder: Path, name: str | None) -> DiffRecord:
     from understudy.session import open_session
 
     side = told(Sides(options, folder), f"env:{name or ''}")
-    with open_session(options, folder, silent, Stop()) as session:
+    with open_session(options, folder, silent, Stop(), of=lambda _store: side.lease) as session:
         return drift_of(session, side)
 
 

@@ -14,6 +14,7 @@ from understudy.provider.settings import ProviderSettings
 from understudy.session import Session
 from understudy.stacks.differences import withheld
 from understudy.stacks.identity import LABEL
+from understudy.targets.choose import elsewhere
 from understudy.targets.docker_suite_box import is_suite
 from understudy.targets.interface import ContainerFacts, Owned
 
@@ -37,10 +38,15 @@ def drift_of(session: Session, side: Side) -> DiffRecord:
     lease = side.lease
     if lease is None:
         raise UsageError(f"Drift was asked of {side.record.title}, and only an environment can drift.")
+    if session.on_aws:
+        raise UsageError(
+            f"Drift was asked of environment {lease.id}, which is on AWS, and this version sees Docker's only.",
+            hint="`pulumi refresh --preview-only` of its stack asks AWS; `understudy env` gives its variables.",
+        )
     here = session.target.identity()
     if here != lease.target:
         raise NotFoundError(
-            f"Environment {lease.id} is on {lease.target}, and this is {here}.", hint="Set DOCKER_HOST to that daemon."
+            f"Environment {lease.id} is on {lease.target}, and this is {here}.", hint=elsewhere(lease.target)
         )
     seen = session.engine.look(StackRef(lease.project, lease.stack))
     facts = {fact.name: fact for fact in session.target.containers(lease.whose)}

@@ -17,6 +17,7 @@ from understudy.provision import own_lease
 from understudy.rehearsal import rehearsed
 from understudy.session import Session
 from understudy.stacks import identity
+from understudy.targets.choose import elsewhere
 
 __all__ = ["foreseen", "steps_of"]
 
@@ -37,12 +38,17 @@ def foreseen(session: Session, before: Side, after: Side) -> tuple[PreviewRecord
             f"A preview was asked of {after.record.title}, and only a commit can be provisioned.",
             hint="Name the commit second: `understudy diff --engine production HEAD`.",
         )
+    if session.on_aws:
+        raise UsageError(
+            "A preview by the engine was asked of an environment on AWS, and this version previews Docker's only.",
+            hint="`understudy plan --target aws` says what would be made; plain `pulumi preview` asks the engine.",
+        )
     lease = _lease(session, blueprint)
     known = before.lease or session.store.find(lease.id)
     if known is not None and known.target != lease.target:
         raise NotFoundError(
             f"Environment {known.id} is on {known.target}, and this is {lease.target}.",
-            hint="Set DOCKER_HOST to that daemon.",
+            hint=elsewhere(known.target),
         )
     ref = StackRef((known or lease).project, (known or lease).stack)
     told: list[str] = []

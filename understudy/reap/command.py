@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from understudy.console import make_console, printable
-from understudy.errors import InterruptedRunError, LeftoversError, NotFoundError, ToolError, UnderstudyError, UsageError
+from understudy.errors import InterruptedRunError, LeftoversError, ToolError, UnderstudyError, UsageError
 from understudy.interrupts import Interrupts, Rest
 from understudy.options import Options
 from understudy.progress import ProgressListener, silent
@@ -33,7 +33,6 @@ __all__ = ["Wanted", "every", "run"]
 class Wanted:
     """What `understudy reap` was asked for; durations in seconds, 0: none."""
 
-    target: str = "docker"
     older_than: float = 0.0
     yes: bool = False
     max_destroy: int | None = None
@@ -55,16 +54,10 @@ def run(options: Options, folder: Path, wanted: Wanted) -> int:
     """Reap, and print what was found and done; returns the exit code.
 
     Raises:
-        NotFoundError: there is no such target in this version.
         UsageError: options that contradict each other.
         LeftoversError: nobody could look.
         InterruptedRunError: a signal came before a single pass was over.
     """
-    if wanted.target != "docker":
-        raise NotFoundError(
-            f"Asked for the target {wanted.target!r}, and this version works with docker only.",
-            hint="Leave --target out.",
-        )
     if (
         len([each for each in (wanted.forget_target, wanted.forget_stack, wanted.every or wanted.older_than) if each])
         > 1

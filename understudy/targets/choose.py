@@ -1,42 +1,45 @@
-"""Which target is worked on: one place makes them, so that AWS costs nothing to those who work with Docker."""
+"""Which target a command works on: by its options, or by the identity that a lease keeps."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 
-from understudy.errors import UsageError
+from understudy.options import Options
 from understudy.targets.interface import Target
 
-__all__ = ["TARGETS", "target_of"]
+__all__ = ["AWS", "DOCKER", "elsewhere", "kind_of", "target_of"]
+
+AWS, DOCKER = "aws", "docker"
+"""What the option `target` may say, and how identities of targets begin."""
 
 
-def _docker(stop: threading.Event | None) -> Target:
+def kind_of(identity: str) -> str:
+    """The kind of target that an identity, `docker:<daemon id>` or `aws:<account>:<region>`, is of."""
+    return AWS if identity.partition(":")[0] == AWS else DOCKER
+
+
+def target_of(options: Options, *, of: str = "", stop: threading.Event | None = None) -> Target:
+    """The target, which is not asked for anything yet.
+
+    Args:
+        options: say which, and where on AWS.
+        of: the identity of the target of an environment that is there, whose kind and region count then.
+        stop: once set, waiting ends.
+    """
+    if (kind_of(of) if of else options.target) == AWS:
+        from understudy.targets.aws.session import AwsAccess, AwsSession
+        from understudy.targets.aws.target import AwsTarget
+
+        region = of.rpartition(":")[2] if of else options.aws_region
+        return AwsTarget(AwsSession(AwsAccess(region, accounts=options.aws_accounts)), stop=stop)
     from understudy.targets.docker import DockerTarget
 
     return DockerTarget(stop=stop)
 
 
-def _aws(stop: threading.Event | None) -> Target:
-    from understudy.targets.aws.target import AwsTarget
-
-    return AwsTarget(stop=stop)
-
-
-TARGETS: dict[str, Callable[[threading.Event | None], Target]] = {"docker": _docker, "aws": _aws}
-"""Name of a kind of target -> what makes one."""
-
-
-def target_of(kind: str = "docker", *, stop: threading.Event | None = None) -> Target:
-    """A target of that kind, as the environment's variables name it; it is asked nothing yet.
-
-    Args:
-        kind: one of TARGETS.
-        stop: once set, its waiting ends.
-
-    Raises:
-        UsageError: there is no such kind.
-    """
-    if kind not in TARGETS:
-        raise UsageError(f"Looked for the target {kind!r}, and there is none.", hint=f"There are {', '.join(TARGETS)}.")
-    return TARGETS[kind](stop)
+def elsewhere(target: str) -> str:
+    """What to do to work on a target that is not the one that answers here."""
+    if kind_of(target) == AWS:
+        account, _, region = target.removeprefix("aws:").partition(":")
+        return f"Use credentials of account {account}, with --target aws and --aws-region {region}."
+    return "Set DOCKER_HOST to that daemon, and leave --target out."

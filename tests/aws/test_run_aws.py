@@ -1,0 +1,172 @@
+"""The commands themselves on AWS: the platform, then the example, from its lease to its receipt, on moto."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import ROOT, Project, make_project
+
+from understudy.lease import LeaseStore
+from understudy.provider.server import PackageServer
+from understudy.stacks.identity import LABEL, format_time
+
+from .conftest import ACCOUNT, REGION, Moto
+from .programs import STALE
+
+pytestmark = [pytest.mark.pulumi, pytest.mark.xdist_group("aws")]
+
+IMAGES = ("catalog", "orders", "worker")
+"""What the example builds; here each is given, as a registry has it."""
+
+FILES = ("-f", "compose.yaml", "-f", "images.yaml")
+
+
+@pytest.fixture(scope="module")
+def project(aws_provider: PackageServer, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The example in a repository of its own; no Docker answers."""
+    folder = tmp_path_factory.mktemp("aws")
+    project = make_project(folder / "shop", folder / "state", "examples/shop")
+    project.env |= {
+        "PULUMI_DEBUG_PROVIDERS": f"aws:{aws_provider.port}",
+        "DOCKER_HOST": "tcp://127.0.0.1:1",
+        "UNDERSTUDY_AWS_ACCOUNTS": ACCOUNT,
+    }
+    ignored = shutil.ignore_patterns("understudy-runs", "__pycache__", ".pytest_cache")
+    shutil.copytree(ROOT / "examples" / "shop", project.folder, ignore=ignored)
+    given = "".join(f"  {each}: {{image: 'registry.example/{each}:1', build: !reset null}}\n" for each in IMAGES)
+    (project.folder / "images.yaml").write_text(f"services:\n{given}", encoding="utf-8")
+    project.commit("Open the shop")
+    return project
+
+
+@pytest.fixture(scope="module")
+def shop(project: Project, moto: Moto) -> Project:
+    """The example beside a platform that the command has made."""
+    made = project.understudy("platform", "up", "--format", "json")
+    assert made.code == 0, made.text
+    assert json.loads(made.out)["stack"] == f"understudy-platform/{REGION}"
+    moto.calls.clear()
+    return project
+
+
+def there(moto: Moto) -> list[str]:
+    """What carries an environment's tags, without what the tagging API shows of the dead."""
+    pages = moto.client("resourcegroupstaggingapi").get_paginator("get_resources")
+    found = [
+        each["ResourceARN"]
+        for page in pages.paginate(TagFilters=[{"Key": "dev.understudy.environment"}])
+        for each in page["ResourceTagMappingList"]
+    ]
+    return [arn for arn in found if not any(part in arn for part in STALE)]
+
+
+def record(project: Project) -> dict[str, Any]:
+    return project.record()
+
+
+def test_a_run_makes_all_says_that_nothing_was_tested_and_removes_all(shop: Project, moto: Moto) -> None:
+    done = shop.understudy("run", "--target", "aws", *FILES, "--history", "off", limit=600)
+    assert done.code == 7, done.text
+    found = record(shop)
+    [cause] = found["causes"]
+    assert (cause["kind"], cause["code"]) == ("NotTestedError", 7)
+    assert "is moto, which answers AWS's calls and runs no task" in cause["message"]
+    assert found["target"] == f"aws:{ACCOUNT}:{REGION}"
+    assert found["receipt"]["outcome"] == "CLEAN"
+    assert {"ecs-service", "security-group", "role"} <= set(found["receipt"]["looked"])
+    assert {suite["status"] for suite in found["suites"]} == {"stopped"}
+    assert found["ready_at"] is None
+    assert not found["endpoints"]  # nobody reached one
+    made = {operation for _, operation, _ in moto.calls}
+    assert made >= {"create_service", "register_task_definition", "create_rule", "create_security_group"}
+    assert not there(moto)
+    assert not shop.leases()
+    proven = shop.understudy("receipt", found["environment"])
+    assert proven.code == 0, proven.text
+    assert any(change["path"] == "networks.egress" for change in found["changes"])
+
+
+def test_what_would_have_to_be_built_is_refused_where_no_registry_is_before_anything_is_made(
+    shop: Project, moto: Moto
+) -> None:
+    (shop.folder / "understudy.toml").write_text(_table(shop), encoding="utf-8")
+    moto.calls.clear()
+    try:
+        done = shop.understudy("run", "--target", "aws", "--history", "off")
+    finally:
+        Path(shop.folder, "understudy.toml").unlink()
+    assert done.code == 2, done.text
+    assert "catalog, orders, worker would have to be built, and the platform has no registry" in done.text
+    assert not moto.calls
+    assert not shop.leases()
+
+
+def _table(project: Project) -> str:
+    """The platform that is there, named by its ids and without a registry."""
+    shown = json.loads(project.understudy("platform", "show", "--format", "json").out)["platform"]
+    given = {key: value for key, value in shown.items() if value is not None and key != "registry"}
+    return "[platform]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in given.items())
+
+
+def decoy(moto: Moto, name: str, **labels: str) -> str:
+    """A queue whose tags are an environment's, a minute or a day past its last moment, but for what is given."""
+    tags = {
+        "environment": "eaaaaaaaaaa",
+        "backend": "bzzzzzzzzzzzzzzzz",
+        "target": f"aws:{ACCOUNT}:{REGION}",
+        "project": "shop",
+        "not-after": format_time(datetime.now(UTC) - timedelta(days=1)),
+        **{key.replace("_", "-"): value for key, value in labels.items()},
+    }
+    given = {LABEL + key: value for key, value in tags.items() if value}
+    return str(moto.client("sqs").create_queue(QueueName=name, tags=given)["QueueUrl"])
+
+
+def queues(moto: Moto) -> set[str]:
+    return {url.rpartition("/")[2] for url in moto.client("sqs").list_queues().get("QueueUrls", [])}
+
+
+def test_the_reaper_takes_what_is_past_its_last_moment_and_nothing_else(project: Project, moto: Moto) -> None:
+    ours = LeaseStore.beside(f"file://{project.env['XDG_STATE_HOME']}/understudy/backend").backend_id()
+    soon = format_time(datetime.now(UTC) + timedelta(hours=1))
+    decoy(moto, "stale", backend=ours)
+    decoy(moto, "young", environment="ebbbbbbbbbb", backend=ours, not_after=soon)
+    decoy(moto, "protected", environment="ecccccccccc", backend=ours, protect="true")
+    decoy(moto, "half", environment="eddddddddddd", backend=ours, project="")
+    decoy(moto, "elsewhere", environment="eeeeeeeeeee", backend=ours, target=f"aws:999999999999:{REGION}")
+    moto.client("sqs").create_queue(QueueName="payments", tags={"team": "payments"})
+    before = queues(moto)
+
+    dry = project.understudy("reap", "--target", "aws")
+    assert dry.code == 5, dry.text  # what has half a set of tags cannot be judged
+    assert "eaaaaaaaaaa" in dry.text
+    assert queues(moto) == before
+
+    done = project.understudy("reap", "--target", "aws", "--yes")
+    assert before - queues(moto) == {"stale"}, done.text
+    proven = project.understudy("receipt", "eaaaaaaaaaa")
+    assert proven.code == 0, proven.text
+    assert f"aws:{ACCOUNT}:{REGION}" in proven.text
+    for name in before - {"stale"}:
+        moto.client("sqs").delete_queue(QueueUrl=moto.client("sqs").get_queue_url(QueueName=name)["QueueUrl"])
+
+
+def test_an_account_that_is_not_allowed_or_is_production_s_is_not_even_looked_at(project: Project, moto: Moto) -> None:
+    other = project.understudy("reap", "--target", "aws", env={"UNDERSTUDY_AWS_ACCOUNTS": "999999999999"})
+    assert other.code == 4, other.text
+    assert f"account {ACCOUNT} is not among those allowed (999999999999)" in other.text
+    iam = moto.client("iam")
+    iam.create_account_alias(AccountAlias="shop-prod")
+    try:
+        for command in (("reap", "--target", "aws", "--yes"), ("up", "--target", "aws", *FILES)):
+            refused = project.understudy(*command)
+            assert refused.code in {2, 4}, refused.text
+            assert "is called 'shop-prod', which looks like production's" in refused.text
+    finally:
+        iam.delete_account_alias(AccountAlias="shop-prod")
+    assert not project.leases()

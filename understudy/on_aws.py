@@ -1,0 +1,291 @@
+"""Making an environment on AWS: its platform, what holds before anything is made, its images and its program."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from understudy.blueprint import Blueprint
+from understudy.build.images import BuiltImage, ImageBuilder
+from understudy.build.tree import CommitTree
+from understudy.engine.interface import Engine, StackRef
+from understudy.errors import NotFoundError, UsageError
+from understudy.lease import Lease
+from understudy.options import CONFIG_FILE, Options
+from understudy.preparation import certificates_for, environment_of, image_refs, keep_changes
+from understudy.prices.estimating import of_plan
+from understudy.progress import Phase, Progress, State
+from understudy.seed import environment_seed
+from understudy.session import Session
+from understudy.stacks.aws.limits import hold_room, priority
+from understudy.stacks.aws.make import AwsOptions, make_plan
+from understudy.stacks.aws.plan import AwsPlan
+from understudy.stacks.aws.platform import Platform, platform_of
+from understudy.stacks.builds import build_after_all
+from understudy.stacks.clone import Clone
+from understudy.stacks.cost.estimate import Estimate
+from understudy.stacks.cost.limit import doubts, hold_cost
+from understudy.stacks.secret_rules import Seed
+
+if TYPE_CHECKING:
+    from understudy.targets.aws.session import AwsSession
+
+__all__ = [
+    "CONFIG",
+    "PROJECT",
+    "Made",
+    "Site",
+    "hold",
+    "outputs_of",
+    "pinned",
+    "platform_at",
+    "platform_ref",
+    "to_build",
+]
+
+PROJECT = "understudy-platform"
+"""The Pulumi project of platforms; a stack of it is a platform, by default that of the region of its name."""
+
+CONFIG: Mapping[str, str] = {"pulumi:disable-default-providers": '["aws"]'}
+"""A stack's configuration by which the engine refuses a resource of AWS that has no provider of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What the engine is handed: the plan, the program that declares it, and what that costs."""
+
+    plan: AwsPlan
+    estimate: Estimate
+    program: Callable[[], None]
+
+
+def platform_ref(options: Options, region: str) -> StackRef:
+    """The stack of the platform that is meant."""
+    return StackRef(PROJECT, options.aws_platform or region)
+
+
+def platform_at(options: Options, engine: Engine, target: str) -> Platform:
+    """The platform on which environments of this target stand: as `understudy.toml` says it, or its stack.
+
+    Args:
+        options: what they say of it.
+        engine: of the backend that has its stack.
+        target: the identity of the target.
+
+    Raises:
+        NotFoundError: there is no such stack.
+        UsageError: what is said of it is not usable, or it is another account's or region's.
+        EngineError: the stack cannot be read.
+    """
+    if options.platform is not None:
+        found = platform_of(options.platform, f"the table [platform] of {CONFIG_FILE}")
+    else:
+        ref = platform_ref(options, target.rpartition(":")[2])
+        outputs = outputs_of(engine, ref)
+        if outputs is None:
+            raise NotFoundError(
+                f"Looked for the platform of {target}, the stack {ref.project}/{ref.name}, and there is none.",
+                hint="`understudy platform up` makes it, once for an account and region; or name the ids of what is "
+                f"there under [platform] in {CONFIG_FILE}.",
+            )
+        found = platform_of(outputs, f"the stack {ref.project}/{ref.name}")
+    if found.target != target:
+        raise UsageError(
+            f"The platform is of {found.target}, and the credentials are of {target}: nothing was made.",
+            hint="Use the credentials of its account, and --aws-region for its region.",
+        )
+    return found
+
+
+def outputs_of(engine: Engine, ref: StackRef) -> Mapping[str, object] | None:
+    """What a platform's stack exports, by its state; None: there is no such stack, or no load balancer in it any more.
+
+    A destroy that leaves what is protected leaves the outputs of the rest with it.
+    """
+    if not any(stack.ref == ref for stack in engine.list()):
+        return None
+    deployment = engine.export_state(ref).get("deployment")
+    resources = deployment.get("resources") if isinstance(deployment, dict) else None
+    by_type = {each.get("type"): each for each in resources or ()}
+    outputs = by_type.get("pulumi:pulumi:Stack", {}).get("outputs")
+    there = "aws:lb/loadBalancer:LoadBalancer" in by_type
+    return outputs if there and isinstance(outputs, dict) and outputs else None
+
+
+def pinned(clone: Clone) -> Clone:
+    """The clone as AWS runs it: what production builds is built here, unless its image has a registry's name."""
+    reason = "its name says no registry that Fargate could pull it from"
+    local = {image: reason for image in clone.unchanged_builds.values() if not _has_registry(image)}
+    return build_after_all(clone, local)
+
+
+def _has_registry(image: str) -> bool:
+    """Whether a reference names its registry, by the rule of Docker's own references."""
+    first, slash, _ = image.partition("/")
+    return bool(slash) and ("." in first or ":" in first)
+
+
+def hold(session: Session, blueprint: Blueprint) -> Platform:
+    """Hold that an environment can be made here, before anything is; returns its platform.
+
+    Raises:
+        UsageError: an option is of Docker only, or an image would have to be built and there is no registry for it.
+        NotFoundError: there is no platform.
+        ToolError: AWS does not answer.
+    """
+    options = session.options
+    platform = platform_at(options, session.engine, session.target.identity())
+    if blueprint.trusted_sha:
+        raise UsageError(
+            "An untrusted commit has no way out on Docker, and on AWS its tasks reach any address by HTTPS.",
+            hint="Run it with --target docker.",
+        )
+    if options.reuse:
+        raise UsageError(
+            "--reuse knows an environment by the digests that a Docker daemon has, and on AWS there is none.",
+            hint="Leave --reuse out.",
+        )
+    built = sorted(to_build(blueprint.clone))
+    if built and not platform.registry:
+        raise UsageError(
+            f"The images of {', '.join(built)} would have to be built, and the platform has no registry to push them "
+            "to: nothing was made.",
+            hint="Name an image for each that Fargate can pull, or a `registry` under [platform]; a platform that "
+            "`understudy platform up` makes has one.",
+        )
+    return platform
+
+
+def to_build(clone: Clone) -> set[str]:
+    """The services whose images have to be built."""
+    services = clone.topology.services.values()
+    return {each.name for each in services if each.build is not None and each.name not in clone.unchanged_builds}
+
+
+def _aws(session: Session) -> AwsSession:
+    from understudy.targets.aws.target import AwsTarget
+
+    if not isinstance(session.target, AwsTarget):
+        raise TypeError(f"{type(session.target).__name__} is not on AWS")
+    return session.target.session
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where one environment is made: the command at work, what is made of which files, and where it stands."""
+
+    session: Session
+    blueprint: Blueprint
+    lease: Lease
+    tree: CommitTree
+    platform: Platform
+    priority: int
+    """Of its rule on the platform's listener."""
+
+    @classmethod
+    def of(cls, session: Session, blueprint: Blueprint, lease: Lease, tree: CommitTree) -> Site:
+        """The site, with the priority that the environment's rule has already, or one that is free.
+
+        Raises:
+            UsageError: as `hold`.
+            LimitError: the platform's load balancer has no room.
+            ToolError: AWS does not answer.
+        """
+        from understudy.targets.aws.room import room_of
+
+        platform = hold(session, blueprint)
+        room = room_of(_aws(session), platform.alb_arn, platform.listener_arn)
+        own = room.hosts.get(platform.host(lease.id))
+        if own is None:
+            hold_room(room.target_groups, room.rules)
+            own = priority(lease.id, room.priorities)
+        return cls(session, blueprint, lease, tree, platform, own)
+
+    def build(self, logs: Path, stop: threading.Event) -> Mapping[str, BuiltImage]:
+        """Build what has to be, and push it to the platform's registry; the references have the digests there.
+
+        Docker is asked only where something is built.
+
+        Raises:
+            ProvisionError: a build or a push failed.
+            ToolError: Docker or the registry does not answer.
+        """
+        clone, session = self.blueprint.clone, self.session
+        if not to_build(clone):
+            return {}
+        from understudy.build.pushing import push
+        from understudy.targets.aws.registry import registry_login
+        from understudy.targets.docker_client import client
+
+        builder = ImageBuilder(client(), session.settings.state, logs, stop=stop, listener=session.listener)
+        skip = frozenset(clone.unchanged_builds)
+        images = builder.build(clone.topology, self.tree, self.blueprint.folder, skip=skip)
+        registry = self.platform.registry
+        login = registry_login(_aws(session), registry)
+        return {n: replace(image, reference=push(client(), image, registry, login)) for n, image in images.items()}
+
+    def made(self, images: Mapping[str, BuiltImage]) -> Made:
+        """The plan of the environment with these images, noted beside its tree and lease, and its program.
+
+        Raises:
+            UsageError: Fargate cannot do it.
+        """
+        made = self._made({name: image.reference for name, image in images.items()}, keep=True)
+        keep_changes(self.tree.root, (*self.blueprint.clone.changes, *made.plan.changes))
+        return made
+
+    def rehearse(self) -> None:
+        """Declare the environment for a preview: nothing is built, and what would be has a tag of no image.
+
+        Raises:
+            UsageError: Fargate cannot do it.
+        """
+        self._made(self._unbuilt(), keep=False).program()
+
+    def hold(self) -> None:
+        """Hold that Fargate can do it, and that it costs no more than is allowed, before anything is built.
+
+        Raises:
+            UsageError: Fargate cannot do it.
+            LimitError: it would cost more.
+        """
+        limit = self.session.options.max_hourly_cost
+        found = self._made(self._unbuilt(), keep=True).estimate
+        hold_cost(found, limit)
+        for doubt in doubts(found, limit):
+            self.session.listener(Progress(Phase.BUILD, State.WARNING, detail=doubt))
+
+    def _unbuilt(self) -> dict[str, str]:
+        return dict.fromkeys(to_build(self.blueprint.clone), f"{self.platform.registry}:built-by-the-update")
+
+    def _made(self, built: Mapping[str, str], *, keep: bool) -> Made:
+        """`keep`: an authority that is new is kept beside the lease."""
+        from understudy.components.aws.sources import sources
+
+        blueprint, session = self.blueprint, self.session
+        clone, options = blueprint.clone, session.options
+        plan = make_plan(
+            clone,
+            environment_of(blueprint, self.lease),
+            self.platform,
+            {name: ref.reference for name, ref in image_refs(blueprint, built).items()},
+            sources=sources(clone, str(self.tree.root / blueprint.folder)),
+            options=AwsOptions(mock_image=options.mock_image, priority=self.priority),
+            certificates=certificates_for(
+                blueprint, options, store=session.store, lease=self.lease, settings=session.settings, write=keep
+            ),
+        )
+        seed = Seed(environment_seed(session.settings, self.lease.id), clone.topology.secret_rules)
+
+        def program() -> None:
+            from understudy.components.aws.environment import AwsEnvironmentArgs
+            from understudy.declaration import declare_aws
+
+            commit = blueprint.commit
+            args = AwsEnvironmentArgs(plan=plan, seed=seed, commit=commit.sha, branch=commit.branch)
+            declare_aws(args, changes=len(clone.changes))
+
+        return Made(plan, of_plan(plan, session.settings.state), program)
