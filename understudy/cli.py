@@ -13,6 +13,7 @@ import click
 from understudy import __version__
 from understudy.command_line import declared, known_environments, known_receipts, printed_as, resolved
 from understudy.errors import InterruptedRunError, UnderstudyError, UsageError
+from understudy.interrupts import alone
 from understudy.platform_cli import platform
 from understudy.prices_cli import prices
 from understudy.reap_cli import reap
@@ -328,6 +329,7 @@ cli.add_command(topology)
 
 def main() -> None:
     """The entry point: errors become one message on standard error and an exit code; no traceback."""
+    alone()
     try:
         cli(standalone_mode=False)
     except UnderstudyError as error:

@@ -14,7 +14,7 @@ from typing import Self
 
 from understudy.stops import Stop
 
-__all__ = ["DEADLINE", "Interrupts", "Rest"]
+__all__ = ["DEADLINE", "Interrupts", "Rest", "alone"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -31,6 +31,23 @@ FLUSH = 1.0
 
 _LAST = 1.0
 """Seconds for a signal that came last to be heard."""
+
+
+def alone() -> None:
+    """For an entry point, whose process ends with its command: a signal after the command has ended is ignored.
+
+    What came of the command is its exit code then. One that comes before the command has begun ends it as ever.
+    """
+    for number in _SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _before_work)
+
+
+def _before_work(number: int, frame: FrameType | None) -> None:
+    if number == signal.SIGINT:
+        signal.default_int_handler(number, frame)
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
 
 
 class Rest:
@@ -61,7 +78,8 @@ class Interrupts:
     Nothing is raised at a random place: whoever waits looks at `stop`. The handler itself takes no lock - the main
     thread may hold that of `stop` when it runs - and only tells a thread, which does the rest. Outside the main thread
     it does nothing, because Python takes signals only there. At the deadline a process whose rest nobody takes goes on.
-    After a signal the others are ignored from the exit on: all is done, and the process ends with a code that says so.
+    After a signal the others are ignored from the exit on, and after `alone` every one: all is done, and the process
+    ends with a code that says so.
     """
 
     def __init__(self, say: Callable[[str], None], deadline: float = DEADLINE) -> None:
@@ -102,7 +120,7 @@ class Interrupts:
     ) -> None:
         self.over.set()
         for number, handler in self._before.items():
-            after = handler if self._first is None else signal.SIG_IGN
+            after = handler if self._first is None and handler is not _before_work else signal.SIG_IGN
             signal.signal(number, after)  # type: ignore[arg-type]  # what signal() itself gave back
         if self._thread is not None:
             os.close(self._told)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -19,6 +21,15 @@ SHOWN_OTHERWISE = {
     "topology schema": "JSON always",
     "topology show": "YAML or JSON",
 }
+
+
+@pytest.fixture(autouse=True)
+def _signals() -> Iterator[None]:
+    """The entry point takes the signals of its process, which is that of all tests here."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def commands(group: click.Group, before: str = "") -> dict[str, click.Command]:

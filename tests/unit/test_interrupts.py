@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
 HOLDING = """
 import os, signal
 from understudy.interrupts import Interrupts
@@ -29,6 +31,32 @@ def test_the_handlers_of_before_are_back() -> None:
     with Interrupts(lambda _: None):
         pass
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
+
+
+ALONE = """
+import os, signal, sys
+from understudy.interrupts import Interrupts, alone
+
+number = getattr(signal, sys.argv[1])
+alone()
+if sys.argv[2] == "before":
+    os.kill(os.getpid(), number)
+with Interrupts(lambda text: None):
+    pass
+os.kill(os.getpid(), number)
+print("done")
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_in_a_process_of_its_own_a_signal_after_the_command_takes_nothing_of_its_result(name: str) -> None:
+    def end(when: str) -> tuple[int, str]:
+        words = [sys.executable, "-c", ALONE, name, when]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
+        return done.returncode, done.stdout.strip()
+
+    assert end("after") == (0, "done")
+    assert end("before") == (-getattr(signal, name), "")
 
 
 RESTING = """
