@@ -29,7 +29,8 @@ _ONCE = frozenset({"service", "gateway", "mock"})
 """Kinds that lose nothing when their task is moved: they may run on Fargate Spot."""
 
 _MOCK_ROOT = "/home/wiremock"
-_KEYSTORE = "/var/wiremock"
+_KEYSTORE = "/var/understudy"
+"""Not /var/wiremock, where it is on Docker: a volume would hide what the image has there, WireMock itself."""
 _HEAP = "-Xmx128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 _HTTPS = 443
 

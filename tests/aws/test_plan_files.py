@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws.plans import ENV, SHOP, declare, everything, planned, service, shop, topology
+from aws.plans import ENV, SHOP, declare, everything, everything_plan, planned, service, shop, topology
 from aws.plans import SOURCES as FOUND
 
 from understudy.components.aws.sources import sources
@@ -61,6 +61,14 @@ def test_a_large_folder_is_refused_before_it_is_read(tmp_path: Path) -> None:
         (tmp_path / "conf" / str(number)).touch()
     with pytest.raises(UsageError, match="has 201 files"):
         sources(clone(Mount("bind", "/c", "conf")), str(tmp_path))
+
+
+def test_the_keystore_of_a_mock_hides_nothing_of_wiremock() -> None:
+    (mock,) = [c.definition for c in everything_plan().service("payments").task.containers if c.definition["essential"]]
+    hidden = [point["containerPath"] for point in mock["mountPoints"]]
+    assert hidden == ["/home/wiremock", "/var/understudy"]  # /var/wiremock/lib has its program
+    store = mock["command"][mock["command"].index("--https-keystore") + 1]
+    assert store == "/var/understudy/understudy.p12"
 
 
 def test_a_mock_without_mappings_is_refused() -> None:
