@@ -36,6 +36,12 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> PulumiEngine:
     return made
 
 
+def test_no_file_is_written_that_a_kill_can_leave_empty(engine: PulumiEngine) -> None:
+    names = [path.name for path in _below(engine)]
+    assert f"{REF.name}.json" in names
+    assert [name for name in names if name.endswith(".attrs")] == []
+
+
 def test_a_damaged_state_fails_the_cli_and_neither_the_list_nor_its_removal(engine: PulumiEngine) -> None:
     assert engine.files is not None
     state = engine.files.state(REF)

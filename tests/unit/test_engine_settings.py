@@ -147,3 +147,18 @@ def test_relative_places_are_those_of_the_caller(tmp_path: Path, monkeypatch: py
 def test_a_projects_backend_is_beside_the_project(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.yaml").write_text("name: x\nbackend: {url: 'file://./state'}\n")
     assert current_backend({"PULUMI_HOME": str(tmp_path)}, tmp_path) == f"file://{tmp_path}/state"
+
+
+@pytest.mark.parametrize(
+    ("backend", "told"),
+    [
+        ("file:///state", "file:///state?metadata=skip"),
+        ("file:///state?no_tmp_dir=true", "file:///state?no_tmp_dir=true&metadata=skip"),
+        ("file:///state?metadata=skip", "file:///state?metadata=skip"),
+        ("s3://bucket?region=eu-west-1", "s3://bucket?region=eu-west-1"),
+    ],
+)
+def test_the_cli_writes_nothing_beside_a_document_that_is_not_whole_at_once(backend: str, told: str) -> None:
+    given = {"PULUMI_BACKEND_URL": backend, "PULUMI_CONFIG_PASSPHRASE": ""}
+    settings = EngineSettings.from_environment(CLI, given)
+    assert (settings.backend, settings.environment()["PULUMI_BACKEND_URL"]) == (backend, told)

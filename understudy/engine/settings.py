@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from understudy.errors import ToolError, UsageError
 
@@ -138,7 +138,7 @@ class EngineSettings:
         """The whole environment of a CLI process; `attach` maps provider names to ports on 127.0.0.1."""
         given = os.environ if environ is None else environ
         made = {key: value for key, value in given.items() if not key.startswith("PULUMI_") or key in _KEPT}
-        made |= _ALWAYS | self._shared()
+        made |= _ALWAYS | self._shared() | {"PULUMI_BACKEND_URL": _without_sidecars(self.backend)}
         if self.passphrase is not None:
             made["PULUMI_CONFIG_PASSPHRASE"] = self.passphrase
         if not attach:
@@ -185,6 +185,18 @@ def _make_passphrase(path: Path) -> None:
             f"The passphrase file {path} is empty.",
             hint="Restore it from a copy; without it the secrets of existing stacks cannot be read.",
         )
+
+
+def _without_sidecars(url: str) -> str:
+    """A `file://` backend into which no `.attrs` files are written beside the documents.
+
+    They are written in place: a CLI that is killed at it leaves an empty one, and every listing of the backend then
+    fails with `EOF` (setAttrs and getAttrs of gocloud.dev v0.37.0, blob/fileblob/attrs.go).
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "file" or "metadata" in parse_qs(parts.query):
+        return url
+    return parts._replace(query="&".join(filter(None, [parts.query, "metadata=skip"]))).geturl()
 
 
 def _without_credentials(url: str) -> str:
