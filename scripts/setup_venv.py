@@ -16,7 +16,7 @@ MINIMUM = (3, 11)
 """The oldest Python that pyproject.toml allows."""
 
 AWS = (
-    *("cloudwatch", "ec2", "ecs", "elasticache", "iam", "lb", "rds", "s3"),
+    *("cloudwatch", "ec2", "ecr", "ecs", "elasticache", "iam", "lb", "rds", "s3"),
     *("secretsmanager", "servicediscovery", "sqs", "ssm", "vpc"),
 )
 """The parts of pulumi_aws that components import, a fifth of its 117 MB."""

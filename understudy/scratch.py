@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -12,14 +13,17 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
+from understudy.processes import exists, ticks
+
 __all__ = ["KINDS", "Scratch", "close_all", "sweep"]
 
 KINDS = ("build", "export", "git", "index", "op", "preview", "suite")
-"""What the folders are for, which is in their names: `understudy-<kind>-<random>`."""
+"""What the folders are for, which is in their names: `understudy-<kind>-<pid>-<random>`."""
 
 _YOUNG = 60.0
 """Seconds in which a folder without a lock may still be on its way to one."""
 
+_MAKER = re.compile(r"understudy-[a-z]+-(\d+)-")
 
 _open: weakref.WeakSet[Scratch] = weakref.WeakSet()
 
@@ -37,7 +41,7 @@ class Scratch:
     """
 
     def __init__(self, kind: str) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix=f"understudy-{KINDS[KINDS.index(kind)]}-"))
+        self.path = Path(tempfile.mkdtemp(prefix=f"understudy-{KINDS[KINDS.index(kind)]}-{os.getpid()}-"))
         self.lock = _locked(self.path)
         self.close = weakref.finalize(self, _remove, self.path, self.lock)
         _open.add(self)
@@ -90,11 +94,16 @@ def sweep() -> None:
                     _remove_if_dead(folder)
 
 
+def _gone(pid: int) -> bool:
+    return not exists(pid) or ticks(pid) == 0
+
+
 def _remove_if_dead(folder: Path) -> None:
     try:
         handle = os.open(folder / ".lock", os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
-        if time.time() - folder.stat().st_mtime > _YOUNG:
+        maker = _MAKER.match(folder.name)
+        if time.time() - folder.stat().st_mtime > _YOUNG or (maker is not None and _gone(int(maker[1]))):
             shutil.rmtree(folder, ignore_errors=True)
         return
     try:

@@ -110,6 +110,10 @@ def computing(made: Made, vpc: str, one: str, two: str, group: str) -> None:
         conditions=[{"hostHeader": {"values": ["a.preview.internal"]}}],
         actions=[{"type": "forward", "targetGroupArn": targets["arn"]}],
     )
+    images = made("images", "aws:ecr/repository:Repository", forceDelete=True)["name"]
+    rule = {"rulePriority": 1, "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 9}}
+    few = json.dumps({"rules": [{**rule, "action": {"type": "expire"}}]})
+    made("few", "aws:ecr/lifecyclePolicy:LifecyclePolicy", repository=images, policy=few)
     cluster = made("cluster", "aws:ecs/cluster:Cluster")
     providers = "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders"
     made("providers", providers, clusterName=cluster["name"], capacityProviders=["FARGATE"])

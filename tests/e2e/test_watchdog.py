@@ -60,7 +60,7 @@ def files(project: Project) -> list[str]:
     backend = Path(project.env["XDG_STATE_HOME"]) / "understudy" / "backend"
     names = ("leases", "stacks", "locks")
     found = [path for path in backend.rglob("*.json*") if set(path.parts) & set(names)]
-    return [str(path) for path in found if "receipts" not in path.parts]
+    return [str(path) for path in found if "receipts" not in path.parts and path.name != "id.json"]
 
 
 def prepared(project: Project) -> Project:

@@ -46,8 +46,8 @@ def daemon() -> Iterator[PrivateDaemon]:
 def keys() -> Iterator[tuple[str, Callable[[], list[str]]]]:
     """A server of S3, and what lies in its bucket."""
     with serve_moto() as url:
-        bucket = make_bucket(url, "team")
-        yield url, lambda: [each["Key"] for each in bucket.list_objects_v2(Bucket="team").get("Contents", [])]
+        bucket = make_bucket(url, "elsewhere")
+        yield url, lambda: [each["Key"] for each in bucket.list_objects_v2(Bucket="elsewhere").get("Contents", [])]
 
 
 def kill_all_of(state: str) -> int:
@@ -85,7 +85,7 @@ def test_another_machine_reaps_what_a_killed_owner_and_watchdog_left_in_a_bucket
     there = {
         **credentials(url),
         **daemon.env,
-        "PULUMI_BACKEND_URL": f"s3://team/shop?{options}",
+        "PULUMI_BACKEND_URL": f"s3://elsewhere/shop?{options}",
         "PULUMI_CONFIG_PASSPHRASE": "of the team",
     }
     owner = make_project(tmp_path / "owner", tmp_path / "one")

@@ -15,6 +15,7 @@ from support import wait_for
 from understudy import scratch
 from understudy.engine.backend import FileBackend
 from understudy.engine.interface import StackRef
+from understudy.processes import ticks
 
 REF = StackRef("understudy", "e1")
 
@@ -103,6 +104,35 @@ def test_a_folder_whose_process_is_killed_while_it_removes_it_goes_with_the_next
     assert (done.returncode, len(list(tmp_path.iterdir()))) == (-signal.SIGKILL, 1)
     scratch.sweep()
     assert list(tmp_path.iterdir()) == []
+
+
+MAKING = """\
+import os, signal
+from understudy.scratch import Scratch
+opened, renamed = os.open, os.rename
+def killed(path, *given, **named):
+    if str(path).endswith(".lock-new") and os.environ["AT"] == "open":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return opened(path, *given, **named)
+def stopped(path, *given):
+    os.kill(os.getpid(), signal.SIGKILL)
+os.open, os.rename = killed, stopped
+Scratch("op")
+"""
+
+
+@pytest.mark.parametrize("at", ["open", "rename"])
+def test_a_folder_whose_process_is_killed_before_it_has_its_lock_goes_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    env = {**os.environ, "TMPDIR": str(tmp_path), "AT": at}
+    (tmp_path / f"understudy-op-{os.getpid()}-on-its-way").mkdir()
+    with subprocess.Popen([sys.executable, "-c", MAKING], env=env) as made:
+        wait_for(lambda: ticks(made.pid) == 0, what="its end")
+        assert len(list(tmp_path.iterdir())) == 2
+        scratch.sweep()
+    assert [path.name for path in tmp_path.iterdir()] == [f"understudy-op-{os.getpid()}-on-its-way"]
 
 
 MAKES = """\

@@ -77,8 +77,8 @@ def test_the_commands_are_ones_that_we_have() -> None:
         assert Path(program).name == "understudy"
         assert name == "reap"
         assert "--yes" in options
-        done = CliRunner().invoke(cli, [name, *options, "--target", "aws"])
-        assert getattr(done.exception, "exit_code", None) == 7, done.output  # parsed, and refused for the target only
+        done = CliRunner().invoke(cli, [name, *options, "--forget-target", "a", "--forget-stack", "b"])
+        assert "each give up one thing" in str(done.exception), done.output  # parsed, and refused for these two only
 
 
 def test_the_crontab_fires_four_times_an_hour() -> None:
