@@ -104,7 +104,7 @@ def test_another_machine_reaps_what_a_killed_owner_and_watchdog_left_in_a_bucket
 
     (tmp_path / "empty").mkdir()
     reaper = Project(tmp_path / "empty", tmp_path / "empty", {**owner.env, "XDG_STATE_HOME": str(tmp_path / "two")})
-    (lease,) = reaper.leases()
+    (lease,) = reaper.listed()
     environment = str(lease["id"])
     doctor = reaper.understudy("doctor")
     assert f"whose process is gone: understudy/{environment} by process" in doctor.out
@@ -123,7 +123,7 @@ def test_another_machine_reaps_what_a_killed_owner_and_watchdog_left_in_a_bucket
     assert (reaped["name"], reaped["receipt"], reaped["leftovers"]) == (environment, "CLEAN", [])
     assert "broke the lock of process" in done.err
     assert held(daemon) == []
-    assert reaper.leases() == []
+    assert reaper.listed() == []
     assert [key for key in listed() if environment in key and "/receipts/" not in key] == []
     proof = reaper.understudy("receipt", environment, "--format", "json")
     assert proof.code == 0, proof.text
