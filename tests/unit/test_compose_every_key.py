@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
+from compose_loading import load
 
 from understudy.stacks.allowed import Allowed
 from understudy.stacks.change import Fidelity
 from understudy.stacks.clone import secret_token
-from understudy.stacks.sources.compose import RefusedError, read, read_files
+from understudy.stacks.sources.compose import RefusedError
 from understudy.stacks.sources.compose_keys import Taken, schema_path
-from understudy.stacks.sources.compose_keys_parts import KEYS, key_of
+from understudy.stacks.sources.compose_keys_parts import KEYS
 from understudy.stacks.topology import (
     Build,
     Device,
@@ -21,37 +21,10 @@ from understudy.stacks.topology import (
     FileMount,
     Logging,
     Mount,
-    Network,
     NetworkLink,
     Resources,
-    Topology,
-    TopologyError,
     Ulimit,
-    Volume,
 )
-
-FILES = {
-    "app.conf": b"a=1\n",
-    "labels": b"L=1\n",
-    "key": b"hunter22\n",
-    "profile.json": b'{"defaultAction": "SCMP_ACT_ALLOW"}',
-}
-OTHERS = """
-  db: {image: 'db:1', container_name: the-db}
-  base: {build: {context: base}}
-networks:
-  default:
-  front: {internal: true}
-volumes: {data: }
-configs: {app: {file: app.conf}, text: {content: "b=$B"}, given: {environment: B}, away: {external: true}}
-secrets: {key: {file: key}, var: {environment: B}, away-from-here: {external: true}}
-"""
-
-
-def load(body: str, more: str = OTHERS, allow: tuple[str, ...] = ()) -> Topology:
-    text = "services:\n  web:\n    image: web:1\n" + "".join(f"    {line}\n" for line in body.splitlines()) + more
-    names = Allowed.of(allow)
-    return read(text, "compose.yaml", variables={"B": "from-b"}, read_file=FILES.get, project="shop", allow=names)
 
 
 def service_row(key: str) -> str:
@@ -186,7 +159,6 @@ CLONED: dict[str, tuple[str, str, Any]] = {
     ),
 }
 """Key of a service -> a document, the field it comes to, and the field's value."""
-
 LEFT_OUT: dict[str, tuple[str, str]] = {
     "annotations": ("annotations: {a: b}", "declared"),
     "attach": ("attach: false", "false"),
@@ -251,7 +223,6 @@ LEFT_OUT: dict[str, tuple[str, str]] = {
     "volumes.volume.labels": ("volumes: [{type: volume, target: /x, volume: {labels: {a: b}}}]", "declared"),
 }
 """Key of a service -> a document, and production's value on the record."""
-
 REFUSED: dict[str, tuple[str, str, str, Any]] = {
     "build.entitlements": (
         "build: {context: a, entitlements: [network.host]}",
@@ -365,279 +336,3 @@ def test_every_key_of_a_service_that_is_left_out_or_refused_has_its_example() ->
             assert key in LEFT_OUT
         if row.taken is Taken.REFUSED:
             assert key in REFUSED
-
-
-def test_all_that_is_refused_is_named_at_once() -> None:
-    body = "privileged: true\npid: host\nvolumes: ['/srv/x:/x', '../../up:/y']\nbuild: https://x/y.git"
-    with pytest.raises(RefusedError) as caught:
-        load(body)
-    assert [refusal.allow for refusal in caught.value.refusals] == ["", "", "privileged", "host-pid", "bind:/srv/x"]
-    assert "(4 more: `understudy topology check` lists them)" in str(caught.value)
-
-
-def test_what_is_only_compared_is_refused_nothing() -> None:
-    text = "services: {web: {image: x, privileged: true, pid: host, volumes: ['/srv:/x', '../up:/y']}}\n"
-    found = read(text, "compose.yaml", variables={}, read_file=FILES.get, provisioned=False)
-    assert found.services["web"].privileged
-    assert [mount.source for mount in found.services["web"].mounts] == ["/srv", "../up"]
-
-
-@pytest.mark.parametrize("name", ["sudo", "bind:", "bind:etc", "cap:CHOWN", "cap:", "host", ""])
-def test_a_name_that_is_not_in_the_list_cannot_be_allowed(name: str) -> None:
-    with pytest.raises(ValueError, match="cannot be allowed; what can is bind:/PATH, build-entitlements"):
-        Allowed.of((name,))
-
-
-@pytest.mark.parametrize(
-    ("allowed", "asked", "has"),
-    [
-        ("bind:/srv", "bind:/srv/data", True),
-        ("bind:/srv/", "bind:/srv", True),
-        ("bind:/srv", "bind:/srvx", False),
-        ("bind:/srv/a", "bind:/srv/a/../b", False),
-        ("bind:/", "bind:/etc", True),
-        ("cap:CAP_SYS_ADMIN", "cap:SYS_ADMIN", True),
-        ("cap:ALL", "cap:SYS_ADMIN", False),
-    ],
-)
-def test_a_path_is_allowed_with_what_is_below_it(allowed: str, asked: str, has: bool) -> None:  # noqa: FBT001 - a parameter of pytest's
-    assert Allowed.of((allowed,)).has(asked) is has
-
-
-# ---- what the rest of the document says
-
-
-def test_a_read_only_path_of_the_host_is_left_out_unless_it_is_allowed() -> None:
-    body = "volumes: ['/etc/localtime:/etc/localtime:ro']"
-    found = load(body)
-    (change,) = found.changes
-    assert (change.path, change.production, change.fidelity) == (
-        "services.web.volumes[0]",
-        "declared",
-        Fidelity.MISSING,
-    )
-    assert found.services["web"].mounts == ()
-    assert load(body, allow=("bind:/etc/localtime",)).services["web"].mounts == (
-        Mount("bind", "/etc/localtime", "/etc/localtime", read_only=True),
-    )
-
-
-@pytest.mark.parametrize(
-    ("body", "path", "production"),
-    [
-        ("cpus: 0.5\ncpu_quota: 50000", "services.web.cpu_quota", "50000"),
-        ("cpus: 0.5\ncpu_quota: 50000\ncpu_period: 1000", "services.web.cpu_period", "1000"),
-        ("cpu_period: 1000", "services.web.cpu_period", "1000"),
-        (
-            "deploy: {restart_policy: {condition: any, max_attempts: 3}}",
-            "services.web.deploy.restart_policy.max_attempts",
-            "3",
-        ),
-        ("restart: always\ndeploy: {restart_policy: {condition: none}}", "services.web.restart", "always"),
-        ("volumes: ['data:/x:z']", "services.web.volumes[0].bind", "declared"),
-        ("deploy: {restart_policy: {max_attempts: 3}}", "services.web.deploy.restart_policy.max_attempts", "3"),
-    ],
-)
-def test_what_another_key_leaves_no_place_for_is_on_the_record(body: str, path: str, production: str) -> None:
-    (change,) = [change for change in load(body).changes if change.path == path]
-    assert (change.production, change.clone) == (production, None)
-
-
-@pytest.mark.parametrize("kind", ["image", "cluster", "npipe"])
-def test_a_mount_of_another_kind_is_left_out(kind: str) -> None:
-    found = load(f"volumes: [{{type: {kind}, source: data, target: /x}}]")
-    assert found.services["web"].mounts == ()
-    (change,) = found.changes
-    assert (change.production, change.clone) == (f"{kind} at /x", None)
-
-
-def test_a_port_of_another_protocol_is_left_out() -> None:
-    found = load("ports: ['80/sctp', '81']")
-    assert [port.target for port in found.services["web"].ports] == [81]
-    (change,) = found.changes
-    assert (change.path, change.fidelity) == ("services.web.ports[0]", Fidelity.MISSING)
-
-
-def test_logs_are_not_shipped_to_where_productions_are() -> None:
-    found = load("logging: {driver: gelf, options: {gelf-address: 'udp://logs.example:1'}}")
-    assert found.services["web"].logging is None
-    (change,) = found.changes
-    assert (change.path, change.production, change.clone) == ("services.web.logging.driver", "gelf", None)
-
-
-@pytest.mark.parametrize(
-    ("mode", "network"),
-    [("bridge", "default"), ("shop_front", "front"), ("front", "front"), ("elsewhere", "default")],
-)
-def test_a_network_of_productions_host_is_replaced_by_the_clones_own(mode: str, network: str) -> None:
-    more = OTHERS.replace("  db: {image: 'db:1', ", "  db: {image: 'db:1', networks: [front], ")
-    found = load(f"network_mode: {mode}", more)
-    assert found.services["web"].networks == (NetworkLink(network),)
-    assert set(found.networks) >= {network}
-    (change,) = found.changes
-    assert (change.path, change.production, change.clone) == (
-        "services.web.network_mode",
-        mode,
-        f"network {network}",
-    )
-
-
-def test_networks_and_volumes_are_the_clones_own() -> None:
-    more = """
-networks:
-  default: {name: prod, driver: overlay, enable_ipv6: true, attachable: true, ipam: {config: [{subnet: 192.0.2.0/24}]}}
-  far: {external: true, name: prod-far}
-volumes:
-  data: {driver: local, driver_opts: {type: nfs, o: addr=192.0.2.1, device: ':/x'}, name: prod-data}
-  ram: {driver_opts: {type: tmpfs, device: tmpfs, o: size=1m}}
-  cloud: {driver: rexray}
-  far: {external: true}
-"""
-    found = load("networks: [default, far]\nvolumes: ['data:/a', 'ram:/b', 'cloud:/c', 'far:/d']", more)
-    assert found.networks == {"default": Network("default", ipv6=True), "far": Network("far", external=True)}
-    assert found.volumes == {
-        "data": Volume("data", driver="local"),
-        "ram": Volume("ram", options={"type": "tmpfs", "device": "tmpfs", "o": "size=1m"}),
-        "cloud": Volume("cloud", driver="rexray"),
-        "far": Volume("far", external=True),
-    }
-    assert {change.path: (change.production, change.clone) for change in found.changes} == {
-        "networks.default.name": ("prod", None),
-        "networks.default.driver": ("overlay", "bridge"),
-        "networks.default.enable_ipv6": ("true", None),
-        "networks.default.attachable": ("true", None),
-        "networks.default.ipam": ("declared", None),
-        "networks.far.external": ("external prod-far", "its own"),
-        "volumes.data.name": ("prod-data", None),
-        "volumes.data.driver_opts": ("type=nfs, device=:/x", None),
-        "volumes.cloud.driver": ("rexray", "local"),
-        "volumes.far.external": ("external far", "its own"),
-    }
-
-
-def test_a_volume_of_a_path_of_the_host_is_cloned_where_it_is_allowed() -> None:
-    more = "\nvolumes: {data: {driver: local, driver_opts: {type: none, o: bind, device: /srv/data}}}\n"
-    assert load("volumes: ['data:/x']", more).volumes["data"].options == {}
-    found = load("volumes: ['data:/x']", more, allow=("bind:/srv",))
-    assert found.volumes["data"].options == {"type": "none", "o": "bind", "device": "/srv/data"}
-
-
-def test_a_config_that_is_nowhere_is_missing() -> None:
-    found = load("configs: [away]")
-    assert found.services["web"].files == ()
-    (change,) = found.changes
-    assert (change.path, change.fidelity) == ("services.web.configs[0].source", Fidelity.MISSING)
-
-
-def test_a_config_that_the_commit_does_not_have_is_refused() -> None:
-    with pytest.raises(RefusedError, match="which is not in what is cloned"):
-        load("configs: [app]", "\nconfigs: {app: {file: gone.conf}}\n")
-
-
-def test_a_secret_is_made_anew_and_its_value_stands_nowhere() -> None:
-    body = "secrets: [key]\nenvironment: {DSN: 'db://u:hunter22@db/x'}\nconfigs: [text]"
-    more = "\nsecrets: {key: {file: key}}\nconfigs: {text: {content: 'password=hunter22'}}\n"
-    found = load(body, more)
-    web = found.services["web"]
-    assert web.environment == {"DSN": f"db://u:{secret_token('key')}@db/x"}
-    assert [file.content for file in web.files] == [f"password={secret_token('key')}", secret_token("key")]
-    assert found.secrets == ("key",)
-
-
-def test_a_secrets_value_that_is_also_a_word_is_replaced_where_a_password_stands() -> None:
-    body = (
-        "secrets: [db-password]\ncommand: [serve, --password-file, /run/secrets/db-password]\n"
-        "environment: {DB_PASSWORD_FILE: /run/secrets/db-password, DB_PASSWORD: password, DSN: 'db://u:password@db'}"
-    )
-    text = "services:\n  web:\n    image: web:1\n" + "".join(f"    {line}\n" for line in body.splitlines())
-    more = "secrets: {db-password: {file: p}}\n"
-    found = read(text + more, "compose.yaml", variables={}, read_file={"p": b"password\n"}.get)
-    token = secret_token("db_password")
-    assert found.services["web"].command == ("serve", "--password-file", "/run/secrets/db-password")
-    assert found.services["web"].environment == {
-        "DB_PASSWORD_FILE": "/run/secrets/db-password",
-        "DB_PASSWORD": token,
-        "DSN": f"db://u:{token}@db",
-    }
-
-
-def test_an_owner_by_name_is_refused() -> None:
-    with pytest.raises(RefusedError, match="'app' is no number of a user or group"):
-        load("configs: [{source: app, uid: app}]")
-
-
-@pytest.mark.parametrize(
-    ("secret", "declared", "rule"),
-    [
-        ("{environment: B}", "[B]", "B"),
-        ("{file: key}", "[DB_KEY]", "DB_KEY"),
-        ("{file: key}", "[]", "db_key"),
-    ],
-)
-def test_a_secret_of_a_declared_variable_is_that_one(secret: str, declared: str, rule: str) -> None:
-    more = f"\nsecrets: {{db-key: {secret}}}\nx-understudy: {{secrets: {declared}}}\n"
-    found = load("secrets: [db-key]", more)
-    assert [file.content for file in found.services["web"].files] == [secret_token(rule)]
-    assert found.secrets == (rule,)
-
-
-def test_secrets_that_tests_would_know_under_one_name_are_refused() -> None:
-    with pytest.raises(ValueError, match="would both be told to tests as UNDERSTUDY_SECRET_A_B"):
-        load("secrets: [a-b, a.b]", "\nsecrets: {a-b: {file: key}, a.b: {file: key}}\n")
-
-
-def test_a_build_secret_that_is_no_file_is_refused() -> None:
-    with pytest.raises(RefusedError, match="is no file of the commit's tree"):
-        load("build: {context: a, secrets: [var]}")
-
-
-def test_one_image_is_built_whatever_platforms_are_named() -> None:
-    found = load("build: {context: a, platforms: [linux/amd64, linux/arm64]}\nplatform: linux/amd64")
-    (change,) = found.changes
-    assert (change.path, change.production, change.clone) == (
-        "services.web.build.platforms",
-        "linux/amd64, linux/arm64",
-        "linux/amd64",
-    )
-
-
-def test_a_provided_service_is_left_out_and_with_it_what_waits_for_it() -> None:
-    found = load("depends_on: [cloud]", "\n  cloud: {provider: {type: model}}\n")
-    assert list(found.services) == ["web"]
-    assert found.services["web"].depends_on == ()
-    assert [change.path for change in found.changes] == ["services.cloud", "services.web.depends_on"]
-
-
-def test_models_are_left_out() -> None:
-    found = load("models: [llm]", "\nmodels: {llm: {model: x}}\n")
-    assert [change.path for change in found.changes] == ["services.web.models", "models"]
-
-
-CORPUS = Path(__file__).resolve().parents[1] / "compose" / "corpus"
-
-
-@pytest.mark.parametrize("folder", sorted(path.parent for path in CORPUS.glob("*/compose.yaml")), ids=lambda p: p.name)
-def test_no_key_that_is_cloned_goes_unread(folder: Path) -> None:
-    def read_file(name: str) -> bytes | None:
-        return (folder / name).read_bytes() if (folder / name).is_file() else None
-
-    try:
-        found = read_files(("compose.yaml",), folder=folder.name, variables={}, read_file=read_file, provisioned=False)
-    except TopologyError:
-        return  # Compose refuses it, or it needs variables: no key of it is read
-    for change in found.changes:
-        row = key_of(schema_path(change.path))
-        assert row.taken is not Taken.CLONED or change.reason != row.reason, f"{change.path} was not read"
-
-
-def test_what_is_left_out_is_left_out_of_what_it_is_compared_with_too() -> None:
-    body = (
-        "services: {web: {image: x, volumes: ['/etc/localtime:/l:ro', '~/x:/y:ro'], logging: {driver: gelf}, "
-        "network_mode: bridge}}\n"
-    )
-    runs, compared = (
-        read(body, "compose.yaml", variables={}, read_file=FILES.get, provisioned=provisioned)
-        for provisioned in (True, False)
-    )
-    assert runs.services == compared.services
-    assert runs.changes == compared.changes
