@@ -20,10 +20,6 @@ from .worlds import world
 
 __all__ = ["Driver", "stage", "world"]
 
-NETWORK = "docker:index/network:Network"
-VOLUME = "docker:index/volume:Volume"
-CONTAINER = "docker:index/container:Container"
-IMAGE = "docker:index/remoteImage:RemoteImage"
 BUSYBOX = "busybox:1.35"
 
 
