@@ -1,20 +1,16 @@
-"""The test stage with real processes: pytest, xdist, other commands, and what they leave behind."""
+"""The test stage with real processes: what pytest and xdist get, and what is told of their tests."""
 
 from __future__ import annotations
 
 import json
-import textwrap
-import threading
 from pathlib import Path
 
 import pytest
 
 from understudy.progress import Progress, State, silent
-from understudy.redact import Redactor
-from understudy.stacks.topology import Suite
 from understudy.suites.results import Outcome, SuiteStatus
 
-from .suite_stages import FAILS, SLOW, VALUE, WAIT, Stage, junit, message, outcomes, running
+from .suite_stages import VALUE, WAIT, Stage, junit, message, outcomes
 
 
 def test_a_suite_gets_the_contract_and_no_credential(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,35 +117,6 @@ def test_every_outcome_is_told_with_reason_and_output(stage: Stage) -> None:
     assert result.exit_code == 1
 
 
-@pytest.mark.parametrize("workers", [2, 4])
-def test_the_first_failure_stops_every_suite_and_worker(stage: Stage, workers: int) -> None:
-    slow = stage.suite("slow", SLOW, SLOW.replace('"pid"', '"pid2"').replace('"begun"', '"begun2"'))
-    failing = stage.suite(
-        "failing",
-        FAILS,
-        SLOW,
-    )
-
-    result = stage.run(slow, failing, workers=workers)
-
-    slow_result, failing_result = result.suites
-    assert failing_result.status is SuiteStatus.FAILED
-    assert slow_result.status is SuiteStatus.STOPPED
-    assert result.stopped_by == "test test_0.py::test_fails failed in suite failing"
-    assert result.stop_seconds is not None
-    assert not list(stage.project.glob("*/ended"))
-    assert not list(stage.project.glob("*/later"))
-    for path in stage.project.glob("*/pid*"):
-        assert not running(int(path.read_text())), path
-    assert outcomes(slow_result)["test_slow"] in {"interrupted", "not-run"}
-    assert slow_result.counts()["passed"] == 0
-    assert sum(slow_result.counts().values()) == 4
-    assert message(slow_result, "test_1.py::test_later").startswith("not run: test test_0.py::test_fails failed")
-    root = junit(stage.folder / "junit.xml")
-    assert root.get("tests") == str(len(list(root.iter("testcase")))) == "7"
-    assert (root.get("failures"), root.get("skipped")) == ("1", "6")
-
-
 def test_without_fail_fast_everything_runs(stage: Stage) -> None:
     first = stage.suite("first", "def test_a(): assert False\ndef test_b(): pass\n")
     second = stage.suite("second", "def test_c(): pass\n")
@@ -162,153 +129,6 @@ def test_without_fail_fast_everything_runs(stage: Stage) -> None:
     assert result.stop_seconds is None
 
 
-def test_a_stopped_suite_tears_down_and_writes_its_summary(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("understudy.suites.process.GRACE", 20.0)
-    slow = stage.suite(
-        "slow",
-        """
-        import pathlib, pytest, time
-        @pytest.fixture
-        def kept():
-            yield
-            pathlib.Path("torn").touch()
-        def test_slow(kept):
-            pathlib.Path("begun").touch()
-            time.sleep(30)
-        """,
-    )
-    failing = stage.suite(
-        "failing", WAIT + '    def test_fails():\n        wait_for("../slow/begun")\n        assert 0\n'
-    )
-
-    stage.run(slow, failing)
-
-    assert (stage.project / "slow" / "torn").exists()
-    assert "stopped by Understudy" in (stage.folder / "suites/slow/output.log").read_text()
-    assert "1 failed" in (stage.folder / "suites/failing/output.log").read_text()
-
-
-def test_a_suite_that_ignores_sigterm_is_killed(stage: Stage) -> None:
-    slow = stage.suite("slow", "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + textwrap.dedent(SLOW))
-    failing = stage.suite(
-        "failing", WAIT + '    def test_fails():\n        wait_for("../slow/begun")\n        assert 0\n'
-    )
-
-    slow_result, _failing = stage.run(slow, failing).suites
-
-    assert slow_result.exit_code == -9
-    assert outcomes(slow_result) == {"test_slow": "interrupted", "test_later": "not-run"}
-    assert not running(int((stage.project / "slow" / "pid").read_text()))
-
-
-FORKS = """
-    import os, pathlib, time
-    def fork(name, own_group, ignore):
-        if os.fork():
-            return
-        if os.fork():
-            os._exit(0)
-        if own_group:
-            os.setpgid(0, 0)
-        if ignore:
-            import signal
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        pathlib.Path(name + ".new").write_text(str(os.getpid()))
-        os.rename(name + ".new", name)
-        time.sleep(60)
-        os._exit(0)
-    def test_forks():
-        for name, own_group, ignore in (("a", False, False), ("b", True, False), ("c", False, True)):
-            fork(name, own_group, ignore)
-            wait_for(name)
-"""
-LEAVES = """
-    import subprocess, sys
-    def test_leaves_its_session():
-        code = (
-            "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); os.fork() or os.setsid();"
-            "open(f'left.{os.getpid()}', 'w').close(); time.sleep(60)"
-        )
-        subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
-        wait_for_two()
-    def wait_for_two():
-        deadline = time.monotonic() + 20
-        while len(list(pathlib.Path().glob("left.*"))) < 2:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-"""
-
-
-def test_nothing_that_a_suite_started_survives_it(stage: Stage) -> None:
-    result = stage.one(stage.suite("forks", textwrap.dedent(WAIT) + textwrap.dedent(FORKS)))
-
-    assert result.status is SuiteStatus.PASSED
-    for name in "abc":
-        assert not running(int((stage.project / "forks" / name).read_text())), name
-
-
-def test_what_left_its_session_does_not_survive_either(stage: Stage) -> None:
-    result = stage.one(stage.suite("leaves", textwrap.dedent(WAIT) + textwrap.dedent(LEAVES)))
-
-    assert result.status is SuiteStatus.PASSED
-    left = [int(path.suffix[1:]) for path in (stage.project / "leaves").glob("left.*")]
-    assert len(left) == 2
-    assert not [pid for pid in left if running(pid)]
-
-
-def test_the_time_limit_of_a_suite_ends_it(stage: Stage) -> None:
-    result = stage.run(
-        stage.suite("slow", SLOW, timeout=3.0), stage.suite("good", "def test_a(): pass\n"), stop_after=None
-    )
-
-    slow, good = result.suites
-    assert slow.status is SuiteStatus.TIMEOUT
-    assert slow.counts()["error"] == 1
-    assert slow.counts()["passed"] == 0
-    assert all("time limit of 3 s" in case.message for case in slow.cases)
-    assert good.status is SuiteStatus.PASSED
-    assert not (stage.project / "slow" / "ended").exists()
-
-
-def test_a_stop_from_outside_ends_everything(stage: Stage) -> None:
-    suite = stage.suite("slow", SLOW)
-
-    def watch() -> None:
-        begun = stage.project / "slow" / "begun"
-        while not begun.exists() and not given_up.wait(0.01):
-            pass
-        stage.stop.set()
-
-    given_up = threading.Event()
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        result = stage.run(suite)
-    finally:
-        given_up.set()
-        thread.join()
-
-    assert result.interrupted
-    assert outcomes(result.suites[0]) == {"test_slow": "interrupted", "test_later": "not-run"}
-    assert not running(int((stage.project / "slow" / "pid").read_text()))
-
-
-def test_an_interrupt_in_the_listener_leaves_no_process_and_the_evidence(stage: Stage) -> None:
-    suite = stage.suite("slow", SLOW)
-
-    def listener(event: Progress) -> None:
-        if event.state is State.INFO:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        stage.run(suite, listener=listener)
-
-    pid = stage.project / "slow" / "pid"
-    assert not pid.exists() or not running(int(pid.read_text()))
-    assert not (stage.project / "slow" / "ended").exists()
-    assert junit(stage.folder / "junit.xml").find(".//testcase") is not None
-
-
 def test_a_listener_that_fails_loses_nothing(stage: Stage) -> None:
     def listener(_event: Progress) -> None:
         raise RuntimeError("the console is gone")
@@ -318,27 +138,6 @@ def test_a_listener_that_fails_loses_nothing(stage: Stage) -> None:
     assert [suite.status for suite in result.suites] == [SuiteStatus.PASSED]
     assert result.failures == ("progress could not be shown: RuntimeError: the console is gone",)
     assert junit(stage.folder / "junit.xml").find(".//testcase") is not None
-
-
-def test_secrets_are_taken_out_of_files_in_folders_and_one_bad_file_ends_nothing(stage: Stage) -> None:
-    short = "sesame"
-    code = f"""
-        import os, pathlib
-        base = pathlib.Path(os.environ["UNDERSTUDY_JUNIT"]).parent
-        (base / "a" / "b").mkdir(parents=True)
-        (base / "a" / "b" / "dump.txt").write_text("it is {VALUE}")
-        (base / "z.txt").write_text("it is {VALUE}")
-        (base / ("{short}" + 249 * "x")).write_text("it is {VALUE}")  # its name without the secret is too long
-    """
-
-    result = stage.run(stage.command("dumps", code), redactor=Redactor([VALUE, short]))
-
-    (suite,) = result.suites
-    assert suite.files == tuple(f"suites/dumps/{name}" for name in ("a/b/dump.txt", "junit.xml", "output.log", "z.txt"))
-    for name in ("a/b/dump.txt", "z.txt"):
-        assert (stage.folder / "suites" / "dumps" / name).read_text() == "it is [secret]"
-    (failure,) = result.failures
-    assert "suite dumps could not be written" in failure
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -392,57 +191,6 @@ def test_hostile_output_is_evidence_and_nothing_more(stage: Stage) -> None:
     assert (root.get("tests"), root.get("failures")) == ("2", "1")
     for line in (stage.folder / "suites/api/results.jsonl").read_bytes().splitlines()[:3]:
         json.loads(line)
-
-
-JUNIT = """
-    import os, sys
-    open(os.environ["UNDERSTUDY_JUNIT"], "w").write({xml!r})
-    sys.exit({code})
-"""
-
-
-@pytest.mark.parametrize(
-    ("xml", "code", "status", "expected"),
-    [
-        ('<testsuite><testcase name="a"/></testsuite>', 0, SuiteStatus.PASSED, {"a": "passed"}),
-        ('<testsuite><testcase name="a"><failure/></testcase></testsuite>', 1, SuiteStatus.FAILED, {"a": "failed"}),
-        ('<testsuite><testcase name="a"><error/></testcase></testsuite>', 0, SuiteStatus.FAILED, {"a": "error"}),
-        ('<testsuite><testcase name="a"/></testsuite>', 2, SuiteStatus.FAILED, {"a": "passed", "(suite)": "error"}),
-        ("<testsuite>", 0, SuiteStatus.PASSED, {"(suite)": "passed"}),
-        ('<!DOCTYPE a [<!ENTITY b "c">]><testsuite/>', 1, SuiteStatus.FAILED, {"(suite)": "error"}),
-    ],
-)
-def test_another_command_counts_by_exit_code_and_junit(
-    stage: Stage, xml: str, code: int, status: SuiteStatus, expected: dict[str, str]
-) -> None:
-    result = stage.one(stage.command("other", JUNIT.format(xml=xml, code=code)))
-
-    assert result.status is status
-    assert outcomes(result) == expected
-    assert bool(result.notices) == (not xml.endswith("</testsuite>"))
-
-
-def test_another_command_without_junit_counts_by_exit_code(stage: Stage) -> None:
-    good = stage.command("good", "import os; assert os.environ['UNDERSTUDY_DB_5432_PORT'] == '32001'")
-    bad = stage.command("bad", f"print('last words {VALUE}'); raise SystemExit(7)")
-
-    good_result, bad_result = stage.run(good, bad, stop_after=None).suites
-
-    assert outcomes(good_result) == {"(suite)": "passed"}
-    assert (bad_result.status, bad_result.reason, bad_result.exit_code) == (SuiteStatus.FAILED, "exit code 7", 7)
-    assert bad_result.cases[0].detail == "last words [secret]\n"
-
-
-def test_a_command_that_cannot_be_executed_is_a_result(stage: Stage) -> None:
-    suite = stage.command("odd", "")
-    program = stage.project / "odd" / "program"
-    program.write_bytes(b"\x7fELF no program at all")
-    program.chmod(0o755)
-
-    result = stage.one(Suite("odd", ("./program",), folder=suite.folder))
-
-    assert result.status is SuiteStatus.ERROR
-    assert "could not be started" in result.reason
 
 
 def test_without_xdist_there_is_one_worker_and_a_notice(stage: Stage, tmp_path: Path) -> None:
