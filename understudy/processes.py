@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["exists", "read", "stat", "ticks"]
+__all__ = ["exists", "read", "runs", "stat", "ticks"]
 
 
 def exists(pid: int) -> bool:
@@ -17,6 +17,11 @@ def exists(pid: int) -> bool:
     except (OSError, OverflowError):
         return True
     return True
+
+
+def runs(pid: int) -> bool:
+    """Whether there is such a process that has not ended (state Z, X)."""
+    return exists(pid) and stat(pid)[:1] not in (["Z"], ["X"])
 
 
 def ticks(pid: int) -> int | None:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from understudy.processes import exists, ticks
+from understudy.processes import runs
 
 __all__ = ["KINDS", "Scratch", "close_all", "sweep"]
 
@@ -94,16 +94,12 @@ def sweep() -> None:
                     _remove_if_dead(folder)
 
 
-def _gone(pid: int) -> bool:
-    return not exists(pid) or ticks(pid) == 0
-
-
 def _remove_if_dead(folder: Path) -> None:
     try:
         handle = os.open(folder / ".lock", os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
         maker = _MAKER.match(folder.name)
-        if time.time() - folder.stat().st_mtime > _YOUNG or (maker is not None and _gone(int(maker[1]))):
+        if time.time() - folder.stat().st_mtime > _YOUNG or (maker is not None and not runs(int(maker[1]))):
             shutil.rmtree(folder, ignore_errors=True)
         return
     try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from understudy.processes import exists, read, stat
+from understudy.processes import read, runs, stat
 
 __all__ = ["Lock", "Processes", "why_gone"]
 
@@ -97,7 +97,7 @@ class Processes:
     def here(cls) -> Processes:
         """Those of this machine, as this PID namespace shows them."""
         booted = _booted()
-        return cls(socket.gethostname(), booted, _there, lambda pid: _began(pid, booted), _name)
+        return cls(socket.gethostname(), booted, runs, lambda pid: _began(pid, booted), _name)
 
 
 def why_gone(lock: Lock, here: Processes, *, same_place: bool = True) -> str:
@@ -123,10 +123,6 @@ def why_gone(lock: Lock, here: Processes, *, same_place: bool = True) -> str:
     if lock.made is not None and began is not None and lock.made + DOUBT < began:
         return f"process {lock.pid} is another one now, started at {began:%Y-%m-%dT%H:%M:%SZ}"
     return ""
-
-
-def _there(pid: int) -> bool:
-    return exists(pid) and stat(pid)[:1] not in (["Z"], ["X"])
 
 
 def _booted() -> datetime | None:
