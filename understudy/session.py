@@ -22,7 +22,7 @@ from understudy.progress import Phase, Progress, ProgressListener, State
 from understudy.provider.server import ProviderServer
 from understudy.stacks.identity import LABEL
 from understudy.stops import Stop
-from understudy.targets.choose import AWS, kind_of, target_of
+from understudy.targets.choose import AWS, kind_meant, target_of
 from understudy.targets.interface import Target
 
 __all__ = ["Session", "attached", "find_lease", "lease_store", "open_session", "read_settings"]
@@ -105,8 +105,9 @@ def open_session(
     settings = read_settings(listener)
     store = lease_store(options, settings)
     lease = of(store)
-    target = target_of(options, of="" if lease is None else lease.target, stop=stop)
-    on_aws = (options.target if lease is None else kind_of(lease.target)) == AWS
+    there = "" if lease is None else lease.target
+    target = target_of(options, of=there, stop=stop)
+    on_aws = kind_meant(options, there) == AWS
     with ExitStack() as until:
         if on_aws:
             target.reach()

@@ -7,7 +7,7 @@ import threading
 from understudy.options import Options
 from understudy.targets.interface import Target
 
-__all__ = ["AWS", "DOCKER", "elsewhere", "kind_of", "target_of"]
+__all__ = ["AWS", "DOCKER", "elsewhere", "kind_meant", "kind_of", "target_of"]
 
 AWS, DOCKER = "aws", "docker"
 """What the option `target` may say, and how identities of targets begin."""
@@ -18,6 +18,11 @@ def kind_of(identity: str) -> str:
     return AWS if identity.partition(":")[0] == AWS else DOCKER
 
 
+def kind_meant(options: Options, of: str = "") -> str:
+    """The kind of target that a command works on; `of`: the identity of the target of an environment that is there."""
+    return kind_of(of) if of else options.target
+
+
 def target_of(options: Options, *, of: str = "", stop: threading.Event | None = None) -> Target:
     """The target, which is not asked for anything yet.
 
@@ -26,7 +31,7 @@ def target_of(options: Options, *, of: str = "", stop: threading.Event | None = 
         of: the identity of the target of an environment that is there, whose kind and region count then.
         stop: once set, waiting ends.
     """
-    if (kind_of(of) if of else options.target) == AWS:
+    if kind_meant(options, of) == AWS:
         from understudy.targets.aws.session import AwsAccess, AwsSession
         from understudy.targets.aws.target import AwsTarget
 
