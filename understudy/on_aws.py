@@ -38,6 +38,7 @@ __all__ = [
     "PROJECT",
     "Made",
     "Site",
+    "aws_of",
     "hold",
     "outputs_of",
     "pinned",
@@ -165,7 +166,8 @@ def to_build(clone: Clone) -> set[str]:
     return {each.name for each in services if each.build is not None and each.name not in clone.unchanged_builds}
 
 
-def _aws(session: Session) -> AwsSession:
+def aws_of(session: Session) -> AwsSession:
+    """The connection to AWS of a command whose target is there."""
     from understudy.targets.aws.target import AwsTarget
 
     if not isinstance(session.target, AwsTarget):
@@ -197,7 +199,7 @@ class Site:
         from understudy.targets.aws.room import room_of
 
         platform = hold(session, blueprint)
-        room = room_of(_aws(session), platform.alb_arn, platform.listener_arn)
+        room = room_of(aws_of(session), platform.alb_arn, platform.listener_arn)
         own = room.hosts.get(platform.host(lease.id))
         if own is None:
             hold_room(room.target_groups, room.rules)
@@ -224,7 +226,7 @@ class Site:
         skip = frozenset(clone.unchanged_builds)
         images = builder.build(clone.topology, self.tree, self.blueprint.folder, skip=skip)
         registry = self.platform.registry
-        login = registry_login(_aws(session), registry)
+        login = registry_login(aws_of(session), registry)
         return {n: replace(image, reference=push(client(), image, registry, login)) for n, image in images.items()}
 
     def made(self, images: Mapping[str, BuiltImage]) -> Made:

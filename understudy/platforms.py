@@ -18,7 +18,7 @@ from understudy.console import make_console, printable
 from understudy.engine.interface import PreviewResult, Program, StackRef
 from understudy.errors import ToolError, UsageError
 from understudy.interrupts import Interrupts
-from understudy.on_aws import CONFIG, outputs_of, platform_ref
+from understudy.on_aws import CONFIG, aws_of, outputs_of, platform_ref
 from understudy.options import Options
 from understudy.progress import Phase
 from understudy.provision import engine_progress
@@ -27,7 +27,6 @@ from understudy.session import Session, open_session
 from understudy.stacks.aws.platform import HOST_SUFFIX, Platform, platform_of
 from understudy.targets.aws.failures import asking
 from understudy.targets.aws.session import AwsSession
-from understudy.targets.aws.target import AwsTarget
 from understudy.targets.choose import AWS
 
 if TYPE_CHECKING:
@@ -105,20 +104,14 @@ def _at(options: Options, folder: Path, form: str) -> Iterator[tuple[Session, In
         yield session, interrupts
 
 
-def _aws(session: Session) -> AwsSession:
-    if not isinstance(session.target, AwsTarget):
-        raise TypeError(f"{type(session.target).__name__} is not on AWS")
-    return session.target.session
-
-
 def _ref(session: Session) -> StackRef:
-    return platform_ref(session.options, _aws(session).region)
+    return platform_ref(session.options, aws_of(session).region)
 
 
 def _args(session: Session, wanted: Wanted) -> PlatformArgs:
     from understudy.components.aws.platform import PlatformArgs
 
-    aws = _aws(session)
+    aws = aws_of(session)
     password = None
     if wanted.shared_database:
         seed = environment_seed(session.settings, _ref(session).qualified)
