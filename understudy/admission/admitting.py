@@ -73,8 +73,7 @@ def _hold_ours(session: Session, lease: Lease) -> None:
     Raises:
         BusyError: another backend made it, or this one has lost its record.
     """
-    hold_no_stranger(session.target, lease)
-    there = session.target.inventory(lease.whose)
+    there = hold_no_stranger(session.target, lease)
     ref = StackRef(lease.project, lease.stack)
     if there and not any(stack.ref == ref and stack.resources != 0 for stack in session.engine.list()):
         raise BusyError(
