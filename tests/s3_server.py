@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -65,15 +65,43 @@ def serve_moto() -> Iterator[str]:
         server.stop()
 
 
+class Answering(BaseHTTPRequestHandler):
+    """A proxy's side towards its clients: every method is one function's business, and what comes back is passed on."""
+
+    protocol_version = "HTTP/1.1"
+
+    def handle_request(self) -> None:
+        raise NotImplementedError
+
+    def answer(self, status: int, headers: Mapping[str, str], data: bytes) -> None:
+        """Send an answer; the names of `headers` are in small letters."""
+        self.send_response_only(status)
+        given = {"date": self.date_time_string(), **headers}
+        length = given.get("content-length", str(len(data))) if self.command == "HEAD" else str(len(data))
+        for name, value in given.items():
+            if name not in {"connection", "transfer-encoding", "content-length", "server"}:
+                self.send_header(name, value)
+        self.send_header("Content-Length", length)
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            self.wfile.write(data)
+
+    def do_GET(self) -> None:
+        self.handle_request()
+
+    do_PUT = do_POST = do_HEAD = do_DELETE = do_GET  # noqa: N815 - http.server's names
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
 @contextlib.contextmanager
 def serve_proxy(behind: str) -> Iterator[Proxy]:
     proxy = Proxy()
     host, _, port = behind.removeprefix("http://").partition(":")
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _pass(self) -> None:
+    class Handler(Answering):
+        def handle_request(self) -> None:
             asked = Asked(self.command, self.path)
             proxy.asked.append(asked)
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -84,7 +112,7 @@ def serve_proxy(behind: str) -> Iterator[Proxy]:
                 return
             if isinstance(told, tuple):
                 text = f"<Error><Code>{told[1]}</Code><Message>as told</Message></Error>".encode()
-                self._answer(told[0], {}, b"" if self.command == "HEAD" else text)
+                self.answer(told[0], {}, b"" if self.command == "HEAD" else text)
                 return
             given = {name: value for name, value in self.headers.items() if name.lower() not in proxy.hidden}
             alone = contextlib.nullcontext() if self.command in {"GET", "HEAD"} else proxy.writing
@@ -98,24 +126,7 @@ def serve_proxy(behind: str) -> Iterator[Proxy]:
                 return
             headers = {name.lower(): value for name, value in response.getheaders()}
             proxy.falsify(asked, headers)
-            self._answer(response.status, headers, data)
-
-        def _answer(self, status: int, headers: dict[str, str], data: bytes) -> None:
-            self.send_response_only(status)
-            headers.setdefault("date", self.date_time_string())
-            length = headers.pop("content-length", str(len(data))) if self.command == "HEAD" else str(len(data))
-            for name, value in headers.items():
-                if name not in {"connection", "transfer-encoding", "content-length", "server"}:
-                    self.send_header(name, value)
-            self.send_header("Content-Length", length)
-            self.end_headers()
-            with contextlib.suppress(OSError):
-                self.wfile.write(data)
-
-        do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _pass  # noqa: N815 - http.server's names
-
-        def log_message(self, *_: object) -> None:
-            return
+            self.answer(response.status, headers, data)
 
     with serve_handler(Handler) as proxy.port:
         yield proxy

@@ -10,9 +10,8 @@ import threading
 import urllib.parse
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
 
-from s3_server import serve_handler
+from s3_server import Answering, serve_handler
 
 __all__ = ["HANG", "Asked", "Fault", "FaultyProxy", "asked_of", "serve_faulty"]
 
@@ -173,10 +172,8 @@ def serve_faulty(behind: str) -> Iterator[FaultyProxy]:
     proxy = FaultyProxy()
     there = behind.removeprefix("http://")
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _pass(self) -> None:
+    class Handler(Answering):
+        def handle_request(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = {name.lower(): value for name, value in self.headers.items()}
             asked = asked_of(self.command, self.path, headers, body)
@@ -185,30 +182,15 @@ def serve_faulty(behind: str) -> Iterator[FaultyProxy]:
                 with contextlib.closing(http.client.HTTPConnection(there, timeout=60)) as onward:
                     onward.request(self.command, self.path, body, dict(self.headers.items()))
                     response = onward.getresponse()
-                    self._answer(response.status, dict(response.getheaders()), response.read())
+                    came = {name.lower(): value for name, value in response.getheaders()}
+                    self.answer(response.status, came, response.read())
             elif fault.status == HANG:
                 proxy.wait_released()
                 self.close_connection = True
                 self.connection.close()
             else:
                 kind, text = answer_of(fault, headers, asked.service)
-                self._answer(fault.status, {"Content-Type": kind}, b"" if self.command == "HEAD" else text)
-
-        def _answer(self, status: int, headers: Mapping[str, str], data: bytes) -> None:
-            self.send_response_only(status)
-            lengths = [value for name, value in headers.items() if name.lower() == "content-length"]
-            for name, value in headers.items():
-                if name.lower() not in {"connection", "transfer-encoding", "content-length"}:
-                    self.send_header(name, value)
-            self.send_header("Content-Length", lengths[0] if self.command == "HEAD" and lengths else str(len(data)))
-            self.end_headers()
-            with contextlib.suppress(OSError):
-                self.wfile.write(data)
-
-        do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _pass  # noqa: N815 - http.server's names
-
-        def log_message(self, *_: object) -> None:
-            return
+                self.answer(fault.status, {"content-type": kind}, b"" if self.command == "HEAD" else text)
 
     with serve_handler(Handler) as proxy.port:
         try:
