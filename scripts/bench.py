@@ -2,7 +2,7 @@
 
 `make bench` runs it. It measures (1) an empty stack's life cycle through the engine beside the three bare CLI
 processes, (2) ready and gone for 1, 10 and 30 containers through `understudy up` and `down` beside Docker Compose
-and beside docker-py alone with 8 threads, (3) `understudy diff` (bench_diff.py), (4) how
+and beside docker-py alone with 8 threads (bench_compose.py), (3) `understudy diff` (bench_diff.py), (4) how
 long a report of 10,000 tests takes to open (bench_report.py), (5) how fast a failure stops the tests and what
 running suites side by side saves (bench_tests.py), and (6) an environment on AWS (bench_aws.py), which `--only aws`
 measures alone, without Docker. It writes docs/benchmarks.md.
@@ -11,18 +11,13 @@ measures alone, without Docker. It writes docs/benchmarks.md.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import platform
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from concurrent import futures
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import bench_aws
@@ -31,11 +26,9 @@ import bench_reap
 import bench_report
 import bench_tests
 import docker
+from bench_compose import FLOOR_THREADS, IMAGE, Series, ready_and_gone
+from bench_kit import ROOT, UNDERSTUDY, Pair, ratio, run, shown, taken, timed
 
-ROOT = Path(__file__).resolve().parent.parent
-UNDERSTUDY = Path(sys.executable).parent / "understudy"
-IMAGE = "busybox:1.35"
-FLOOR_THREADS = 8
 MANY = 10
 MOST_TIMES, MOST_HELP, MOST_MORE = 1.3, 0.15, 1.3
 HEAD = """\
@@ -84,31 +77,6 @@ of a network's endpoint counter (moby/moby#42119), and the network could not be 
 
 | N | | ready, s | gone, s | both, s | ready : Compose | gone : Compose | both : Compose | both : floor |
 |---|---|---|---|---|---|---|---|---|"""
-
-
-@dataclass
-class Series:
-    """The seconds of one thing, one a round."""
-
-    name: str
-    ready: list[float] = field(default_factory=list)
-    gone: list[float] = field(default_factory=list)
-
-    @property
-    def both(self) -> list[float]:
-        return [a + b for a, b in zip(self.ready, self.gone, strict=True)]
-
-
-def timed(work: Callable[[], None]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
-
-
-def run(*arguments: str, cwd: Path, env: dict[str, str]) -> None:
-    done = subprocess.run(arguments, cwd=cwd, env=env, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"ran {' '.join(arguments)}, and it failed:\n{done.stdout}{done.stderr}")
 
 
 # 1. An empty stack's life cycle
@@ -171,111 +139,14 @@ def empty_stack(rounds: int) -> tuple[list[float], list[float]]:
 def help_and_nothing(rounds: int) -> tuple[list[float], list[float]]:
     """Seconds of `understudy --help` and of an interpreter that does nothing, a pair a round."""
     env = dict(os.environ)
-    pairs = [
-        (
-            timed(lambda: run(str(UNDERSTUDY), "--help", cwd=ROOT, env=env)),
-            timed(lambda: run(sys.executable, "-c", "pass", cwd=ROOT, env=env)),
-        )
-        for _ in range(rounds + 1)
-    ][1:]
-    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-
-
-# 2. Ready and gone
-
-
-def compose_text(count: int) -> str:
-    services = "".join(
-        f"  s{n}:\n    image: {IMAGE}\n    command: [httpd, -f, -p, '8080']\n    ports: ['8080']\n"
-        for n in range(count)
+    return taken(
+        rounds,
+        lambda: run(str(UNDERSTUDY), "--help", cwd=ROOT, env=env),
+        lambda: run(sys.executable, "-c", "pass", cwd=ROOT, env=env),
     )
-    return f"name: bench\nservices:\n{services}"
 
 
-def ready_and_gone(count: int, rounds: int, plugin: Path) -> tuple[Series, Series, Series]:
-    """Series of understudy, Compose, the floor: a round of each in turn, the first round not counted."""
-    ours, compose, floor = Series("understudy"), Series("compose"), Series("docker-py")
-    client = docker.from_env(max_pool_size=64)
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary) / "bench"
-        folder.mkdir()
-        (folder / "compose.yaml").write_text(compose_text(count))
-        env = {**os.environ, "XDG_STATE_HOME": temporary, "DOCKER_CONFIG": str(docker_config(temporary, plugin))}
-        env |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
-        who = ("-c", "user.name=bench", "-c", "user.email=bench@example.invalid")
-        run("git", "init", "-q", "-b", "main", cwd=folder, env=env)
-        run("git", "add", ".", cwd=folder, env=env)
-        run("git", *who, "commit", "-qm", "bench", cwd=folder, env=env)
-        # fmt: off
-        turns: list[tuple[Series, Callable[[], None], Callable[[], None]]] = [
-            (ours,
-             lambda: run(str(UNDERSTUDY), "up", "--progress", "plain", cwd=folder, env=env),
-             lambda: run(str(UNDERSTUDY), "down", "--progress", "plain", cwd=folder, env=env)),
-            (compose,
-             lambda: run("docker", "compose", "up", "-d", "--wait", cwd=folder, env=env),
-             lambda: run("docker", "compose", "down", "-t", "0", "-v", cwd=folder, env=env)),
-            (floor, lambda: floor_up(client, count), lambda: floor_down(client, count)),
-        ]
-        # fmt: on
-        try:
-            for number in range(-1, rounds):
-                for series, up, down in turns:
-                    ready, gone = timed(up), timed(down)
-                    if number >= 0:
-                        series.ready.append(ready)
-                        series.gone.append(gone)
-        except BaseException:
-            for _, _, down in turns:  # whatever of it is there
-                with contextlib.suppress(Exception, SystemExit):
-                    down()
-            raise
-    return ours, compose, floor
-
-
-def docker_config(temporary: str, plugin: Path) -> Path:
-    """A DOCKER_CONFIG of its own that has the Compose plugin."""
-    config = Path(temporary) / "docker"
-    (config / "cli-plugins").mkdir(parents=True)
-    (config / "cli-plugins" / "docker-compose").symlink_to(plugin)
-    return config
-
-
-def floor_up(client: docker.DockerClient, count: int) -> None:
-    client.networks.create("bench-floor")
-
-    def start(number: int) -> None:
-        client.containers.run(
-            IMAGE,
-            ["httpd", "-f", "-p", "8080"],
-            name=f"bench-floor-{number}",
-            network="bench-floor",
-            ports={"8080/tcp": ("127.0.0.1", None)},
-            detach=True,
-        )
-
-    with futures.ThreadPoolExecutor(FLOOR_THREADS) as pool:
-        list(pool.map(start, range(count)))
-
-
-def floor_down(client: docker.DockerClient, count: int) -> None:
-    with futures.ThreadPoolExecutor(FLOOR_THREADS) as pool:
-        list(pool.map(lambda n: client.containers.get(f"bench-floor-{n}").remove(force=True, v=True), range(count)))
-    client.networks.get("bench-floor").remove()
-
-
-# 3. What is written
-
-
-def shown(values: list[float]) -> str:
-    return f"{min(values):.2f} / {statistics.median(values):.2f}"
-
-
-def ratio(ours: list[float], peer: list[float]) -> str:
-    pairs = [a / b for a, b in zip(ours, peer, strict=True)]
-    return f"{min(pairs):.2f} / {statistics.median(pairs):.2f}"
-
-
-Pair = bench_diff.Pair
+# 2. What is written
 
 
 def page(

@@ -5,23 +5,18 @@ from __future__ import annotations
 import os
 import resource
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["SECTION", "SERVICES", "Diffed", "Pair", "diff_and_nothing", "engine_and_bare", "section", "verdicts"]
+from bench_kit import UNDERSTUDY, Pair, run, taken
 
-ROOT = Path(__file__).resolve().parent.parent
-UNDERSTUDY = Path(sys.executable).parent / "understudy"
+__all__ = ["SECTION", "SERVICES", "Diffed", "diff_and_nothing", "engine_and_bare", "section", "verdicts"]
+
 SERVICES = 50
 BUILT = 10
 MOST_SECONDS, MOST_TIMES = 1.0, 1.5
-
-Pair = tuple[list[float], list[float]]
-"""Seconds of ours and of the peer, one of each a round."""
 
 Diffed = tuple[Pair, list[float]]
 """The same of `diff`, and the processor time of each of ours, its git processes with it."""
@@ -85,33 +80,14 @@ def project(folder: Path) -> dict[str, str]:
         (folder / f"s{number}").mkdir()
         (folder / f"s{number}" / "Dockerfile").write_text("FROM busybox:1.35\n")
     who = ("-c", "user.name=bench", "-c", "user.email=bench@example.invalid")
-    call("git", "init", "-q", "-b", "main", cwd=folder, env=env)
+    run("git", "init", "-q", "-b", "main", cwd=folder, env=env)
     for edition, branch in ((1, ""), (2, "feature")):
         if branch:
-            call("git", "checkout", "-q", "-b", branch, cwd=folder, env=env)
+            run("git", "checkout", "-q", "-b", branch, cwd=folder, env=env)
         (folder / "compose.yaml").write_text(topology(edition))
-        call("git", "add", ".", cwd=folder, env=env)
-        call("git", *who, "commit", "-qm", f"edition {edition}", cwd=folder, env=env)
+        run("git", "add", ".", cwd=folder, env=env)
+        run("git", *who, "commit", "-qm", f"edition {edition}", cwd=folder, env=env)
     return env
-
-
-def call(*arguments: str, cwd: Path, env: dict[str, str]) -> str:
-    done = subprocess.run(arguments, cwd=cwd, env=env, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"ran {' '.join(arguments)}, and it failed:\n{done.stdout}{done.stderr}")
-    return done.stdout
-
-
-def timed(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
-
-
-def taken(rounds: int, ours: Callable[[], object], peer: Callable[[], object]) -> Pair:
-    """A round of each in turn; the first is not counted."""
-    pairs = [(timed(ours), timed(peer)) for _ in range(rounds + 1)][1:]
-    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
 
 
 def diff_and_nothing(rounds: int) -> Diffed:
@@ -123,11 +99,11 @@ def diff_and_nothing(rounds: int) -> Diffed:
 
         def ours() -> None:
             before = resource.getrusage(resource.RUSAGE_CHILDREN)
-            call(str(UNDERSTUDY), "diff", cwd=folder, env=env)
+            run(str(UNDERSTUDY), "diff", cwd=folder, env=env)
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             used.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
-        pair = taken(rounds, ours, lambda: call(sys.executable, "-c", "pass", cwd=folder, env=env))
+        pair = taken(rounds, ours, lambda: run(sys.executable, "-c", "pass", cwd=folder, env=env))
     return pair, used[1:]
 
 
@@ -136,14 +112,14 @@ def engine_and_bare(rounds: int) -> Pair:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "bench"
         env = project(folder)
-        exports = call(str(UNDERSTUDY), "env", cwd=folder, env=env)
+        exports = run(str(UNDERSTUDY), "env", cwd=folder, env=env)
         shell = dict(line.removeprefix("export ").split("=", 1) for line in exports.splitlines())
         plain = env | {key: value.strip("'") for key, value in shell.items()}
-        call("pulumi", "stack", "init", "bench", "--non-interactive", cwd=folder, env=plain)
+        run("pulumi", "stack", "init", "bench", "--non-interactive", cwd=folder, env=plain)
         return taken(
             rounds,
-            lambda: call(str(UNDERSTUDY), "diff", "--engine", cwd=folder, env=env),
-            lambda: call("pulumi", "preview", "--non-interactive", cwd=folder, env=plain),
+            lambda: run(str(UNDERSTUDY), "diff", "--engine", cwd=folder, env=env),
+            lambda: run("pulumi", "preview", "--non-interactive", cwd=folder, env=plain),
         )
 
 

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -16,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench_kit import ROOT, UNDERSTUDY, commit_all, run
+
 __all__ = ["Measured", "measure", "section", "verdicts"]
 
-ROOT = Path(__file__).resolve().parent.parent
-UNDERSTUDY = Path(sys.executable).parent / "understudy"
 MOST_STOP = 2.0
 WORKERS = 4
 
@@ -53,12 +52,6 @@ if "UNDERSTUDY_CONTRACT" in os.environ and not _told.exists():
 """
 
 
-def run(*arguments: str, cwd: Path, env: dict[str, str], codes: tuple[int, ...] = (0,)) -> None:
-    done = subprocess.run(arguments, cwd=cwd, env=env, capture_output=True, text=True, check=False)
-    if done.returncode not in codes:
-        sys.exit(f"ran {' '.join(arguments)}, and it ended with {done.returncode}:\n{done.stdout}{done.stderr}")
-
-
 @contextlib.contextmanager
 def environment(fill: Callable[[Path], None]) -> Iterator[tuple[Path, dict[str, str]]]:
     """A project in a repository of its own, and its environment, up; the folder and the variables for commands."""
@@ -67,10 +60,7 @@ def environment(fill: Callable[[Path], None]) -> Iterator[tuple[Path, dict[str, 
         folder.mkdir()
         fill(folder)
         env = {**os.environ, "XDG_STATE_HOME": temporary, "GIT_CONFIG_GLOBAL": os.devnull}
-        who = ("-c", "user.name=bench", "-c", "user.email=bench@example.invalid")
-        run("git", "init", "-q", "-b", "main", cwd=folder, env=env)
-        run("git", "add", ".", cwd=folder, env=env)
-        run("git", *who, "commit", "-qm", "bench", cwd=folder, env=env)
+        commit_all(folder, env)
         try:
             run(str(UNDERSTUDY), "up", "--progress", "plain", cwd=folder, env=env)
             yield folder, env
