@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import threading
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -70,8 +71,9 @@ class Answering(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
 
+    @abstractmethod
     def handle_request(self) -> None:
-        raise NotImplementedError
+        """Answer what was asked, whatever its method."""
 
     def answer(self, status: int, headers: Mapping[str, str], data: bytes) -> None:
         """Send an answer; the names of `headers` are in small letters."""
