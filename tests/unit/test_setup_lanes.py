@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
 import os
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import ModuleType
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def load(name: str) -> ModuleType:
-    """A module of scripts/, found as `python3 scripts/setup.py` finds it."""
-    sys.path.insert(0, str(ROOT / "scripts"))
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.pop(0)
-
+from setup_modules import load, own_folders
 
 machine, setup = load("machine"), load("setup")
 
 
 @pytest.fixture(autouse=True)
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    machine.log_file().parent.mkdir(parents=True)
-    return tmp_path
+    return own_folders(tmp_path, monkeypatch)
 
 
 def test_the_lanes_of_setup_go_at_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,17 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from setup_modules import script
 
 from understudy.engine import pulumi_cli, pulumi_install
 from understudy.engine.pulumi_cli import PINNED, VARIABLE, cache_folder, ensure, find
 from understudy.errors import ToolError
-
-
-def script(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
-    path.chmod(0o755)
-    return path
 
 
 def says(path: Path, version: str) -> Path:

@@ -114,35 +114,6 @@ def test_a_clean_receipt_closes_the_lease_and_removes_the_trees(down: Down, stor
     assert not Path(lease.tree).parents[1].exists()
 
 
-def test_cut_off_before_its_lease_is_closed_nothing_is_left_that_no_lease_names(
-    down: Down, store: LeaseStore, lease: Lease, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def killed(_store: LeaseStore, _lease: Lease) -> bool:
-        raise KeyboardInterrupt
-
-    store.authority(lease.id).write(b"{}")
-    authority = Path(store.authority(lease.id).shelf.place(store.authority(lease.id).name))
-    with monkeypatch.context() as patch:
-        patch.setattr(LeaseStore, "close", killed)
-        with pytest.raises(KeyboardInterrupt):
-            down(FakeTarget(), FakeEngine(run_programs=False))
-    assert not Path(lease.tree).parents[1].exists()
-    assert store.find(lease.id) is not None
-    monkeypatch.setattr(Path, "unlink", _killed_at(Path(store.shelf.place(f"{lease.id}.json")), Path.unlink))
-    with pytest.raises(KeyboardInterrupt):
-        store.close(store.read(lease.id))
-    assert (authority.exists(), store.find(lease.id) is not None) == (False, True)
-
-
-def _killed_at(place: Path, unlink: Callable[..., None]) -> Callable[..., None]:
-    def killed(path: Path, *, missing_ok: bool = False) -> None:
-        if path == place:
-            raise KeyboardInterrupt
-        unlink(path, missing_ok=missing_ok)
-
-    return killed
-
-
 def test_what_the_engine_did_not_know_is_swept_and_told(down: Down, store: LeaseStore) -> None:
     target = FakeTarget(held=[LOST])
     receipt, heard = down(target, FakeEngine(run_programs=False))
