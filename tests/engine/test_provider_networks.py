@@ -22,13 +22,9 @@ from understudy.provider.network import Networks
 from understudy.provider.status import NotReadyError
 from understudy.provider.volume import Volumes
 
-pytestmark = pytest.mark.docker
+from .docker_objects import CONTAINER, IMAGE, NETWORK, SLEEP, VOLUME
 
-NETWORK = "docker:index/network:Network"
-VOLUME = "docker:index/volume:Volume"
-CONTAINER = "docker:index/container:Container"
-IMAGE = "docker:index/remoteImage:RemoteImage"
-SLEEP = ["sleep", "300"]
+pytestmark = pytest.mark.docker
 
 
 def inputs(driver: Any, logical: str = "net", labels: dict[str, str] | None = None, **more: Any) -> dict:

@@ -20,13 +20,9 @@ import pytest
 
 from understudy.provider.values import UNKNOWN, from_struct, to_struct
 
-pytestmark = pytest.mark.docker
+from .docker_objects import CONTAINER, IMAGE, SLEEP, VOLUME
 
-NETWORK = "docker:index/network:Network"
-VOLUME = "docker:index/volume:Volume"
-CONTAINER = "docker:index/container:Container"
-IMAGE = "docker:index/remoteImage:RemoteImage"
-SLEEP = ["sleep", "300"]
+pytestmark = pytest.mark.docker
 
 
 def test_a_nameless_object_gets_a_name_and_keeps_it(driver: Any) -> None:
