@@ -43,7 +43,7 @@ def sql() -> Iterator[Sql]:
         assert run(";".join(OBJECTS), PGDATABASE="golden").stderr == ""
         yield run
     finally:
-        subprocess.run(["docker", "rm", "--force", container], capture_output=True, check=False)
+        subprocess.run(["docker", "rm", "--force", "--volumes", container], capture_output=True, check=False)
 
 
 OWN = {"ROLE": "e1_db", "DATABASE": "e1_db"}
