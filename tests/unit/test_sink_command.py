@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from support import wait_for
 
 from understudy.errors import UsageError
 from understudy.export.sinks import Outbox, Sink, SinkError, Stage, open_outbox
@@ -92,10 +93,10 @@ def test_a_command_that_fails_is_tried_again(run: Path, tmp_path: Path) -> None:
 
 
 HANG = """
-import os, signal, sys, time
+import os, signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 child = os.fork()
-if child: print(os.getpid(), child, flush=True)
+if child: open("pids", "w").write(f"{os.getpid()} {child} ")
 time.sleep(600)
 """
 
@@ -104,16 +105,20 @@ time.sleep(600)
 def test_a_command_that_hangs_is_ended_with_all_that_it_started(
     run: Path, tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("understudy.export.sinks.budget.HURRY", 2.0)
-    box = outbox(tmp_path, python(HANG), export_timeout=2.0 if how == "timeout" else 600.0)
+    monkeypatch.setattr("understudy.export.sinks.budget.HURRY", 1.0)
+    box = outbox(tmp_path, python(HANG), export_timeout=5.0 if how == "timeout" else 120.0)
+    pids = tmp_path / "pids"
     stop = threading.Event()
-    if how == "signal":
+
+    def signal_once_both_run() -> None:
+        wait_for(lambda: pids.exists() and pids.read_text().endswith(" "))
         stop.set()
+
+    if how == "signal":
+        threading.Thread(target=signal_once_both_run, daemon=True).start()
     (error,) = box.send(run, Stage.FINAL, stop=stop, listener=silent)
-    assert ("its 2 s are over" if how == "timeout" else "a signal came") in str(error)
-    pids = (run / "exports" / f"1-{Path(sys.executable).name}.log").read_text().split()
-    assert len(pids) == 2
-    assert not any(alive(int(pid)) for pid in pids)
+    assert ("its 5 s are over" if how == "timeout" else "a signal came") in str(error)
+    assert not any(alive(int(pid)) for pid in pids.read_text().split())
     assert not box.records[0].ok
 
 
