@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from understudy.engine.errors import StackLockedError
 from understudy.engine.interface import Engine, StackRef
-from understudy.errors import EnvironmentFailedError, ProvisionError, UnderstudyError
+from understudy.errors import EnvironmentFailedError, ProvisionError, ToolError, UnderstudyError
 from understudy.lease import Lease
 from understudy.locks import break_stale
 from understudy.progress import Phase, Progress, ProgressListener, State
@@ -47,7 +47,7 @@ def answers(target: Target, listener: ProgressListener) -> bool:
 
 def with_target(target: Target, error: UnderstudyError) -> UnderstudyError:
     """What failed in an environment, with the reason where its target does not answer: all of it died with that."""
-    if error.exit_code != ProvisionError.exit_code:
+    if error.exit_code != ProvisionError.exit_code and not isinstance(error, ToolError):
         return error
     try:
         target.reach()
