@@ -37,6 +37,7 @@ class FakeTarget:
     answers_after: int = 10**9
     swept: int = 0
     asked: int = 0
+    looked: int = 0
 
     def reach(self) -> None:
         self.identity()
@@ -60,6 +61,7 @@ class FakeTarget:
         return Swept(gone, ())
 
     def receipt(self, whose: Whose, expected: str) -> Receipt:
+        self.looked += 1
         if self.silent:
             return Receipt(whose.environment, expected, Outcome.UNKNOWN, "2026-01-01T00:00:00Z", reason="no answer")
         if expected != self.here:
@@ -108,8 +110,10 @@ def down(lease: Lease, store: LeaseStore) -> Down:
 
 
 def test_a_clean_receipt_closes_the_lease_and_removes_the_trees(down: Down, store: LeaseStore, lease: Lease) -> None:
-    receipt, _ = down(FakeTarget(), FakeEngine(run_programs=False))
+    target = FakeTarget()
+    receipt, _ = down(target, FakeEngine(run_programs=False))
     assert receipt.outcome is Outcome.CLEAN
+    assert target.looked == 1  # the one after the removal: on AWS a look is dozens of requests
     assert store.list() == ((), ())
     assert not Path(lease.tree).parents[1].exists()
 
