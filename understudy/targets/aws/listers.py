@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from understudy.stacks.identity import LABEL, Whose
@@ -74,13 +75,16 @@ def list_claimed(aws: AwsSession, identity: str) -> Listing:
     tagging: ResourceGroupsTaggingAPIClient = aws.client("resourcegroupstaggingapi")
     with asking(f"Listed the tag keys of {identity}"):
         pages = tagging.get_paginator("get_tag_keys").paginate()
-        keys = [key for page in pages for key in page["TagKeys"] if key.lower().startswith(LABEL)]
-    return _listing(aws, None, identity, tuple(keys))
+        keys = {key for page in pages for key in page["TagKeys"] if key.lower().startswith(LABEL)}
+    return _listing(aws, None, identity, tuple(sorted(keys)))
 
 
 def _listing(aws: AwsSession, environment: str | None, identity: str, keys: tuple[str, ...]) -> Listing:
-    with asking(f"Listed the tagged resources of {identity}"):
-        tagged = {arn: labels for key in keys for arn, labels in _tagged(aws, key, environment)}
+    with (
+        asking(f"Listed the tagged resources of {identity}"),
+        ThreadPoolExecutor(_PARALLEL, thread_name_prefix="listing") as pool,
+    ):
+        tagged = dict(chain.from_iterable(pool.map(lambda key: _tagged(aws, key, environment), keys)))
     known: dict[str, set[str]] = {kind.name: set() for kind in KINDS}
     strange: list[Owned] = []
     for arn, labels in tagged.items():
@@ -106,14 +110,14 @@ def _look(
     return len(ids), [i for i in found if not (kind.everywhere and in_another_region(i.labels, identity))]
 
 
-def _tagged(aws: AwsSession, key: str, environment: str | None) -> Iterator[tuple[str, dict[str, str]]]:
+def _tagged(aws: AwsSession, key: str, environment: str | None) -> list[tuple[str, dict[str, str]]]:
     """ARNs with their tags; those of what is gone already are among them ("tagged or previously tagged")."""
     tagging: ResourceGroupsTaggingAPIClient = aws.client("resourcegroupstaggingapi")
     values = [environment] if environment else []
     pages = tagging.get_paginator("get_resources").paginate(
         TagFilters=[{"Key": key, "Values": values}], PaginationConfig={"PageSize": _PAGE}
     )
-    return ((row["ResourceARN"], labels_of(row["Tags"])) for page in pages for row in page["ResourceTagMappingList"])
+    return [(row["ResourceARN"], labels_of(row["Tags"])) for page in pages for row in page["ResourceTagMappingList"]]
 
 
 def _of_arn(arn: str) -> tuple[Kind | None, str]:
