@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import logging
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,17 @@ from .moto_gaps import filled
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
 STATE = "understudy-state"
+
+os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
+"""1,296 machine images that no test asks for: moto makes them anew at each reset, 0.25 s of a processor a region."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All of this folder goes to one worker: what it imports and reads of models takes seconds, in each that does."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent) and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group("aws"))
 
 
 @dataclass
