@@ -1,18 +1,13 @@
-"""The declaration of an environment, for a run's engine, a preview and plain Pulumi alike."""
+"""The declaration of an environment on Docker, for a run's engine, a preview and plain Pulumi alike."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import pulumi
 
 from understudy.components.environment import Environment, EnvironmentArgs
 from understudy.stacks import identity
 
-if TYPE_CHECKING:
-    from understudy.components.aws.environment import AwsEnvironmentArgs
-
-__all__ = ["declare", "declare_aws"]
+__all__ = ["declare"]
 
 
 def declare(args: EnvironmentArgs, *, provider: str = "embedded") -> None:
@@ -29,19 +24,6 @@ def declare(args: EnvironmentArgs, *, provider: str = "embedded") -> None:
     pulumi.export("endpoints", environment.endpoints)
     pulumi.export("notAfter", identity.format_time(args.environment.not_after))
     pulumi.export("changes", len(args.clone.changes))
-
-
-def declare_aws(args: AwsEnvironmentArgs, *, changes: int) -> None:
-    """Declare an environment on AWS, and export the same of it; `changes`: how many differences it was derived with."""
-    from understudy.components.aws.environment import AwsEnvironment
-
-    plan = args.plan
-    environment = AwsEnvironment(plan.environment.id, args)
-    pulumi.export("environment", plan.environment.id)
-    pulumi.export("commit", args.commit)
-    pulumi.export("endpoints", environment.endpoints)
-    pulumi.export("notAfter", identity.format_time(plan.environment.not_after))
-    pulumi.export("changes", changes + len(plan.changes))
 
 
 def _wait_for_health_only(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from understudy.blueprint import Blueprint
 from understudy.build.images import BuiltImage, ImageBuilder
 from understudy.build.tree import CommitTree
+from understudy.components.aws.ahead import read_ahead
+from understudy.engine.errors import StackNotFoundError
 from understudy.engine.interface import Engine, StackRef
 from understudy.errors import NotFoundError, UsageError
 from understudy.lease import Lease
@@ -106,9 +108,10 @@ def outputs_of(engine: Engine, ref: StackRef) -> Mapping[str, object] | None:
 
     A destroy that leaves what is protected leaves the outputs of the rest with it.
     """
-    if not any(stack.ref == ref for stack in engine.list()):
+    try:
+        deployment = engine.export_state(ref).get("deployment")
+    except StackNotFoundError:
         return None
-    deployment = engine.export_state(ref).get("deployment")
     resources = deployment.get("resources") if isinstance(deployment, dict) else None
     by_type = {each.get("type"): each for each in resources or ()}
     outputs = by_type.get("pulumi:pulumi:Stack", {}).get("outputs")
@@ -138,7 +141,9 @@ def hold(session: Session, blueprint: Blueprint) -> Platform:
         ToolError: AWS does not answer.
     """
     options = session.options
-    platform = platform_at(options, session.engine, session.target.identity())
+    if session.platform is None:
+        session.platform = platform_at(options, session.engine, session.target.identity())
+    platform = session.platform
     if blueprint.trusted_sha:
         raise UsageError(
             "An untrusted commit has no way out on Docker, and on AWS its tasks reach any address by HTTPS.",
@@ -283,8 +288,9 @@ class Site:
         seed = Seed(environment_seed(session.settings, self.lease.id), clone.topology.secret_rules)
 
         def program() -> None:
+            read_ahead().join()
             from understudy.components.aws.environment import AwsEnvironmentArgs
-            from understudy.declaration import declare_aws
+            from understudy.declaration_aws import declare_aws
 
             commit = blueprint.commit
             args = AwsEnvironmentArgs(plan=plan, seed=seed, commit=commit.sha, branch=commit.branch)

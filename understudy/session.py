@@ -20,6 +20,7 @@ from understudy.lease import Lease, LeaseStore, is_id
 from understudy.options import Options
 from understudy.progress import Phase, Progress, ProgressListener, State
 from understudy.provider.server import ProviderServer
+from understudy.stacks.aws.platform import Platform
 from understudy.stacks.identity import LABEL
 from understudy.stops import Stop
 from understudy.targets.choose import AWS, kind_meant, target_of
@@ -43,6 +44,8 @@ class Session:
     halt: Halt = field(default_factory=Halt)
     on_aws: bool = False
     """Whether the target is an AWS account and not a Docker daemon, which is asked for nothing then."""
+    platform: Platform | None = None
+    """On AWS, what the environments of this command stand on, once it was read: that takes a process of the CLI."""
 
     @contextmanager
     def phase(self, phase: Phase) -> Iterator[Callable[[], None]]:

@@ -40,7 +40,7 @@ LAYERS = (
     ("provision", "on_aws", "imagined", "making", "teardown", "session", "receipts", "locks", "removal"),
     ("ci",),
     ("prices",),
-    ("declaration", "suites", "export", "report", "history"),
+    ("declaration", "declaration_aws", "suites", "export", "report", "history"),
     ("rehearsal",),
     (
         "preparation",
