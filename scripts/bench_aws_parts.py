@@ -1,4 +1,4 @@
-"""The processes of the benchmark on AWS: moto, the provider of the tests, and one life of an environment or stack.
+"""The processes of the benchmark on AWS: moto, the provider of the tests, and one life of an empty stack.
 
 Run as `bench_aws_parts.py MODE ARGUMENTS`; each says what it found as a line of JSON.
 """
@@ -6,7 +6,6 @@ Run as `bench_aws_parts.py MODE ARGUMENTS`; each says what it found as a line of
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import threading
 import time
@@ -15,12 +14,15 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-__all__ = ["ACCOUNT", "REGION", "renamed"]
+__all__ = ["ACCOUNT", "STATE", "Calls", "renamed"]
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-REGION, ACCOUNT = "eu-west-1", "123456789012"
-URL = "https://sqs.eu-west-1.amazonaws.com/999999999999/"
+ACCOUNT = "123456789012"
+"""Moto's."""
+
+STATE = "state"
+"""The bucket for states that are kept in S3."""
 
 
 # 1. What stays, and answers to words
@@ -40,7 +42,7 @@ def cloud() -> None:
     from s3_server import make_bucket, serve_moto
 
     with filled(), serve_moto() as url:
-        make_bucket(url, "state")
+        make_bucket(url, STATE)
         serve(url, {})
 
 
@@ -99,7 +101,7 @@ class Calls:
             except AwsError:  # as it was then: what is gone is looked for
                 continue
             _learn(answer, now, names)
-        return {"calls": len(self._heard), "all": time.perf_counter() - began}
+        return {"calls": len(self._heard), "both": time.perf_counter() - began}
 
 
 def renamed(value: Any, names: Mapping[str, str]) -> Any:  # noqa: ANN401 - parameters of boto3
@@ -129,78 +131,23 @@ def _learn(then: Any, now: Any, names: dict[str, str]) -> None:  # noqa: ANN401 
 # 2. What is started for one thing
 
 
-def _engine(folder: str, backend: str, port: str) -> Any:  # noqa: ANN401 - an Engine, which is not imported up here
+def empty(folder: str) -> None:
+    """An empty stack, with its state in a folder: up and gone."""
     from understudy.engine.factory import make_engine
+    from understudy.engine.interface import StackRef
     from understudy.engine.pulumi_cli import ensure
     from understudy.engine.settings import EngineSettings
 
-    cli = ensure(lambda _: None).path
-    return make_engine(EngineSettings(cli, Path(folder), backend, "of-a-benchmark"), {"aws": int(port)})
-
-
-def platform(*where: str) -> None:
-    """The platform's stack, up; says its outputs."""
-    import pulumi
-
-    from understudy.components.aws.platform import Platform, PlatformArgs
-    from understudy.engine.interface import StackRef
-
-    def program() -> None:
-        args = PlatformArgs(account=ACCOUNT, region=REGION, zones=(f"{REGION}a", f"{REGION}b"))
-        for name, value in Platform("understudy", args).outputs.items():
-            pulumi.export(name, value)
-
-    print(json.dumps(dict(_engine(*where).up(StackRef("understudy-platform", REGION), program).outputs)))
-
-
-def life(outputs: str, *where: str) -> None:
-    """An environment on the platform of these outputs, or without any an empty stack: up and gone."""
-    from understudy.engine.events import Op, ResourceDone
-    from understudy.engine.interface import StackRef
-
-    program = _environment(json.loads(outputs)) if outputs else lambda: None
-    engine, ref, made = _engine(*where), StackRef("understudy", "bench"), []
+    state = Path(folder) / "empty"
+    state.mkdir(exist_ok=True)
+    engine = make_engine(EngineSettings(ensure(lambda _: None).path, state, state.as_uri(), "of-a-benchmark"), {})
+    ref = StackRef("understudy", "empty")
     began = time.perf_counter()
-    engine.up(ref, program, listener=made.append)
+    engine.up(ref, lambda: None)
     ready = time.perf_counter()
     engine.destroy(ref)
-    gone = time.perf_counter()
-    found = [each for each in made if isinstance(each, ResourceDone) and each.op == Op.CREATE]
-    ours, cli = (sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    resources = sum(each.type.startswith("aws:") for each in found)
-    print(json.dumps({"resources": resources, "ready": ready - began, "gone": gone - ready, "ours": ours, "cli": cli}))
-
-
-def _environment(outputs: Mapping[str, Any]) -> Callable[[], None]:
-    """A shop: a gateway, a service, a database in a container, two queues and a bucket."""
-    from aws.plans import planned, service, topology
-
-    from understudy.components.aws.environment import AwsEnvironment, AwsEnvironmentArgs
-    from understudy.stacks.aws.platform import platform_of
-    from understudy.stacks.clone import Clone, Endpoint, secret_token
-    from understudy.stacks.secret_rules import Seed
-    from understudy.stacks.topology import Dependency, Managed, Port
-
-    queues = ("orders", "mails")
-    password = {"POSTGRES_PASSWORD": secret_token("DB")}
-    told = {"DATABASE_URL": f"postgres://app:{secret_token('DB')}@db:5432/app", "UPLOADS": "s3://uploads/in"}
-    found = topology(
-        service("web", kind="gateway", ports=(Port(8080),), depends_on=(Dependency("api"),)),
-        service("api", environment=told | {q.upper(): URL + q for q in queues}, depends_on=(Dependency("db"),)),
-        service("db", kind="database", image="postgres:15", environment=password),
-        *(service(q, kind="queue", managed=Managed("sqs", q, options={"url": URL + q})) for q in queues),
-        service("uploads", kind="bucket", managed=Managed("s3", "uploads")),
-        secrets=("DB",),
-    )
-    clone = Clone(found, endpoints=(Endpoint("web", 8080, "http"),))
-    plan = planned(clone, platform=platform_of(outputs, "the benchmark's platform"))
-    args = AwsEnvironmentArgs(plan=plan, seed=Seed(b"seed"))
-
-    def program() -> None:
-        AwsEnvironment("shop", args)
-
-    return program
+    print(json.dumps({"up": ready - began, "gone": time.perf_counter() - ready}))
 
 
 if __name__ == "__main__":
-    {each.__name__: each for each in (cloud, provider, platform, life)}[sys.argv[1]](*sys.argv[2:])
+    {each.__name__: each for each in (cloud, provider, empty)}[sys.argv[1]](*sys.argv[2:])
