@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from understudy.errors import ProvisionError
 
-__all__ = ["Account", "Aws", "AwsError", "Clients", "Record"]
+__all__ = ["PATIENCE", "Account", "Aws", "AwsError", "Clients", "Record"]
 
 Record = Callable[[str, str, Mapping[str, Any]], None]
 """Hears of each call before it is made: its service, its operation as boto3 names it, its parameters."""
@@ -73,13 +73,14 @@ class Clients:
 
 @dataclass(frozen=True)
 class Account:
-    """What the configuration of one provider names."""
+    """What the configuration of one provider names. `steady`: a service that is to be waited for is waited for."""
 
     clients: Clients
     region: str
     default_tags: Mapping[str, str] = field(default_factory=dict)
     endpoints: Mapping[str, str] = field(default_factory=dict)
     record: Record = lambda *_: None
+    steady: bool = False
 
     def tags(self, inputs: Mapping[str, Any]) -> dict[str, str]:
         """All tags of a resource: the provider's, and over them its own."""

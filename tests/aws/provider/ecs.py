@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 from understudy.provider.schema import Rule
+from understudy.targets.aws.readiness import service_standing
 
-from .account import Aws, AwsError
+from .account import PATIENCE, Aws, AwsError
 from .declare import Given, Name, Resource, seen, sent
 from .tagging import pairs, tags_of
 
@@ -116,6 +117,9 @@ def _drop_task(aws: Aws, _id: str, state: Given) -> None:
 
 # Services
 
+_LOOK = 0.25
+"""Seconds between two looks at a service that is to be steady."""
+
 _SERVICE = {
     "desiredCount": "desiredCount",
     "taskDefinition": "taskDefinition",
@@ -197,10 +201,24 @@ def _connect(declared: Given) -> dict[str, Any]:
 
 
 def _make_service(aws: Aws, given: Given) -> str:
-    """Steady state is not waited for: moto starts no task, so that none is ever reached."""
-    return str(
-        aws("ecs", "create_service", **sent(given, _NEW), **_service(given), tags=_tags(given))["service"]["serviceArn"]
-    )
+    asked = {**sent(given, _NEW), **_service(given)}
+    made = str(aws("ecs", "create_service", **asked, tags=_tags(given))["service"]["serviceArn"])
+    if aws.account.steady and given.get("waitForSteadyState"):
+        _steady(aws, str(given.get("cluster")), made)
+    return made
+
+
+def _steady(aws: Aws, cluster: str, arn: str) -> None:
+    """As the published provider waits: up to the call's time."""
+    left = aws.timeout or PATIENCE
+    while True:
+        row = aws("ecs", "describe_services", cluster=cluster, services=[arn])["services"][0]
+        ready, dead = service_standing(row)
+        if ready:
+            return
+        left -= _LOOK
+        if dead or left <= 0 or aws.stop.wait(_LOOK):
+            raise AwsError("ecs.create_service", "NotSteady", f"{arn}: {dead or 'not in time'}")
 
 
 def _change_service(aws: Aws, object_id: str, _old: Given, new: Given) -> None:

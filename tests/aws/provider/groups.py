@@ -49,10 +49,10 @@ def _drop_group(aws: Aws, object_id: str, state: Given) -> None:
             found = one(aws, "describe_security_groups", "SecurityGroups", GroupIds=[object_id])
             if found and found[listed]:
                 aws("ec2", f"revoke_security_group_{way}", GroupId=object_id, IpPermissions=found[listed])
-    # moto deletes a group that the rules of another one name; AWS does not.
-    naming = [{"Name": "ip-permission.group-id", "Values": [object_id]}]
-    others = aws("ec2", "describe_security_groups", Filters=naming)["SecurityGroups"]
-    if any(each["GroupId"] != object_id for each in others):
+    # moto deletes a group that the rules of another one name, AWS does not; ministack ignores the filter for it.
+    others = [each for each in aws("ec2", "describe_security_groups")["SecurityGroups"] if each["GroupId"] != object_id]
+    rules = [rule for each in others for rule in (*each["IpPermissions"], *each["IpPermissionsEgress"])]
+    if any(pair.get("GroupId") == object_id for rule in rules for pair in rule.get("UserIdGroupPairs", ())):
         raise AwsError("ec2.delete_security_group", "DependencyViolation", f"{object_id} is named by another group")
     aws("ec2", "delete_security_group", GroupId=object_id)
 

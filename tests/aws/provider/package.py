@@ -60,16 +60,18 @@ class AwsPackage:
 
     Args:
         record: hears of every call that is made to AWS.
+        steady: wait for services to be steady where they ask for it. Moto starts no task, so that none ever is.
     """
 
     title = "The AWS provider of the tests"
     otherwise = "Declare it in tests/aws/provider."
     version = VERSION
 
-    def __init__(self, record: Record = lambda *_: None) -> None:
+    def __init__(self, record: Record = lambda *_: None, *, steady: bool = False) -> None:
         self.kinds: tuple[Kind[Aws], ...] = RESOURCES
         self._by_token = {resource.token: resource for resource in RESOURCES}
         self._record = record
+        self._steady = steady
         self._clients = Clients()
         self._accounts: dict[Instance, Account] = {}
 
@@ -93,7 +95,7 @@ class AwsPackage:
             raise UsageError("The AWS provider was configured without a region.")
         endpoints = {name: url for each in _parsed(config, "endpoints") or () for name, url in each.items()}
         tags = (_parsed(config, "defaultTags") or {}).get("tags") or {}
-        account = Account(self._clients, region, tags, endpoints, self._record)
+        account = Account(self._clients, region, tags, endpoints, self._record, self._steady)
         allowed = _parsed(config, "allowedAccountIds") or ()
         if allowed and (here := account.ask("sts", "get_caller_identity")["Account"]) not in allowed:
             raise UsageError(f"AWS account ID not allowed: {here}; allowed: {', '.join(allowed)}.")
