@@ -6,6 +6,7 @@ import hashlib
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from machine import ROOT, Problem, can_install, install, run
@@ -24,23 +25,35 @@ AWS = (
 PINS = ("requirements.txt", "requirements-dev.txt", "pyproject.toml", "share/understudy/plugins/pulumi-resource-docker")
 
 
-def fingerprint(root: Path) -> str:
+def fingerprint(root: Path, pins: Sequence[str] = PINS) -> str:
     """What the environment was made from: the place, and the content of the files with the pins."""
     digest = hashlib.sha256()
-    for name in PINS:
+    for name in pins:
         digest.update((root / name).read_bytes() + b"\0")
     return f"{root}\n{digest.hexdigest()}\n"
 
 
-def ensure(root: Path = ROOT) -> str:
+def ensure(
+    root: Path = ROOT,
+    *,
+    venv: Path | None = None,
+    pins: Sequence[str] = PINS,
+    requirements: str = "requirements-dev.txt",
+) -> str:
     """Make `root/.venv` what the pins say; returns what was done.
+
+    Args:
+        root: the checkout.
+        venv: another place than `.venv`.
+        pins: the files that it is made anew for, once they change.
+        requirements: the file of what is installed.
 
     Raises:
         Problem: Python is too old, or a package cannot be installed.
     """
-    venv = root / ".venv"
+    venv = venv or root / ".venv"
     stamp, making = venv / ".understudy-stamp", venv / ".understudy-making"
-    wanted = fingerprint(root)
+    wanted = fingerprint(root, pins)
     found = stamp.read_text(encoding="utf-8") if stamp.is_file() else ""
     runs = _runs(venv / "bin" / "python")
     if runs and found == wanted and not making.exists():
@@ -52,7 +65,7 @@ def ensure(root: Path = ROOT) -> str:
     making.touch()
     stamp.unlink(missing_ok=True)
     pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-compile"]
-    run([*pip, "-r", "requirements-dev.txt"], limit=900, folder=root)
+    run([*pip, "-r", requirements], limit=900, folder=root)
     _compile(venv)
     stamp.write_text(wanted, encoding="utf-8")
     making.unlink()

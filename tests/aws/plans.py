@@ -70,8 +70,9 @@ def topology(*services: Service, **others: Any) -> Topology:
 
 
 def planned(clone: Clone, **fields: Any) -> AwsPlan:
-    """The plan of a clone; an image is taken as it is called."""
+    """The plan of a clone; an image is taken as it is called, but for those of `images`."""
     images = {name: each.image or f"registry.example/{name}:1" for name, each in clone.topology.services.items()}
+    images |= fields.pop("images", {})
     return make_plan(clone, fields.pop("environment", ENV), fields.pop("platform", PLATFORM), images, **fields)
 
 

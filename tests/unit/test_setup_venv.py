@@ -11,7 +11,7 @@ import pytest
 from setup_modules import load, own_folders
 from support import ROOT
 
-machine, venv = load("machine"), load("setup_venv")
+machine, venv, aws_e2e = load("machine"), load("setup_venv"), load("setup_aws_e2e")
 
 
 @pytest.fixture(autouse=True)
@@ -136,3 +136,16 @@ def test_the_parts_of_aws_that_are_compiled_are_those_that_components_and_tests_
     texts = "".join(path.read_text(encoding="utf-8") for folder in folders for path in folder.glob("*.py"))
     named = re.findall(r"\baws\.(\w+)\.[A-Z]|\"aws:(\w+)/", texts)
     assert {each for pair in named for each in pair if each} == set(venv.AWS)
+
+
+def test_ministack_has_an_environment_and_pins_of_its_own(finished: Path, tmp_path: Path, steps: list[str]) -> None:
+    root = copied(finished, tmp_path / "c")
+    pins = root / aws_e2e.PINS
+    pins.parent.mkdir(parents=True)
+    pins.write_text("ministack==1\n", encoding="utf-8")
+    assert aws_e2e.ensure(root) == "made"
+    assert aws_e2e.python(root).is_file()
+    assert (aws_e2e.ensure(root), venv.ensure(root)) == ("up to date", "up to date")
+    pins.write_text("ministack==2\n", encoding="utf-8")
+    assert (aws_e2e.ensure(root), venv.ensure(root)) == ("brought up to date", "up to date")
+    assert steps == ["venv", "pip", "pip"]

@@ -1,0 +1,154 @@
+"""The adapter "fargate": ministack, with what Fargate and Service Connect do for a task and ministack leaves out.
+
+It runs in the environment of requirements.txt, not in that of the tests. ministack 1.5.33 starts real containers, on
+Docker's default bridge and one after the other; of a container it heeds image, command, variables, secrets and logs.
+Here it is taught, for a task of a service:
+
+- names: who starts gets the names of Service Connect that are served by then, as lines of its /etc/hosts;
+- order: `dependsOn` with SUCCESS and COMPLETE, and a container with a health check has started when it is healthy;
+- volumes of the task, empty at first and gone with it;
+- `entryPoint`, `user` and `memory` of a container;
+- a target group gets the address of the container that stays, not of one that fetches files and ends;
+- images are the daemon's own: no registry is asked.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ministack import app
+from ministack.core import container_reaper
+from ministack.services import ecs
+
+LIMIT = 180.0
+"""Seconds for a container that others wait for to end, or to be healthy."""
+
+NAME = "com.amazonaws.ecs.container-name"
+TASK = "com.amazonaws.ecs.task-arn"
+
+Row = Mapping[str, Any]
+
+
+class Fargate:
+    """What is known of services and containers beside what ministack keeps of them."""
+
+    def __init__(self) -> None:
+        self._connected: dict[str, Row] = {}
+        self._passing: set[str] = set()
+        self._run, self._create = ecs._run_docker_container, ecs._create_service
+        self._record, self._clean = ecs._record_task_ip, ecs._cleanup_task_resources
+        self._lock = threading.Lock()
+
+    def install(self) -> None:
+        """Put this in the place of ministack's own functions."""
+        ecs._run_docker_container = self.run
+        ecs._record_task_ip = self.record
+        ecs._cleanup_task_resources = self.clean
+        ecs._prepare_service_images = lambda _task, _definition, _client: None
+        ecs._ACTION_MAP["CreateService"] = self.create
+
+    def create(self, asked: Row) -> Any:
+        """CreateService; ministack forgets the configuration of Service Connect."""
+        with self._lock:
+            self._connected[str(asked.get("serviceName"))] = asked.get("serviceConnectConfiguration") or {}
+        return self._create(asked)
+
+    def run(self, client: Any, container: Row, given: dict[str, Any], **others: Any) -> Any:
+        """Start one container of a task, when those that it depends on are as far as they have to be."""
+        labels = given["labels"]
+        task = ecs._tasks[labels[TASK]]
+        for each in container.get("dependsOn") or ():
+            _await(client, labels[TASK], each["containerName"], each["condition"])
+        if container.get("entryPoint"):
+            given["entrypoint"] = container["entryPoint"]
+        if container.get("user"):
+            given["user"] = container["user"]
+        if container.get("memory"):
+            given["mem_limit"] = f"{container['memory']}m"
+        given["volumes"] = list(_volumes(client, labels, container))
+        check = container.get("healthCheck")
+        if check:
+            given["healthcheck"] = _check(check)
+        given["extra_hosts"] = {**given.get("extra_hosts", {}), **self._names(task)}
+        started = self._run(client, container, given, **others)
+        if not container.get("essential", True):
+            self._passing.add(started.id)
+        if check:
+            try:
+                _healthy(started)
+            except RuntimeError:
+                started.remove(force=True, v=True)
+                raise
+        return started
+
+    def record(self, task: Row, container: Any, network: Any) -> None:
+        """The address of a task, of the first container that stays."""
+        if container.id not in self._passing:
+            self._record(task, container, network)
+
+    def clean(self, task: Row, client: Any, extra: Any = None) -> None:
+        """The containers of a task that has ended, and its volumes."""
+        client = client or ecs._get_docker()
+        self._clean(task, client, extra)
+        for volume in client.volumes.list(filters={"label": f"{TASK}={task['taskArn']}"}):
+            volume.remove(force=True)
+
+    def _names(self, task: Row) -> dict[str, str]:
+        """Name -> address, of what serves in the namespace of a task's service."""
+        own = self._connected.get(task["group"].removeprefix("service:"), {}).get("namespace")
+        found: dict[str, str] = {}
+        for each in ecs._tasks.values():
+            service = self._connected.get(str(each.get("group", "")).removeprefix("service:"), {})
+            address = ecs._task_ip(each)
+            if own and service.get("namespace") == own and each["lastStatus"] == "RUNNING" and address:
+                aliases = [alias for one in service.get("services", ()) for alias in one.get("clientAliases", ())]
+                found |= {alias["dnsName"]: address for alias in aliases}
+        return found
+
+
+def _volumes(client: Any, labels: Row, container: Row) -> Iterator[str]:
+    """A volume of Docker's for each that the container mounts; Fargate's are empty, whatever the image has there."""
+    task = labels[TASK].rpartition("/")[2]
+    for mount in container.get("mountPoints") or ():
+        name = f"ministack-ecs-{task}-{mount['sourceVolume']}"
+        client.volumes.create(name, labels={**container_reaper.own_labels("ecs"), TASK: labels[TASK]})
+        yield f"{name}:{mount['containerPath']}:{'ro' if mount.get('readOnly') else 'rw'},nocopy"
+
+
+def _check(check: Row) -> dict[str, Any]:
+    """ECS's health check as Docker's, which counts in nanoseconds."""
+    return {
+        "test": check["command"],
+        "interval": int(check.get("interval", 30) * 1e9),
+        "timeout": int(check.get("timeout", 5) * 1e9),
+        "retries": check.get("retries", 3),
+        "start_period": int(check.get("startPeriod", 0) * 1e9),
+    }
+
+
+def _await(client: Any, task: str, name: str, condition: str) -> None:
+    (there,) = client.containers.list(all=True, filters={"label": [f"{TASK}={task}", f"{NAME}={name}"]})
+    if condition in {"SUCCESS", "COMPLETE"}:
+        code = there.wait(timeout=LIMIT)["StatusCode"]
+        if condition == "SUCCESS" and code:
+            raise RuntimeError(f"{name} ended with {code}: {there.logs(tail=5).decode(errors='replace')}")
+
+
+def _healthy(container: Any) -> None:
+    end = time.monotonic() + LIMIT
+    while True:
+        container.reload()
+        state = container.attrs["State"]
+        if state["Health"]["Status"] == "healthy":
+            return
+        if not state["Running"] or time.monotonic() > end:
+            raise RuntimeError(f"{container.name} is {state['Status']}, {state['Health']['Status']}")
+        time.sleep(0.1)
+
+
+if __name__ == "__main__":
+    Fargate().install()
+    app.main()
