@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 from understudy.provider.schema import Rule
-from understudy.targets.aws.readiness import service_standing
 
 from .account import PATIENCE, Aws, AwsError
 from .declare import Given, Name, Resource, seen, sent
@@ -213,12 +212,12 @@ def _steady(aws: Aws, cluster: str, arn: str) -> None:
     left = aws.timeout or PATIENCE
     while True:
         row = aws("ecs", "describe_services", cluster=cluster, services=[arn])["services"][0]
-        ready, dead = service_standing(row)
-        if ready:
+        states = [each["rolloutState"] for each in row["deployments"]]
+        if states == ["COMPLETED"] and row["runningCount"] == row["desiredCount"]:
             return
         left -= _LOOK
-        if dead or left <= 0 or aws.stop.wait(_LOOK):
-            raise AwsError("ecs.create_service", "NotSteady", f"{arn}: {dead or 'not in time'}")
+        if "FAILED" in states or left <= 0 or aws.stop.wait(_LOOK):
+            raise AwsError("ecs.create_service", "NotSteady", f"{arn}: its deployments are {', '.join(states)}")
 
 
 def _change_service(aws: Aws, object_id: str, _old: Given, new: Given) -> None:
