@@ -10,7 +10,7 @@ from understudy.errors import UsageError
 from understudy.stacks import aws_names, identity
 from understudy.stacks.change import Change, Fidelity
 from understudy.stacks.clone import Clone, Endpoint, Mock
-from understudy.stacks.topology import Resources, Service
+from understudy.stacks.topology import HealthCheck, Resources, Service
 from understudy.stacks.trust import FOLDER, Certificates
 
 from .calling import Calling, calling, order
@@ -19,6 +19,7 @@ from .limits import priority
 from .managed import Stores, bucket_plan, stores
 from .plan import AwsPlan, GatewayPlan, ServicePlan, Source, TaskPlan
 from .platform import Platform
+from .resolver import unanswered
 from .secrets import Vault
 from .shared import Shared, share
 from .tasks import Maker
@@ -177,6 +178,7 @@ class _Work:
         if self.certificates is not None:
             trusted = (folder_volume(FOLDER, Source(self.certificates.files)),)
         files = files_of(service, self.sources, _shared_volumes(self.found.services.values()), trusted)
+        self.changes += unanswered(service, self.sources)
         return self.shared.with_admin(service.name, self._made(service, images[service.name], files))
 
     def _mock(self, mock: Mock, service: Service) -> TaskPlan:
@@ -209,7 +211,11 @@ class _Work:
 
 
 def _mock_service(mock: Mock) -> Service:
-    """WireMock as a service, with the options that it has on Docker."""
+    """WireMock as a service, with the options that it has on Docker.
+
+    Its image asks port 8080, whatever is served, and ECS asks nothing of an image's own; so it is asked here, as
+    Docker's provider asks, whether its port takes a connection. By bash, which runs the image's entry point.
+    """
     port = str(mock.port)
     listen = ("--port", port)
     if mock.scheme == "https":
@@ -220,6 +226,9 @@ def _mock_service(mock: Mock) -> Service:
         image="wiremock",
         command=(*listen, "--disable-banner", "--root-dir", _MOCK_ROOT),
         environment={"JAVA_OPTS": _HEAP},
+        healthcheck=HealthCheck(
+            ("CMD", "bash", "-c", f": </dev/tcp/127.0.0.1/{port}"), interval=5, timeout=3, retries=10, start_period=60
+        ),
         resources=Resources(memory=256 * 1024 * 1024),
     )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws.plans import ENV, SHOP, declare, everything, everything_plan, planned, service, shop, topology
+from aws.plans import ENV, SHOP, declare, everything, everything_plan, planned, service, shop, shop_plan, topology
 from aws.plans import SOURCES as FOUND
 
 from understudy.components.aws.sources import sources
@@ -69,6 +69,54 @@ def test_the_keystore_of_a_mock_hides_nothing_of_wiremock() -> None:
     assert hidden == ["/home/wiremock", "/var/understudy"]  # /var/wiremock/lib has its program
     store = mock["command"][mock["command"].index("--https-keystore") + 1]
     assert store == "/var/understudy/understudy.p12"
+
+
+def test_a_mock_is_healthy_once_its_own_port_takes_a_connection() -> None:
+    (mock,) = [c.definition for c in everything_plan().service("payments").task.containers if c.definition["essential"]]
+    assert mock["healthCheck"] == {
+        "command": ["CMD", "bash", "-c", ": </dev/tcp/127.0.0.1/443"],
+        "interval": 5,
+        "timeout": 3,
+        "retries": 10,
+        "startPeriod": 60,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("resolver 127.0.0.11 valid=1s;", True),
+        ("nameserver docker 127.0.0.11:53", True),
+        ("  # resolver 127.0.0.11;", False),
+        ("resolver 127.0.0.110; listen 127.0.0.11.5;", False),
+    ],
+)
+def test_a_file_that_asks_docker_s_dns_is_on_the_record(text: str, *, named: bool) -> None:
+    given = Clone(
+        topology(
+            service("web", mounts=(Mount("bind", "/etc/proxy", "conf"),)),
+            service("edge", files=(FileMount("config", "c", "/x/c", "one.conf"),)),
+        )
+    )
+    content = f"http {{\n{text}\n}}\n".encode()
+    found = {
+        "conf": Source({"deep/a.conf": content, "b.conf": b"resolver 10.0.0.2;"}),
+        "one.conf": Source({"one.conf": content}, single=True),
+    }
+    said = [
+        (each.path, each.production, each.clone)
+        for each in planned(given, sources=found).changes
+        if "Docker's own DNS" in each.reason
+    ]
+    there = [
+        ("services.edge.files./x/c", "127.0.0.11 in one.conf", None),
+        ("services.web.mounts./etc/proxy", "127.0.0.11 in deep/a.conf", None),
+    ]
+    assert sorted(said) == (there if named else [])
+
+
+def test_the_example_asks_no_dns_of_docker() -> None:
+    assert not [each for each in shop_plan().changes if "Docker's own DNS" in each.reason]
 
 
 def test_a_mock_without_mappings_is_refused() -> None:
