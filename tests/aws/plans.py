@@ -70,9 +70,8 @@ def topology(*services: Service, **others: Any) -> Topology:
 
 
 def planned(clone: Clone, **fields: Any) -> AwsPlan:
-    """The plan of a clone; an image is taken as it is called, but for those of `images`."""
+    """The plan of a clone; an image is taken as it is called."""
     images = {name: each.image or f"registry.example/{name}:1" for name, each in clone.topology.services.items()}
-    images |= fields.pop("images", {})
     return make_plan(clone, fields.pop("environment", ENV), fields.pop("platform", PLATFORM), images, **fields)
 
 

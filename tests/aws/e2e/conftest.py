@@ -18,10 +18,6 @@ import pytest
 from s3_server import credentials
 from support import ROOT, docker
 
-from understudy.engine.interface import Engine
-from understudy.engine.pulumi_cli import find
-from understudy.engine.pulumi_engine import PulumiEngine
-from understudy.engine.settings import EngineSettings
 from understudy.provider.server import PackageServer
 
 HERE = Path(__file__).parent
@@ -50,9 +46,10 @@ class Ministack:
         return f"http://{self.server}"
 
 
-def containers_of(ministack: Ministack) -> list[str]:
-    """All containers that this ministack has started, by their ids."""
-    return docker("ps", "-aq", "--filter", _label(ministack)).split()
+def containers_of(ministack: Ministack, service: str = "") -> list[str]:
+    """All containers that this ministack has started, or those of one service of AWS, by their ids."""
+    of_it = ("--filter", f"label=ministack={service}") if service else ()
+    return docker("ps", "-aq", "--filter", _label(ministack), *of_it).split()
 
 
 def volumes_of(ministack: Ministack) -> list[str]:
@@ -65,8 +62,8 @@ def _label(ministack: Ministack) -> str:
 
 
 @pytest.fixture(scope="module")
-def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ministack]:
-    """ministack with the adapter "fargate", on the host's address on Docker's bridge: tasks reach it, strangers not."""
+def ministack(tool_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ministack]:
+    """ministack with its adapters, on the host's address on Docker's bridge: tasks reach it, strangers not."""
     folder = tmp_path_factory.mktemp("ministack")
     host = docker("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}").strip()
     with socket.create_server((host, 0)) as free:
@@ -80,6 +77,7 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ministack]:
         "MINISTACK_HOSTNAME": host,
         "MINISTACK_REGION": REGION,
         "DOCKER_NETWORK": "bridge",
+        "TOOL_IMAGE": tool_image,
         "TMPDIR": str(folder),
         "HOME": str(folder),
     }
@@ -124,18 +122,13 @@ def _end(process: subprocess.Popen[bytes], there: Ministack) -> None:
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """The real engine, its state in a folder, with the provider of the tests, which waits for steady services."""
+def aws_provider(ministack: Ministack) -> Iterator[PackageServer]:
+    """The provider of `aws` resources of the tests, which waits for steady services as the published one does."""
     from aws.provider.package import AwsPackage
 
-    found = find()
-    assert found is not None, "no Pulumi CLI; `make setup` makes one"
-    folder = tmp_path_factory.mktemp("engine")
-    (folder / "state").mkdir()
+    assert os.environ["AWS_ENDPOINT_URL"] == ministack.url
     with PackageServer(AwsPackage(steady=True), threads=64) as server:
-        settings = EngineSettings(found.path, folder, (folder / "state").as_uri(), passphrase="of-a-test")
-        settings.prepare()
-        yield PulumiEngine(settings, {"aws": server.port})
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -9,16 +9,18 @@ Here it is taught, for a task of a service:
 - volumes of the task, empty at first and gone with it;
 - `entryPoint`, `user` and `memory` of a container;
 - a target group gets the address of the container that stays, not of one that fetches files and ends;
-- images are the daemon's own: no registry is asked.
+- images are the daemon's own: no registry is asked, and the image of the AWS CLI is that of tool/Dockerfile.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from balancers import Balancers
 from ministack import app
 from ministack.core import container_reaper
 from ministack.services import ecs
@@ -29,13 +31,18 @@ LIMIT = 180.0
 NAME = "com.amazonaws.ecs.container-name"
 TASK = "com.amazonaws.ecs.task-arn"
 
+AWS_CLI = "public.ecr.aws/aws-cli/"
+"""What the name of the image with the AWS CLI begins with."""
+
 Row = Mapping[str, Any]
 
 
 class Fargate:
     """What is known of services and containers beside what ministack keeps of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, tool_image: str) -> None:
+        """`tool_image`: that of tool/Dockerfile."""
+        self._tool_image = tool_image
         self._connected: dict[str, Row] = {}
         self._passing: set[str] = set()
         self._run, self._create = ecs._run_docker_container, ecs._create_service
@@ -72,6 +79,8 @@ class Fargate:
         check = container.get("healthCheck")
         if check:
             given["healthcheck"] = _check(check)
+        if str(container["image"]).startswith(AWS_CLI):
+            container = {**container, "image": self._tool_image}
         given["extra_hosts"] = {**given.get("extra_hosts", {}), **self._names(task)}
         started = self._run(client, container, given, **others)
         if not container.get("essential", True):
@@ -150,5 +159,6 @@ def _healthy(container: Any) -> None:
 
 
 if __name__ == "__main__":
-    Fargate().install()
+    Fargate(os.environ["TOOL_IMAGE"]).install()
+    Balancers(os.environ["TOOL_IMAGE"]).install()
     app.main()

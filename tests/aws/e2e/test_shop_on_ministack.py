@@ -1,189 +1,131 @@
-"""The example on an emulator of AWS that starts real containers: up, tested behind the load balancer's rule, gone."""
+"""The command on an emulator of AWS that starts real containers: the example, cloned, tested behind its rule, gone."""
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+import json
+import shutil
+from collections.abc import Mapping
 from http.client import HTTPConnection
+from typing import Any
 
-import pulumi
 import pytest
-from aws.plans import SHOP, planned, shop
-from support import wait_for
+from support import ROOT, Project, make_project
 
-from understudy.authority import issue
-from understudy.components.aws.environment import AwsEnvironment, AwsEnvironmentArgs
-from understudy.components.aws.platform import Platform, PlatformArgs
-from understudy.components.aws.sources import sources
-from understudy.engine.interface import Engine, StackRef
-from understudy.lease import Document, FolderShelf
-from understudy.stacks.aws.make import AwsOptions
-from understudy.stacks.aws.plan import AwsPlan
-from understudy.stacks.aws.platform import platform_of
-from understudy.stacks.identity import Environment, Whose
-from understudy.stacks.secret_rules import Seed
-from understudy.stacks.trust import AUTHORITY, Certificates
-from understudy.targets.aws.target import AwsTarget
-from understudy.targets.interface import Outcome
+from understudy.provider.server import PackageServer
 
-from .conftest import ACCOUNT, REGION, Ministack, containers_of, volumes_of
-from .doors import through_rule, to_task
+from .account import holdings
+from .conftest import ACCOUNT, HERE, REGION, Ministack, containers_of, volumes_of
 
 pytestmark = [pytest.mark.docker, pytest.mark.images, pytest.mark.pulumi]
 
-TARGET = f"aws:{ACCOUNT}:{REGION}"
-ENV = Environment("eministackx", TARGET, "shop", datetime.now(UTC) + timedelta(hours=1), "b1")
-WHOSE = Whose(ENV.id, ENV.backend)
-PLATFORM = StackRef("understudy-platform", REGION)
-REF = StackRef("understudy", ENV.id)
-SUITES = ("orders", "payments", "old-clients")
+SUITES = {"orders": 6, "payments": 3, "old-clients": 7}
+"""Suite -> how many tests it has."""
+
+RUN = ("run", "--target", "aws", "-f", "compose.yaml", "-f", "ministack.yaml", "--history", "off")
+
+FAILING = """\
+from shop import Shop
 
 
-def static_names(plan: AwsPlan) -> AwsPlan:
-    """The adapter "static names", for the example's nginx.
-
-    It asks Docker's DNS at 127.0.0.11 for the services, anew every second. On Fargate that is not there, and the names
-    of Service Connect are lines of /etc/hosts, which nginx reads when it starts, and only for what is no variable.
-    """
-
-    def rewritten(content: bytes) -> bytes:
-        content = re.sub(rb"\n *resolver [^;]+;", b"", content)
-        return re.sub(rb"set \$\w+ (http://[^;]+);\s+proxy_pass \$\w+;", rb"proxy_pass \1;", content)
-
-    changed = [replace(each, content=rewritten(each.content)) for each in plan.objects if each.key.endswith(".conf")]
-    kept = [each for each in plan.objects if not each.key.endswith(".conf")]
-    return replace(plan, objects=(*kept, *changed))
-
-
-@dataclass
-class World:
-    ministack: Ministack
-    engine: Engine
-    target: AwsTarget
-    plan: AwsPlan
-    seed: Seed
-    certificates: Certificates
-
-    def program(self) -> None:
-        made = AwsEnvironment("shop", AwsEnvironmentArgs(plan=self.plan, seed=self.seed))
-        pulumi.export("endpoints", made.endpoints)
-
-    def address(self, service: str) -> str:
-        """The address of the one task of a service, as ECS says it."""
-        ecs = self.target.session.client("ecs")
-        where = {"cluster": self.plan.platform.cluster_arn}
-        arns = ecs.list_tasks(**where, serviceName=self.plan.service(service).name)["taskArns"]
-        (task,) = ecs.describe_tasks(**where, tasks=arns)["tasks"]
-        found = [d["value"] for a in task["attachments"] for d in a["details"] if d["name"] == "privateIPv4Address"]
-        return str(found[0])
+def test_that_the_teapot_is_given_away(shop: Shop) -> None:
+    assert shop.get("/catalog/teapot")[1]["price"] == 0
+"""
 
 
 @pytest.fixture(scope="module")
-def world(
+def project(
     ministack: Ministack,
-    engine: Engine,
-    tool_image: str,
-    shop_images: dict[str, str],
+    aws_provider: PackageServer,
+    shop_images: Mapping[str, str],
     tmp_path_factory: pytest.TempPathFactory,
-) -> World:
-    def program() -> None:
-        args = PlatformArgs(account=ACCOUNT, region=REGION, zones=(f"{REGION}a", f"{REGION}b"))
-        for name, value in Platform("understudy", args).outputs.items():
-            pulumi.export(name, value)
+) -> Project:
+    """The example in a repository of its own, beside a platform that the command has made.
 
-    platform = platform_of(engine.up(PLATFORM, program).outputs, PLATFORM.qualified)
-    mocks = [mock for mock in shop().mocks if mock.scheme == "https"]
-    kept = Document(FolderShelf(tmp_path_factory.mktemp("authority")), "authority.json")
-    trusted = issue(kept, b"seed", mocks, names=("127.0.0.1",), public=True, not_after=ENV.not_after)
-    plan = planned(
-        shop(),
-        images=shop_images,
-        environment=ENV,
-        platform=platform,
-        sources=sources(shop(), str(SHOP)),
-        options=AwsOptions(tool_image=tool_image),
-        certificates=trusted,
-    )
-    seed = Seed(b"seed", shop().topology.secret_rules)
-    return World(ministack, engine, AwsTarget(), static_names(plan), seed, trusted)
-
-
-@pytest.fixture(scope="module")
-def variables(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The environment is up; what a suite of the example is given."""
-    world.engine.up(REF, world.program)
-    world.target.wait_ready(WHOSE, 300)
-    (name, (host, _)) = next(iter(world.target.endpoints(WHOSE).items()))
-    assert (name, host) == ("gateway:80", f"{ENV.id}.preview.internal")
-    balancer = world.plan.platform.alb_arn.split("/")[-2]
-    ca = tmp_path_factory.mktemp("ca") / AUTHORITY
-    ca.write_bytes(world.certificates.files[AUTHORITY])
-    with ExitStack() as stack:
-        gateway = stack.enter_context(through_rule(world.ministack.server, balancer, host))
-        given = {
-            "UNDERSTUDY_GATEWAY_80_URL": f"http://127.0.0.1:{gateway}",
-            "UNDERSTUDY_SECRET_DB_PASSWORD": world.seed.secret("DB_PASSWORD"),
-            "UNDERSTUDY_CA_FILE": str(ca),
-        }
-        for service, port in (("db", 5432), ("queue", 6379), ("payments", 443)):
-            door = stack.enter_context(to_task(world.address(service), port))
-            prefix = f"UNDERSTUDY_{service.upper()}_{port}"
-            given |= {f"{prefix}_HOST": "127.0.0.1", f"{prefix}_PORT": str(door)}
-            given[f"{prefix}_URL"] = f"https://127.0.0.1:{door}"
-        wait_for(lambda: _status(gateway, "/catalog") == 200, 60, "the catalog behind the rule")
-        yield given
+    What the example builds is given, as a registry would have it: ministack has none. Its suites get the adapter
+    "inside", and what that needs to ask ministack.
+    """
+    folder = tmp_path_factory.mktemp("aws")
+    project = make_project(folder / "shop", folder / "state", "examples/shop")
+    project.env |= {"PULUMI_DEBUG_PROVIDERS": f"aws:{aws_provider.port}", "UNDERSTUDY_AWS_ACCOUNTS": ACCOUNT}
+    ignored = shutil.ignore_patterns("understudy-runs", "__pycache__", ".pytest_cache")
+    shutil.copytree(ROOT / "examples" / "shop", project.folder, ignore=ignored)
+    inside = {
+        "PYTEST_ADDOPTS": "-p inside",
+        "PYTHONPATH": str(HERE),
+        "AWS_ENDPOINT_URL": ministack.url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": REGION,
+    }
+    services = [f"  {name}: {{image: '{image}', build: !reset null}}\n" for name, image in shop_images.items()]
+    suites = [f"    {suite}: {{environment: {json.dumps(inside)}}}\n" for suite in SUITES]
+    text = f"services:\n{''.join(services)}x-understudy:\n  tests:\n{''.join(suites)}"
+    (project.folder / "ministack.yaml").write_text(text, encoding="utf-8")
+    project.commit("Open the shop")
+    made = project.understudy("platform", "up", "--format", "json", limit=600)
+    assert made.code == 0, made.text
+    return project
 
 
-def _status(port: int, path: str) -> int:
-    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+def held(ministack: Ministack, project: Project) -> dict[str, Any]:
+    """All that an environment could leave behind, wherever it is."""
+    stacks = (project.folder.parent.parent.parent / "state").rglob(".pulumi/stacks/understudy/*.json")
+    return {
+        **holdings(),
+        "container": frozenset(containers_of(ministack)),
+        "volume": frozenset(volumes_of(ministack)),
+        "lease": [lease["id"] for lease in project.leases()],
+        "stack": sorted(path.name for path in stacks),
+    }
+
+
+def passed(record: Mapping[str, Any]) -> dict[str, tuple[str, int]]:
+    """Suite -> its status, and how many of its tests passed."""
+    return {
+        suite["name"]: (suite["status"], sum(test["outcome"] == "passed" for test in suite["tests"]))
+        for suite in record["suites"]
+    }
+
+
+def answered(project: Project, host: str) -> int:
+    """The status of the catalog of a host at the platform's load balancer."""
+    shown = json.loads(project.understudy("platform", "show", "--format", "json").out)
+    connection = HTTPConnection(shown["platform"]["alb_dns_name"], timeout=30)
     try:
-        connection.request("GET", path)
+        connection.request("GET", "/catalog", headers={"Host": host})
         return connection.getresponse().status
     finally:
         connection.close()
 
 
-def test_the_gateway_answers_behind_its_rule_and_nothing_else_does(world: World, variables: dict[str, str]) -> None:
-    assert _status(int(variables["UNDERSTUDY_GATEWAY_80_URL"].rpartition(":")[2]), "/none") == 404
-    balancer = world.plan.platform.alb_arn.split("/")[-2]
-    with through_rule(world.ministack.server, balancer, "another.preview.internal") as port:
-        assert _status(port, "/catalog") == 404
+def test_the_example_is_cloned_tested_behind_its_rule_and_gone(ministack: Ministack, project: Project) -> None:
+    before = held(ministack, project)
+    done = project.understudy(*RUN, limit=1200)
+    assert done.code == 0, done.text + ministack.log.read_text()[-4000:]
+    record = project.record()
+    assert record["target"] == f"aws:{ACCOUNT}:{REGION}"
+    assert passed(record) == {suite: ("passed", count) for suite, count in SUITES.items()}
+    [endpoint] = record["endpoints"]
+    assert (endpoint["service"], endpoint["port"]) == ("gateway", 80)
+    assert endpoint["host"] == f"{record['environment']}.preview.internal"
+    assert record["receipt"]["outcome"] == "CLEAN"
+    assert record["ready_at"]
+    assert held(ministack, project) == before
+    assert answered(project, endpoint["host"]) == 404  # the rule is gone, and the load balancer still answers
+    logs = {path.stem: path.read_text(encoding="utf-8") for path in (project.latest() / "logs").glob("*.log")}
+    assert logs.keys() >= {"gateway", "catalog", "orders", "worker", "db", "queue", "payments"}
+    assert "POST /orders" in logs["gateway"]  # what the suites asked for came by way of it
+    assert "database system is ready to accept connections" in logs["db"]
 
 
-@pytest.mark.parametrize("suite", SUITES)
-def test_a_suite_of_the_example_passes(suite: str, variables: dict[str, str]) -> None:
-    file = f"test_{suite.replace('-', '_')}.py"
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTEST_"))}
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", file],
-        cwd=SHOP / "tests",
-        env=kept | variables | {"PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.usefixtures("variables")
-def test_what_the_services_said_is_in_cloudwatch(world: World) -> None:
-    lines = dict.fromkeys(service for service, _ in world.target.lines(WHOSE, (), follow=False))
-    assert lines.keys() >= {"gateway", "orders", "worker", "db"}
-
-
-@pytest.mark.usefixtures("variables")
-def test_nothing_is_left(world: World) -> None:
-    assert len(containers_of(world.ministack)) >= len(world.plan.services)
-    world.engine.destroy(REF)
-    assert world.target.sweep(WHOSE).failed == ()  # ECS keeps what was only deregistered
-    receipt = world.target.receipt(WHOSE, TARGET)
-    assert receipt.outcome is Outcome.CLEAN, receipt
-    assert containers_of(world.ministack) == []
-    assert volumes_of(world.ministack) == []
+def test_a_failing_suite_is_told_and_all_is_gone_as_well(ministack: Ministack, project: Project) -> None:
+    before = held(ministack, project)
+    (project.folder / "tests" / "test_old_clients.py").write_text(FAILING, encoding="utf-8")
+    project.commit("Give teapots away")
+    done = project.understudy(*RUN, limit=1200)
+    assert done.code == 1, done.text + ministack.log.read_text()[-4000:]
+    record = project.record()
+    assert passed(record)["old-clients"] == ("failed", 0)
+    assert [cause["kind"] for cause in record["causes"]] == ["TestsFailedError"]
+    assert record["receipt"]["outcome"] == "CLEAN"
+    assert held(ministack, project) == before
