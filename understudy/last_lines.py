@@ -28,5 +28,7 @@ def last_lines(record: RunRecord, folder: Path) -> Iterator[str]:
         yield f"stopped: {record.stopped_by}; no test process was left {record.stop_seconds:.2f} s later"
     page = folder / REPORT
     yield f"report:  {page if page.is_file() else folder}"
+    if record.cost:
+        yield f"cost:    {record.cost.text}"
     if record.receipt:
         yield f"receipt: {record.receipt.outcome} ({folder / 'receipt.json'})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -165,6 +165,7 @@ def provision(
     *,
     stop: threading.Event | None = None,
     awaited: Awaited | None = None,
+    estimated: Callable[[Estimate], None] = lambda _: None,
 ) -> Provisioned:
     """Make what the blueprint says: images and stack; return when every container is ready.
 
@@ -176,6 +177,7 @@ def provision(
         logs: the folder for the builds' output.
         stop: ends it; default: the session's.
         awaited: is told what is ready as it happens.
+        estimated: is told what all of it costs, before the first resource of it is made.
 
     Raises:
         ProvisionError: a build, a resource or a service failed.
@@ -183,6 +185,7 @@ def provision(
     """
     stop = stop or session.stop
     made = declared(session, blueprint, lease, tree, logs, stop)
+    estimated(made.estimate)
     with session.phase(Phase.PROVISION):
         session.engine.up(
             StackRef(lease.project, lease.stack),

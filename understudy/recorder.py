@@ -62,7 +62,7 @@ from understudy.report.fidelity_text import fidelity_markdown
 from understudy.report.timeline import timeline
 from understudy.report_html import REPORT, write_report
 from understudy.session import Session
-from understudy.stacks.cost.estimate import nothing
+from understudy.stacks.cost.estimate import Estimate, nothing
 from understudy.stacks.fidelity import fidelity_report
 from understudy.stops import ended
 from understudy.suites.arrangement import Arrangement
@@ -187,6 +187,10 @@ class Recorder:
             self.record = self.record.with_cause(CauseRecord.of(error, phase, now, offset))
         self._hear(Progress(phase, State.FAILED, detail=str(error)))
 
+    def estimated(self, found: Estimate) -> None:
+        """Take in what all of the environment costs: until it is there, and where it never is, that is the most."""
+        self._estimate = replace(found, at_most=True)
+
     def provisioned(self, made: Provisioned) -> None:
         """Take in what was provisioned."""
         ready = next((phase for phase in self.record.phases if phase.name == Phase.READY), None)
@@ -306,7 +310,6 @@ class Recorder:
     def kept(self, kept: KeptRecord) -> None:
         """Take in that the environment was not destroyed."""
         self._change(kept=kept)
-        self._change(cost=self.record.with_cost(self._estimate).cost)
 
     def _hold_parts(self) -> None:
         """Hold that no required part has failed since this was last asked."""
@@ -317,11 +320,9 @@ class Recorder:
         """Take in the receipt, and the lines that were printed until then; any outcome but CLEAN is a cause."""
         self.folder.end_logs(self._follower, destroyed=receipt.outcome is Outcome.CLEAN)
         self._change(receipt=ReceiptRecord.of(receipt, time.monotonic() - self._began))
-        self._change(cost=self.record.with_cost(self._estimate).cost)
         self.folder.write_receipt(receipt)
         if receipt.outcome is not Outcome.CLEAN:
-            remains = ", ".join(f"{each.kind} {each.name}" for each in receipt.leftovers)
-            told = "; ".join(part for part in (receipt.reason, remains) if part)
+            told = "; ".join(filter(None, (receipt.reason, ", ".join(f"{e.kind} {e.name}" for e in receipt.leftovers))))
             what = f"Destroyed environment {receipt.environment}, looked again, and the receipt is {receipt.outcome}"
             hint = f"`understudy down {receipt.environment}` tries again."
             self.failed(LeftoversError(f"{what}: {told}.", hint=hint))
@@ -362,10 +363,10 @@ class Recorder:
         self._write()
 
     def _end(self) -> None:
-        """Take in that the run is over, and which files there are."""
+        """Take in that the run is over, what it cost, and which files there are."""
         with self._lock:
             self.record = replace(
-                self.record,
+                self.record.with_cost(self._estimate),
                 ended=utc(time.time()),
                 seconds=time.monotonic() - self._began,
                 running=(),

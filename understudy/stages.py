@@ -63,7 +63,7 @@ def run_stages(session: Session, blueprint: Blueprint, lease: Lease, recorder: R
     def make(stop: threading.Event) -> Provisioned:
         logs = recorder.folder.path / "builds"
         told = replace(session, listener=stoppable(session.listener, stop))
-        made = provision(told, blueprint, lease, tree, logs, stop=stop, awaited=awaited)
+        made = provision(told, blueprint, lease, tree, logs, stop=stop, awaited=awaited, estimated=recorder.estimated)
         recorder.provisioned(made)  # at once: a run that is killed while its tests run has it in the record
         if made.untestable:
             raise _not_tested(made.untestable)

@@ -33,7 +33,7 @@ def _resources(plan: AwsPlan) -> Iterator[Declared]:
         yield Declared("aws:sqs/queue:Queue", queue.logical, {"name": queue.name})
     for bucket in (*plan.buckets, *([] if plan.files is None else [plan.files])):
         yield Declared("aws:s3/bucket:Bucket", bucket.logical, {"bucket": bucket.name})
-    yield Declared("aws:cloudwatch/logGroup:LogGroup", plan.log_group, {"name": plan.log_group})
+    yield Declared("aws:cloudwatch/logGroup:LogGroup", "logs", {"name": plan.log_group})
 
 
 def _task(logical: str, task: TaskPlan) -> Declared:

@@ -70,3 +70,4 @@ def _nodes(declared: Declared, engine: str, count: float | None) -> Charges:
 def secret(_declared: Declared, _world: World) -> Charges:
     """A secret is charged by the month, and by each 10,000 calls."""
     yield Charge("secret", "secret", 1)
+    yield Remark(How.USAGE, "calls", "calls for a secret are charged by the ten thousand")

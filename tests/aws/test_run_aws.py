@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 from support import ROOT, Project, make_project
 
 from understudy.lease import LeaseStore
+from understudy.prices.shelf import keep
 from understudy.provider.server import PackageServer
+from understudy.stacks.cost.table import Price, PriceTable, Source
 from understudy.stacks.identity import LABEL, format_time
 
 from .conftest import ACCOUNT, REGION, Moto
@@ -24,6 +27,20 @@ IMAGES = ("catalog", "orders", "worker")
 """What the example builds; here each is given, as a registry has it."""
 
 FILES = ("-f", "compose.yaml", "-f", "images.yaml")
+
+
+PRICES = PriceTable(
+    region=REGION,
+    currency="USD",
+    dated="2030-01-02",
+    sources={"page": Source("a page", "https://prices.example", "2030")},
+    prices={
+        "fargate/vcpu/x86_64": Price(0.04, "vCPU-hour", ("page",)),
+        "fargate/memory/x86_64": Price(0.004, "GB-hour", ("page",)),
+        "ipv4": Price(0.005, "address-hour", ("page",)),
+    },
+)
+"""Of a region of which none are shipped; of secrets nobody has any."""
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +63,8 @@ def project(aws_provider: PackageServer, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(scope="module")
 def shop(project: Project, moto: Moto) -> Project:
-    """The example beside a platform that the command has made."""
+    """The example beside a platform that the command has made, in a region whose prices were refreshed."""
+    keep(PRICES, Path(project.env["XDG_STATE_HOME"], "understudy"))
     made = project.understudy("platform", "up", "--format", "json")
     assert made.code == 0, made.text
     assert json.loads(made.out)["stack"] == f"understudy-platform/{REGION}"
@@ -89,6 +107,42 @@ def test_a_run_makes_all_says_that_nothing_was_tested_and_removes_all(shop: Proj
     proven = shop.understudy("receipt", found["environment"])
     assert proven.code == 0, proven.text
     assert any(change["path"] == "networks.egress" for change in found["changes"])
+
+
+def test_a_run_cost_what_the_plan_says_for_as_long_as_it_was_there(shop: Project) -> None:
+    found = record(shop)
+    cost, provisioned = found["cost"], next(each for each in found["phases"] if each["name"] == "provision")
+    planned = json.loads(shop.understudy("plan", "--target", "aws", *FILES, "--cost", "--format", "json").out)["cost"]
+    assert cost["per_hour"] == planned["per_hour"] == round(sum(row["per_hour"] for row in planned["rows"]), 6) > 0
+    assert cost["hours"] == pytest.approx((found["receipt"]["offset"] - provisioned["offset"]) / 3600, abs=1e-6)
+    assert cost["total"] == pytest.approx(cost["hours"] * cost["per_hour"], abs=1e-6)
+    assert (cost["region"], cost["dated"], cost["at_most"]) == (REGION, "2030-01-02", False)
+    assert cost["not_priced"] == [f"DB_PASSWORD (secret): the table of {REGION} of 2030-01-02 has no secret"]
+    said = f"estimated {cost['total']:.4f} USD for {cost['hours']:.2f} hours, without 1 charge that has no price"
+    assert said in (shop.latest() / "report.html").read_text(encoding="utf-8")
+
+
+def test_what_would_cost_more_than_is_allowed_or_has_no_prices_is_refused_before_anything_is_made(
+    shop: Project, moto: Moto
+) -> None:
+    moto.calls.clear()
+    done = shop.understudy("run", "--target", "aws", *FILES, "--history", "off", "--max-hourly-cost", "0.01")
+    assert done.code == 7, done.text
+    [cause] = record(shop)["causes"]
+    assert (cause["kind"], cause["code"]) == ("LimitError", 7)
+    assert re.match(
+        r"--max-hourly-cost allows 0\.01 USD an hour, and the environment is estimated at 0\.\d{4}, by the table of "
+        rf"prices of {REGION} of 2030-01-02, without what has no price: DB_PASSWORD \(secret\)\. Nothing was created\.",
+        cause["message"],
+    )
+    assert record(shop)["cost"] is None
+    Path(shop.env["XDG_STATE_HOME"], "understudy", "prices", f"{REGION}.json").unlink()
+    unknown = shop.understudy("up", "--target", "aws", *FILES, "--max-hourly-cost", "1000")
+    assert unknown.code == 7, unknown.text
+    assert f"`understudy prices refresh --region {REGION}` writes one" in unknown.text
+    assert not moto.calls
+    assert not there(moto)
+    assert not shop.leases()
 
 
 def test_what_would_have_to_be_built_is_refused_where_no_registry_is_before_anything_is_made(

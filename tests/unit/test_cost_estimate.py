@@ -291,7 +291,10 @@ def test_without_a_table_everything_that_is_charged_is_named() -> None:
     found = estimate([service(), task()], no_prices("eu-north-1"))
     assert (found.per_hour, found.dated, found.rows) == (0.0, "", ())
     assert {line.why for line in found.not_priced} == {"there is no table of prices for eu-north-1"}
-    assert headline(found) == "cost: not known, since there is no table of prices for eu-north-1"
+    assert headline(found) == (
+        "cost: not known, since there is no table of prices for eu-north-1; "
+        "`understudy prices refresh --region eu-north-1` writes one"
+    )
 
 
 def test_an_estimate_is_data_and_words() -> None:
@@ -302,18 +305,42 @@ def test_an_estimate_is_data_and_words() -> None:
     assert data["not_priced"] == [{"name": "bus", "kind": "Cluster", "why": "no rule says how this kind is charged"}]
     assert data["sources"] == [{"name": "a page", "url": "https://prices.example", "dated": "2030"}]
     assert headline(found) == (
-        "cost: 0.0480 USD an hour (35.04 in a month of 730 hours), at most, without 1 that have no price, "
+        "cost: 0.0480 USD an hour (35.04 in a month of 730 hours), at most, without 1 charge that has no price, "
         "by the table of prices of eu-west-1 of 2030-01-02"
     )
-    note = "(Spot has no fixed price: at most the price on demand; 2 of 2 tasks)"
+    note = "Spot has no fixed price: at most the price on demand; 2 of 2 tasks"
     assert list(lines(found)) == [
-        f"web, Fargate vCPU: 0.0400 USD an hour: 1 vCPU-hour at 0.04 {note}",
-        f"web, Fargate memory: 0.0080 USD an hour: 2 GB-hour at 0.004 {note}",
-        "not priced: bus, Cluster: no rule says how this kind is charged",
-        "priced by use: orders, Queue: requests and data out are charged",
-        "no charge: 1 Role, 1 task definition",
+        f"web: 0.0480 USD an hour: Fargate vCPU 0.0400 (1 vCPU at 0.04), Fargate memory 0.0080 (2 GB at 0.004); {note}",
+        "not priced: bus (Cluster): no rule says how this kind is charged",
+        "priced by use: orders (Queue): requests and data out are charged",
+        "no charge: Role x1, task definition x1",
+        (
+            "in no sum: the platform, which costs while it is there whether or not an environment is; data transfer; "
+            "taxes, discounts and free tiers"
+        ),
         "source: a page, 2030: https://prices.example",
     ]
+
+
+def test_in_words_each_resource_has_its_rows_and_what_is_alike_is_said_once() -> None:
+    found = of(
+        service(networkConfiguration={"assignPublicIp": True}),
+        task(),
+        *(resource("secretsmanager.Secret", name) for name in ("key", "token")),
+        *(resource("sqs.Queue", name) for name in ("orders", "failed")),
+    )
+    told = list(lines(found))
+    assert told[:3] == [
+        (
+            "web: 0.0580 USD an hour: Fargate vCPU 0.0400 (1 vCPU at 0.04), Fargate memory 0.0080 (2 GB at 0.004), "
+            "public IPv4 0.0100 (2 addresses at 0.005)"
+        ),
+        "key: 0.0010 USD an hour: secret 0.0010 (1 secret at 0.73 a month)",
+        "token: 0.0010 USD an hour: secret 0.0010 (1 secret at 0.73 a month)",
+    ]
+    assert "priced by use: orders (Queue), failed (Queue): requests and data out are charged" in told
+    bare = list(lines(estimate([service(), task()], no_prices("eu-north-1"))))
+    assert bare[0] == ("not priced: web (Fargate vCPU, Fargate memory): there is no table of prices for eu-north-1")
 
 
 def test_a_machine_that_is_there_anyway_costs_nothing_by_the_hour() -> None:

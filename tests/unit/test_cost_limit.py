@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
 from report_records import shop
 
 from understudy.errors import LimitError
+from understudy.last_lines import last_lines
 from understudy.report import KeptRecord, Moment, PhaseRecord, RunRecord, utc
 from understudy.report.cost import CostRecord, joined
+from understudy.report.markdown import escaped
+from understudy.report.summary import summary
 from understudy.report_html.evidence import Logs
 from understudy.report_html.page import render
 from understudy.stacks.cost.charges import Declared
@@ -123,10 +127,15 @@ def test_parts_of_a_split_run_cost_together_what_each_cost() -> None:
     assert joined([None, None]) is None
 
 
-def test_the_page_of_a_run_says_what_it_cost() -> None:
+def test_page_summary_and_console_of_a_run_say_what_it_cost(tmp_path: Path) -> None:
     assert "<dt>cost" not in render(record(90.0), Logs())
-    assert "estimated 0.0250 USD for 0.50 hours, without 1 that have no price" in render(
+    assert "estimated 0.0250 USD for 0.50 hours, without 1 charge that has no price" in render(
         record(60.0 + 1800.0).with_cost(FOUND), Logs()
+    )
+    known = record(60.0 + 1800.0).with_cost(FOUND)
+    assert escaped("estimated 0.0250 USD for 0.50 hours") in summary(known)
+    assert "cost:    estimated 0.0250 USD for 0.50 hours, without 1 charge that has no price" in last_lines(
+        known, tmp_path
     )
     there = record(None).with_cost(replace(FOUND, at_most=True, not_priced=())).cost
     assert there is not None

@@ -51,6 +51,8 @@ def test_the_shipped_table_is_whole_and_names_a_dated_page_for_each_price(tmp_pa
         ("lb/application", 0.0225),
         ("rds/postgres/db.t4g.micro/single", 0.016),
         ("rds/storage/gp3/single", 0.115 / 730),
+        ("rds/storage/gp2/single", 0.115 / 730),
+        ("secret", 0.4 / 730),
     ],
 )
 def test_shipped_prices_are_those_of_their_pages(name: str, per_hour: float, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,13 +21,22 @@ from understudy.export import RunFolder
 from understudy.export.sinks import Stage
 from understudy.progress import Phase, Progress, State, silent
 from understudy.recorder import Recorder
+from understudy.stacks.cost.charges import Declared
+from understudy.stacks.cost.estimate import estimate
+from understudy.stacks.cost.table import Price, PriceTable, Source
 from understudy.stacks.identity import Whose
-from understudy.targets.interface import Followed
+from understudy.targets.interface import Followed, Outcome, Receipt
 
 
 class OddFollower:
     def finish(self) -> Followed:
         raise ZeroDivisionError("nobody foresaw this")
+
+
+class QuietFollower:
+    def close(self, *, destroyed: bool) -> tuple[str, ...]:
+        assert destroyed
+        return ()
 
 
 class OddOutbox:
@@ -72,3 +82,20 @@ def test_a_defect_elsewhere_counts_as_a_failed_provisioning(recorder: Recorder) 
     with recorder.watch():
         raise ZeroDivisionError
     assert recorder.exit_code == UnderstudyError.exit_code
+
+
+def test_what_was_never_there_whole_cost_its_estimate_at_most(recorder: Recorder) -> None:
+    source = {"page": Source("a page", "https://prices.example", "2030")}
+    table = PriceTable("eu-west-1", "USD", "2030-01-02", source, {"nat": Price(0.05, "hour", ("page",))})
+    recorder.record = replace(recorder.record, phases=(), kept=None, receipt=None)
+    recorder._follower = QuietFollower()  # type: ignore[assignment]  # all that is asked of it here
+    recorder.session.listener(Progress(Phase.PROVISION, State.STARTED))
+    recorder.estimated(estimate([Declared("aws:ec2/natGateway:NatGateway", "nat", {})], table))
+    recorder.session.listener(Progress(Phase.PROVISION, State.FAILED))
+    recorder.removed(Receipt("eabc", "aws:123456789012:eu-west-1", Outcome.CLEAN, "2026-01-02T00:00:00Z"))
+    recorder.handed_over("by nobody: it is gone")
+    cost = recorder.record.cost
+    assert cost is not None
+    assert (cost.per_hour, cost.at_most) == (0.05, True)
+    assert cost.hours is not None
+    assert cost.total == round(cost.hours * 0.05, 6)

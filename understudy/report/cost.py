@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from understudy.stacks.cost.estimate import Estimate
+from understudy.stacks.cost.words import without
 
 __all__ = ["CostRecord", "joined"]
 
@@ -51,7 +52,7 @@ class CostRecord:
         """The cost in words, with what it lacks.
 
         >>> CostRecord(0.05, False, 0.5, 0.025, "USD", "eu-west-1", "2030-01-02", ("bus: no rule",)).text
-        'estimated 0.0250 USD for 0.50 hours, without 1 that have no price'
+        'estimated 0.0250 USD for 0.50 hours, without 1 charge that has no price'
         """
         bound = "at most " if self.at_most else ""
         known = self.total is not None and self.hours is not None
@@ -60,8 +61,7 @@ class CostRecord:
             if known
             else f"{self.per_hour:.4f} {self.currency} an hour"
         )
-        rest = f", without {len(self.not_priced)} that have no price" if self.not_priced else ""
-        return f"estimated {bound}{said}{rest}"
+        return f"estimated {bound}{said}{without(len(self.not_priced))}"
 
 
 def joined(parts: Sequence[CostRecord | None]) -> CostRecord | None:

@@ -111,7 +111,8 @@ def _facts(record: RunRecord) -> str:
     branch = f"branch {code(record.branch, 120)}" if record.branch else ""
     shard = f"part {escaped(record.shard)}" if record.shard else ""
     environment = f"environment {code(record.environment)}" if record.environment else ""
-    facts = (shard, tests, commit, branch, environment, _seconds(record.seconds))
+    cost = escaped(record.cost.text) if record.cost else ""
+    facts = (shard, tests, commit, branch, environment, _seconds(record.seconds), cost)
     return " \u00b7 ".join(filter(None, facts))
 
 
