@@ -47,3 +47,4 @@ faults: setup ## the whole fault suite on Docker Engines of its own (as root), a
 
 clean: ## remove the virtual environment and what the tools cache in this folder
 	@rm -rf .venv .venv-aws-e2e .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find understudy stacks components -name __pycache__ -prune -exec rm -rf {} +

@@ -22,6 +22,9 @@ AWS = (
 )
 """The parts of pulumi_aws that components import, a fifth of its 117 MB."""
 
+OWN = ("understudy", "stacks", "components")
+"""What the commands import of ours: where Python may write no bytecode, each of them would compile it for 0.4 s."""
+
 PINS = ("requirements.txt", "requirements-dev.txt", "pyproject.toml", "share/understudy/plugins/pulumi-resource-docker")
 
 
@@ -57,6 +60,7 @@ def ensure(
     found = stamp.read_text(encoding="utf-8") if stamp.is_file() else ""
     runs = _runs(venv / "bin" / "python")
     if runs and found == wanted and not making.exists():
+        _compile_own(root, venv)
         return "up to date"
     moved = bool(found) and found.splitlines()[0] != str(root)
     fresh = not runs or moved or making.exists()
@@ -67,6 +71,7 @@ def ensure(
     pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-compile"]
     run([*pip, "-r", requirements], limit=900, folder=root)
     _compile(venv)
+    _compile_own(root, venv)
     stamp.write_text(wanted, encoding="utf-8")
     making.unlink()
     return "made" if fresh else "brought up to date"
@@ -88,6 +93,13 @@ def _compile(venv: Path) -> None:
     never = rf"/pulumi_aws/(?!({'|'.join(AWS)})/)\w+/"
     command = [venv / "bin" / "python", "-m", "compileall", "-q", "-j", "0", "-x", never, venv / "lib"]
     subprocess.run(command, capture_output=True, check=False)
+
+
+def _compile_own(root: Path, venv: Path) -> None:
+    """Compile what was changed of ours since the last time."""
+    if folders := [root / name for name in OWN if (root / name).is_dir()]:
+        command = [venv / "bin" / "python", "-m", "compileall", "-q", *folders]
+        subprocess.run(command, capture_output=True, check=False)
 
 
 def _make(venv: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
@@ -129,6 +130,20 @@ def test_what_is_installed_is_compiled_but_the_parts_of_aws_that_nobody_imports(
     assert steps == ["pip"]
     made = {path.name.partition(".")[0] for path in package.parent.rglob("*.pyc")}
     assert made == {"__init__", "service", "deep"}
+
+
+def test_what_was_changed_of_ours_is_compiled_at_each_setup(finished: Path, tmp_path: Path) -> None:
+    root = copied(finished, tmp_path / "c")
+    module = root / "stacks" / "plain.py"
+    module.parent.mkdir()
+    module.write_text("x = 1\n", encoding="utf-8")
+    assert venv.ensure(root) == "up to date"
+    (compiled,) = root.rglob("plain.*.pyc")
+    first = compiled.read_bytes()
+    module.write_text("x = 1\ny = 2\n", encoding="utf-8")
+    os.utime(module, (2e9, 2e9))  # it goes by whole seconds
+    assert venv.ensure(root) == "up to date"
+    assert compiled.read_bytes() != first
 
 
 def test_the_parts_of_aws_that_are_compiled_are_those_that_components_and_tests_import() -> None:
