@@ -35,8 +35,8 @@ EMPTY = "an empty stack through the engine, state on disk"
 FLOOR = "the same calls of the provider, by boto3 alone"
 USERS = ("commands", "provider", "cloud")
 STEPS = {
-    "up, before the engine": "start, imports, whose account, what is stale, admission",
-    "up, the engine": "`pulumi stack init`, `pulumi up` and the program, which imports `pulumi_aws`",
+    "up, before the engine": "start, imports, whose account, what is stale, the platform, admission",
+    "up, the engine": "`pulumi stack init`, `pulumi up` and the program",
     "up, after the engine": "what answers where, the lease",
     "down, before the engine": "start, imports, whose account",
     "down, the engine and the receipt": "`pulumi destroy`, the look, the sweep of task definitions, the second look",
