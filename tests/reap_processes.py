@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ class FolderTarget(reap_world.MemoryTarget):
             found.append(Owned(kind, path.name, path.name, held))
         return tuple(found)
 
-    def sweep(self, whose: Whose, spare: Spare = spare_none) -> Swept:
+    def sweep(self, whose: Whose, spare: Spare = spare_none, _seen: Sequence[Owned] | None = None) -> Swept:
         removed = []
         for item in self.inventory(whose):
             if refusal(item.labels, whose, self.name) or spare(item.labels):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -83,7 +83,7 @@ class MemoryTarget:
     def inventory(self, whose: Whose | None = None) -> tuple[Owned, ...]:
         return tuple(item for item in self._all() if is_owned(item.labels, whose))
 
-    def sweep(self, whose: Whose, spare: Spare = spare_none) -> Swept:
+    def sweep(self, whose: Whose, spare: Spare = spare_none, _seen: Sequence[Owned] | None = None) -> Swept:
         removed, failed = [], []
         for item in self.inventory(whose):
             self.before_removal(item.id)

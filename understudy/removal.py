@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from understudy.engine.errors import StackLockedError
@@ -88,7 +89,7 @@ class Removal:
         if isinstance(failure, StackLockedError):
             return self._left(receipt, f"its stack is locked by {next(iter(failure.locks), 'another process')}")
         if receipt.outcome is Outcome.LEFTOVERS:
-            self._sweep()
+            self._sweep(receipt.leftovers)
             receipt = self._look()
         if receipt.outcome is Outcome.CLEAN and (failure is not None or self._damaged()):
             receipt = self._without_state(receipt)
@@ -177,10 +178,13 @@ class Removal:
         if not locked:
             self._sweep(known=True)
 
-    def _sweep(self, *, known: bool = False) -> None:
-        """Remove by label; what the engine's state may know (`known`) is no warning, and comes again if it fails."""
+    def _sweep(self, seen: Sequence[Owned] | None = None, *, known: bool = False) -> None:
+        """Remove by label what was just `seen`, or all there is.
+
+        What the engine's state may know (`known`) is no warning, and comes again if it fails.
+        """
         try:
-            swept = self.target.sweep(self.lease.whose, self.spare)
+            swept = self.target.sweep(self.lease.whose, self.spare, seen)
         except Exception as error:  # noqa: BLE001 - the second look says what remains
             self._warn("", f"{type(error).__name__}: {error}")
             return

@@ -22,7 +22,7 @@ from aws.world import (
 
 from understudy.stacks.identity import LABEL, OWNERSHIP, PROTECT
 from understudy.targets.aws.listers import KINDS
-from understudy.targets.interface import Outcome, Swept
+from understudy.targets.interface import Outcome, Owned, Swept
 
 
 @pytest.fixture(autouse=True)
@@ -133,6 +133,20 @@ def test_a_tag_that_goes_between_listing_and_deletion_keeps_the_object() -> None
 
     assert queues() == {f"{OURS}-jobs"}
     assert "does not carry all ownership labels" in reasons(swept)[f"{OURS}-jobs"]
+
+
+def test_what_was_just_seen_is_not_listed_again_and_still_goes_by_the_tags_that_it_has() -> None:
+    make_queue(f"{OURS}-jobs", tags_of())
+    make_queue(f"{OTHER}-jobs", tags_of(OTHER))
+    seen = [Owned("queue", name, name, tags_of()) for name in (f"{OURS}-jobs", f"{OTHER}-jobs", f"{OURS}-gone")]
+    aws = session()
+    swept = target(aws=aws).sweep(WHOSE, seen=seen)
+
+    assert queues() == {f"{OTHER}-jobs"}
+    assert {item.id for item in swept.removed} == {f"{OURS}-jobs", f"{OURS}-gone"}
+    calls = [call for call, _ in aws.calls]
+    assert calls.index("sqs:DeleteQueue") < calls.index("resourcegroupstaggingapi:GetResources")
+    assert calls.count("resourcegroupstaggingapi:GetResources") == 1  # once more, as something was removed
 
 
 def test_what_the_caller_has_a_reason_to_keep_stays() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +38,7 @@ class FakeTarget:
     swept: int = 0
     asked: int = 0
     looked: int = 0
+    seen: Sequence[Owned] | None = None
 
     def reach(self) -> None:
         self.identity()
@@ -53,8 +54,9 @@ class FakeTarget:
     def inventory(self, _whose: Whose | None = None) -> tuple[Owned, ...]:
         return tuple(self.held)
 
-    def sweep(self, _whose: Whose, _spare: Spare = spare_none) -> Swept:
+    def sweep(self, _whose: Whose, _spare: Spare = spare_none, seen: Sequence[Owned] | None = None) -> Swept:
         self.swept += 1
+        self.seen = seen
         if self.stuck:
             return Swept((), tuple((owned, "in use") for owned in self.held))
         gone, self.held = tuple(self.held), []
@@ -122,7 +124,7 @@ def test_what_the_engine_did_not_know_is_swept_and_told(down: Down, store: Lease
     target = FakeTarget(held=[LOST])
     receipt, heard = down(target, FakeEngine(run_programs=False))
     assert receipt.outcome is Outcome.CLEAN
-    assert target.swept == 1
+    assert (target.swept, target.seen) == (1, (LOST,))
     assert any(event.state is State.WARNING and "e-lost" in event.subject for event in heard)
     assert store.list()[0] == ()
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -98,7 +98,7 @@ class FakeTarget:
     def identity(self) -> str:
         return "docker:one"
 
-    def sweep(self, _whose: Whose, _spare: Spare = spare_none) -> Swept:
+    def sweep(self, _whose: Whose, _spare: Spare = spare_none, _seen: Sequence[Owned] | None = None) -> Swept:
         gone, self.held = tuple(self.held), []
         return Swept(gone, ())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -127,7 +127,12 @@ class DockerTarget:
         strangers = (item for item in found if not is_owned(item.labels, whose))
         return tuple(sorted(strangers, key=lambda item: item.name))
 
-    def sweep(self, whose: Whose, spare: Spare = spare_none) -> Swept:
+    def sweep(
+        self,
+        whose: Whose,
+        spare: Spare = spare_none,
+        seen: Sequence[Owned] | None = None,  # noqa: ARG002 - as the interface has it: to list costs nothing here
+    ) -> Swept:
         """Remove all of an environment from this daemon but what `spare` keeps; failures are in the result.
 
         Raises:

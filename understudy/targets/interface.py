@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -173,11 +173,12 @@ class Target(Protocol):
             ToolError: the target does not say.
         """
 
-    def sweep(self, whose: Whose, spare: Spare = spare_none) -> Swept:
+    def sweep(self, whose: Whose, spare: Spare = spare_none, seen: Sequence[Owned] | None = None) -> Swept:
         """Remove all that carries all ownership labels of one environment, re-reading the labels before each removal.
 
         Anonymous volumes go with their containers. What is already gone counts as removed. What `spare` has a reason
-        to keep by the labels just read stays, and is among the failures.
+        to keep by the labels just read stays, and is among the failures. Where a listing is dear, it begins with what a
+        look has just `seen` of the environment.
         """
 
     def receipt(self, whose: Whose, expected: str) -> Receipt:

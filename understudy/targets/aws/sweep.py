@@ -58,6 +58,7 @@ class _Sweep:
     identity: str
     spare: Spare
     pace: Pace
+    seen: Sequence[Owned] | None
     removed: dict[tuple[str, str], Owned] = field(default_factory=dict)
     reasons: dict[Owned, str] = field(default_factory=dict)
     deadline: float = 0.0
@@ -82,7 +83,7 @@ class _Sweep:
     def _pass(self) -> bool:
         """Go through all stages once; whether another pass may do more."""
         try:
-            listed = list_owned(self.aws, self.whose, self.identity).items
+            listed = self._listed()
         except ToolError as error:
             self.reasons[Owned("listing", "", "(all)")] = str(error)
             return False
@@ -102,6 +103,11 @@ class _Sweep:
                 return False
             waiting = self._stage(stage) or waiting
         return waiting or len(self.removed) > begun
+
+    def _listed(self) -> Sequence[Owned]:
+        """What there is: at first as it was seen, if it was. Each object is described again before it goes."""
+        seen, self.seen = self.seen, None
+        return list_owned(self.aws, self.whose, self.identity).items if seen is None else seen
 
     def _elsewhere(self) -> str:
         """Why no batch may be removed now: the credentials have changed, or nobody says whose they are."""
@@ -195,7 +201,14 @@ class _Sweep:
         return f"{reason}; used by {', '.join(held)}" if held else reason
 
 
-def sweep(aws: AwsSession, whose: Whose, identity: str, spare: Spare = spare_none, pace: Pace | None = None) -> Swept:
+def sweep(  # noqa: PLR0917 - as AwsTarget.sweep
+    aws: AwsSession,
+    whose: Whose,
+    identity: str,
+    spare: Spare = spare_none,
+    pace: Pace | None = None,
+    seen: Sequence[Owned] | None = None,
+) -> Swept:
     """Remove all that carries all ownership tags of an environment of this backend's and names this target.
 
     Account and region are asked for before each stage: once they are others, the rest stays. A failure, of a listing
@@ -207,5 +220,6 @@ def sweep(aws: AwsSession, whose: Whose, identity: str, spare: Spare = spare_non
         identity: the target's identity, just asked.
         spare: says of labels just read why an object is to be kept.
         pace: how long to go on.
+        seen: what a look has just shown, which the first pass is over; None: it lists.
     """
-    return _Sweep(aws, whose, identity, spare, pace or Pace()).run()
+    return _Sweep(aws, whose, identity, spare, pace or Pace(), seen).run()

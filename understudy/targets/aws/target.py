@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,13 +92,15 @@ class AwsTarget:
         """
         return self.session.clock()
 
-    def sweep(self, whose: Whose, spare: Spare = spare_none) -> Swept:
+    def sweep(self, whose: Whose, spare: Spare = spare_none, seen: Sequence[Owned] | None = None) -> Swept:
         """Remove all of an environment but what `spare` keeps; failures are in the result.
+
+        The first pass is over what was just `seen`, if that is given: a listing is dozens of requests.
 
         Raises:
             ToolError: AWS does not say who it is, or it is an account in which nothing may be removed.
         """
-        return sweep(self.session, whose, self.session.permitted(), spare, self._pace)
+        return sweep(self.session, whose, self.session.permitted(), spare, self._pace, seen)
 
     def receipt(self, whose: Whose, expected: str) -> Receipt:
         """Look again, by the tagging API and by each kind's own listing."""
