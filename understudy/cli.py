@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import gc
 import os
 import sys
 from itertools import pairwise
@@ -20,6 +22,10 @@ from understudy.reap_cli import reap
 from understudy.topology_cli import topology
 
 __all__ = ["cli", "main"]
+
+_NEW_OBJECTS = 20_000
+"""Between two collections of the youngest. What a command imports stays; gone through at each 700 new objects, it takes
+`up` on AWS 0.5 s of a processor, and another 0.9 s to be taken apart at the end."""
 
 _PRODUCTION = (
     "production_ref",
@@ -330,6 +336,8 @@ cli.add_command(topology)
 def main() -> None:
     """The entry point: errors become one message on standard error and an exit code; no traceback."""
     alone()
+    gc.set_threshold(_NEW_OBJECTS)
+    atexit.register(gc.freeze)  # what a process has imported need not be taken apart before it ends
     try:
         cli(standalone_mode=False)
     except UnderstudyError as error:
