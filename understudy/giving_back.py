@@ -10,7 +10,7 @@ from understudy.lease import BusyError, Lease, LeaseState
 from understudy.owner import this_process
 from understudy.progress import Phase, Progress, State
 from understudy.session import Session
-from understudy.targets.docker_suite_box import is_suite
+from understudy.targets.suite_marks import is_suite
 from understudy.waiting import wait_idle
 
 __all__ = ["give_back", "let_rest", "resting_afterwards", "take_back"]

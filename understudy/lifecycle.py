@@ -177,7 +177,7 @@ def test(options: Options, folder: Path, name: str | None, *, form: str) -> int:
         blueprint = redraw(lease, kept_changes(lease))
         _hold_suites(blueprint)
         hold_runs(folder / options.runs)
-        hold_suites(session, blueprint)
+        hold_suites(session, blueprint, Path(lease.tree))
         outbox = _checked_outbox(options, folder, console)
         take = partial(session.store.update, check=Lease.hold_idle, state=LeaseState.TESTING, owner=this_process())
         recorder: Recorder | None = None

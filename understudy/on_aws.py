@@ -22,17 +22,21 @@ from understudy.prices.estimating import of_plan
 from understudy.progress import Phase, Progress, State
 from understudy.seed import environment_seed
 from understudy.session import Session
+from understudy.stacks.aws.inside import inside as names_inside
 from understudy.stacks.aws.limits import hold_room, priority
 from understudy.stacks.aws.make import AwsOptions, make_plan
 from understudy.stacks.aws.plan import AwsPlan
 from understudy.stacks.aws.platform import Platform, platform_of
+from understudy.stacks.aws.suites import size_of
 from understudy.stacks.builds import build_after_all
 from understudy.stacks.clone import Clone
 from understudy.stacks.cost.estimate import Estimate
 from understudy.stacks.cost.limit import doubts, hold_cost
 from understudy.stacks.secret_rules import Seed
+from understudy.suites.contract import EndpointAddress
 
 if TYPE_CHECKING:
+    from understudy.suites.tasks import Tasks
     from understudy.targets.aws.session import AwsSession
 
 __all__ = [
@@ -42,6 +46,8 @@ __all__ = [
     "Site",
     "aws_of",
     "hold",
+    "hold_suites",
+    "inside",
     "outputs_of",
     "pinned",
     "platform_at",
@@ -132,6 +138,13 @@ def _has_registry(image: str) -> bool:
     return bool(slash) and ("." in first or ":" in first)
 
 
+def _platform(session: Session) -> Platform:
+    """The platform of the command at work, read once."""
+    if session.platform is None:
+        session.platform = platform_at(session.options, session.engine, session.target.identity())
+    return session.platform
+
+
 def hold(session: Session, blueprint: Blueprint) -> Platform:
     """Hold that an environment can be made here, before anything is; returns its platform.
 
@@ -141,9 +154,7 @@ def hold(session: Session, blueprint: Blueprint) -> Platform:
         ToolError: AWS does not answer.
     """
     options = session.options
-    if session.platform is None:
-        session.platform = platform_at(options, session.engine, session.target.identity())
-    platform = session.platform
+    platform = _platform(session)
     if blueprint.trusted_sha:
         raise UsageError(
             "An untrusted commit has no way out on Docker, and on AWS its tasks reach any address by HTTPS.",
@@ -178,6 +189,50 @@ def aws_of(session: Session) -> AwsSession:
     if not isinstance(session.target, AwsTarget):
         raise TypeError(f"{type(session.target).__name__} is not on AWS")
     return session.target.session
+
+
+def inside(session: Session, blueprint: Blueprint, lease: Lease) -> Tasks | None:
+    """Where suites run that run inside the environment; None: none does.
+
+    Raises:
+        UsageError: two services would answer under one name and port.
+        UnderstudyError: the platform, or the certificates of the environment's authority, cannot be read.
+    """
+    clone = blueprint.clone
+    if not any(suite.runs_on == "network" for suite in clone.topology.suites):
+        return None
+    from understudy.components.aws.sources import sources
+    from understudy.suites.tasks import Tasks
+
+    platform = _platform(session)
+    found = names_inside(clone, platform, lease.id, sources(clone, str(Path(lease.tree) / blueprint.folder)))
+    certificates = certificates_for(
+        blueprint, session.options, store=session.store, lease=lease, settings=session.settings, write=False
+    )
+    return Tasks(
+        aws=aws_of(session),
+        environment=environment_of(blueprint, lease),
+        platform=platform,
+        services=frozenset(clone.topology.services),
+        endpoints=tuple(EndpointAddress(e.service, e.port, host, e.port, e.scheme) for e, host in found),
+        certificates={} if certificates is None else certificates.files,
+        tool_image=AwsOptions().tool_image,
+    )
+
+
+def hold_suites(blueprint: Blueprint, tree: Path) -> None:
+    """Hold that the suites which run inside can be brought their files, and that Fargate has tasks as large as theirs.
+
+    Raises:
+        UsageError: it cannot be.
+    """
+    from understudy.targets.aws.suite_files import tree_files
+
+    suites = [suite for suite in blueprint.clone.topology.suites if suite.runs_on == "network"]
+    for suite in suites:
+        size_of(suite.workers, f"Suite {suite.name!r}")
+    if suites:
+        tree_files(tree)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from understudy.build.images import BuiltImage, ImageBuilder
 from understudy.build.tree import CommitTree
 from understudy.engine.events import EngineEvent, Listener, ResourceDone, ResourceFailed, ResourceStarted
 from understudy.engine.interface import Program, StackRef
-from understudy.errors import InterruptedRunError, UnderstudyError, UsageError
+from understudy.errors import InterruptedRunError, UnderstudyError
 from understudy.lease import Lease
 from understudy.preparation import (
     begin,
@@ -93,8 +93,13 @@ def prepared(session: Session, blueprint: Blueprint) -> Blueprint:
     return blueprint
 
 
-def hold_suites(session: Session, blueprint: Blueprint) -> None:
+def hold_suites(session: Session, blueprint: Blueprint, tree: Path) -> None:
     """Hold that the suites can run where they are to, before anything is made for them.
+
+    Args:
+        session: the command at work.
+        blueprint: whose suites they are.
+        tree: the commit's tree.
 
     Raises:
         UsageError: they cannot.
@@ -104,13 +109,9 @@ def hold_suites(session: Session, blueprint: Blueprint) -> None:
     if not session.on_aws:
         hold_images(blueprint.clone, session.stop)
         return
-    inside = [suite.name for suite in blueprint.clone.topology.suites if suite.runs_on == "network"]
-    if inside:
-        raise UsageError(
-            f"Suite {inside[0]!r} runs in a container on the environment's network, which this version does on Docker "
-            "only.",
-            hint="Let it run on the host, where it reaches the gateway's endpoint, or use --target docker.",
-        )
+    from understudy import on_aws
+
+    on_aws.hold_suites(blueprint, tree)
 
 
 def untestable(session: Session) -> str:

@@ -31,6 +31,7 @@ from understudy.suites.arrangement import Arrangement
 from understudy.suites.contract import Contract, EndpointAddress
 from understudy.suites.interpreter import check_suites
 from understudy.suites.network import Network
+from understudy.suites.places import Inside
 from understudy.suites.results import SuiteResult, SuitesResult
 from understudy.suites.runner import only_reused, run_suites
 
@@ -52,7 +53,7 @@ def run_stages(session: Session, blueprint: Blueprint, lease: Lease, recorder: R
     lease, tree = clone(session, blueprint, lease)
     suites = blueprint.clone.topology.suites
     prepared = check_suites(suites, tree.root / blueprint.folder, _origin(blueprint, tree.root), tree.root)
-    hold_suites(session, blueprint)
+    hold_suites(session, blueprint, tree.root)
     awaited = Awaited(blueprint.clone, lease.id, early=_early(session))
     reuse = look_up(session, blueprint, tree, prepared)
     if reuse.results and not reuse.rest(suites):
@@ -163,12 +164,7 @@ def _test(
             tree=tree,
             gate=awaited,
             watch=OfReady(watch, awaited),
-            network=Network(
-                environment_of(blueprint, lease),
-                blueprint.clone,
-                ProviderSettings.from_environment().pids_limit,
-                closed=bool(blueprint.trusted_sha),
-            ),
+            network=_inside(session, blueprint, lease),
             arrangement=arrangement,
             so_far=recorder.testing,
             halt=session.halt,
@@ -177,6 +173,20 @@ def _test(
         if not result.passed:
             fail()
     return result
+
+
+def _inside(session: Session, blueprint: Blueprint, lease: Lease) -> Inside | None:
+    """Where suites run that run inside the environment."""
+    if session.on_aws:
+        from understudy import on_aws
+
+        return on_aws.inside(session, blueprint, lease)
+    return Network(
+        environment_of(blueprint, lease),
+        blueprint.clone,
+        ProviderSettings.from_environment().pids_limit,
+        closed=bool(blueprint.trusted_sha),
+    )
 
 
 def secrets_of(session: Session, blueprint: Blueprint, lease: Lease) -> Mapping[str, str]:

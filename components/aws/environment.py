@@ -16,6 +16,7 @@ from understudy.components.aws.network import Network, NetworkArgs
 from understudy.components.aws.options import named
 from understudy.components.aws.provider import aws_provider
 from understudy.components.aws.queue import Queue, QueueArgs
+from understudy.components.aws.roles import TaskRole, TaskRoleArgs
 from understudy.components.aws.secrets import Secrets
 from understudy.components.aws.service import SERVICES, Behind, Service, ServiceArgs
 from understudy.components.names import slug
@@ -98,6 +99,13 @@ class AwsEnvironment(pulumi.ComponentResource):
             )
             for logical, task in plan.one_shots.items()
         }
+        self.suites = None
+        if plan.suites is not None:
+            self.suites = TaskRole(
+                self._logical("understudy.suites"),
+                TaskRoleArgs(role=plan.suites.role, statements=plan.suites.statements, platform=plan.platform),
+                self._nested(),
+            )
         self.endpoints = _endpoints(plan)
         self.register_outputs(
             {

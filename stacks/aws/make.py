@@ -16,12 +16,13 @@ from understudy.stacks.trust import FOLDER, Certificates
 from .calling import Calling, calling, order
 from .files import Files, Volume, files_of, folder_volume
 from .limits import priority
-from .managed import Stores, bucket_plan, stores
-from .plan import AwsPlan, GatewayPlan, ServicePlan, Source, TaskPlan
+from .managed import Stores, files_bucket, stores
+from .plan import AwsPlan, GatewayPlan, ServicePlan, Source, SuitesPlan, TaskPlan
 from .platform import Platform
 from .resolver import unanswered
 from .secrets import Vault
 from .shared import Shared, share
+from .suites import role_of, statements_of
 from .tasks import Maker
 
 __all__ = ["AwsOptions", "make_plan"]
@@ -105,11 +106,12 @@ def make_plan(
         platform=platform,
         vault=vault,
         tool_image=chosen.tool_image,
-        files=bucket_plan("understudy.files", platform, environment.id),
+        files=files_bucket(platform, environment.id),
     )
     work = _Work(clone, chosen, at, images, certificates, found, store, shared, maker)
     services = tuple(work.service(name, before) for name, before in after.items())
     first, unreached = _way_in(clone, found, services)
+    inside = any(suite.runs_on == "network" for suite in clone.topology.suites)
     return AwsPlan(
         environment=environment,
         platform=platform,
@@ -119,10 +121,11 @@ def make_plan(
         secrets=vault.plans,
         queues=store.queues,
         buckets=store.buckets,
-        files=maker.files if work.objects else None,
+        files=maker.files if work.objects or inside else None,
         objects=tuple(each for files in work.objects for each in files.objects),
         caches=shared.caches,
         services=services,
+        suites=SuitesPlan(role=role_of(environment.id), statements=statements_of(maker.files)) if inside else None,
         one_shots=shared.one_shots(maker),
         gateway=None if first is None else _gateway(first, environment.id, platform, chosen.priority),
         egress=None if clone.open_network else _outward(clone, shared, platform),

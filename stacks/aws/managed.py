@@ -14,7 +14,7 @@ from .plan import BucketPlan, QueuePlan, Statement
 from .platform import Platform
 from .rewrite import changed
 
-__all__ = ["OWN", "Stores", "bucket_plan", "stores"]
+__all__ = ["OWN", "Stores", "files_bucket", "stores"]
 
 OWN = frozenset({"sqs", "s3"})
 """What AWS runs for a clone too; each takes seconds and costs next to nothing."""
@@ -124,14 +124,18 @@ def _in_order(queues: Mapping[str, QueuePlan]) -> tuple[QueuePlan, ...]:
     return tuple(done.values())
 
 
-def bucket_plan(logical: str, platform: Platform, environment: str, *, versioning: bool = False) -> BucketPlan:
-    """A bucket of an environment."""
+def files_bucket(platform: Platform, environment: str) -> BucketPlan:
+    """The bucket that an environment's tasks fetch their files from."""
+    return _bucket_plan("understudy.files", platform, environment)
+
+
+def _bucket_plan(logical: str, platform: Platform, environment: str, *, versioning: bool = False) -> BucketPlan:
     name = aws_names.bucket(environment, logical, platform.target)
     return BucketPlan(logical=logical, name=name, arn=f"arn:{platform.partition}:s3:::{name}", versioning=versioning)
 
 
 def _bucket(logical: str, held: Managed, platform: Platform, environment: str) -> BucketPlan:
-    return bucket_plan(logical, platform, environment, versioning=held.options.get("versioning") == "true")
+    return _bucket_plan(logical, platform, environment, versioning=held.options.get("versioning") == "true")
 
 
 def _store_change(service: Service, made: QueuePlan | BucketPlan) -> Change:

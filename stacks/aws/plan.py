@@ -24,6 +24,7 @@ __all__ = [
     "ServicePlan",
     "Source",
     "Statement",
+    "SuitesPlan",
     "TaskPlan",
 ]
 
@@ -164,6 +165,14 @@ class CachePlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SuitesPlan:
+    """What suites inside the environment stand on: the role of their tasks; each task is made when its suite runs."""
+
+    role: str
+    statements: tuple[Statement, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AwsPlan:
     """Everything of one environment, in the order in which it can be made.
 
@@ -176,10 +185,12 @@ class AwsPlan:
         secrets: every value that no task definition may show.
         queues: dead-letter queues before those that name them.
         buckets: buckets of production.
-        files: the bucket that tasks fetch their files from, and what lies in it; None where no task has any.
+        files: the bucket that tasks fetch their files from, and what lies in it; None where no task has any. What
+            suites inside are given and leave is in it too.
         objects: the files.
         caches: users on the shared cache.
         services: each after those in its `after`.
+        suites: what suites inside stand on; None where none runs there.
         one_shots: tasks that a command runs: logical name -> its task. `<service>-drop` before destroy.
         gateway: the way in; None where no endpoint speaks HTTP.
         egress: TCP ports at which any address is reached; None: every port.
@@ -198,6 +209,7 @@ class AwsPlan:
     objects: tuple[FileObject, ...] = ()
     caches: tuple[CachePlan, ...] = ()
     services: tuple[ServicePlan, ...] = ()
+    suites: SuitesPlan | None = None
     one_shots: Mapping[str, TaskPlan] = field(default_factory=dict)
     gateway: GatewayPlan | None = None
     egress: tuple[int, ...] | None = (443,)

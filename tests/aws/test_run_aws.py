@@ -26,6 +26,9 @@ pytestmark = [pytest.mark.pulumi, pytest.mark.xdist_group("aws")]
 IMAGES = ("catalog", "orders", "worker")
 """What the example builds; here each is given, as a registry has it."""
 
+INSIDE = "x-understudy: {tests: {inside: {command: [pytest], folder: tests, image: catalog}}}\n"
+"""A suite that runs in a task of the environment."""
+
 FILES = ("-f", "compose.yaml", "-f", "images.yaml")
 
 
@@ -56,7 +59,7 @@ def project(aws_provider: PackageServer, tmp_path_factory: pytest.TempPathFactor
     ignored = shutil.ignore_patterns("understudy-runs", "__pycache__", ".pytest_cache")
     shutil.copytree(ROOT / "examples" / "shop", project.folder, ignore=ignored)
     given = "".join(f"  {each}: {{image: 'registry.example/{each}:1', build: !reset null}}\n" for each in IMAGES)
-    (project.folder / "images.yaml").write_text(f"services:\n{given}", encoding="utf-8")
+    (project.folder / "images.yaml").write_text(f"services:\n{given}{INSIDE}", encoding="utf-8")
     project.commit("Open the shop")
     return project
 
@@ -102,6 +105,8 @@ def test_a_run_makes_all_says_that_nothing_was_tested_and_removes_all(shop: Proj
     assert not found["endpoints"]  # nobody reached one
     made = {operation for _, operation, _ in moto.calls}
     assert made >= {"create_service", "register_task_definition", "create_rule", "create_security_group"}
+    assert "inside" in {suite["name"] for suite in found["suites"]}
+    assert [given for _, given in moto.asked("create_role") if "understudy-suites" in given["RoleName"]]
     assert not there(moto)
     assert not shop.leases()
     proven = shop.understudy("receipt", found["environment"])

@@ -15,8 +15,8 @@ from understudy.session import Session
 from understudy.stacks.differences import withheld
 from understudy.stacks.identity import LABEL
 from understudy.targets.choose import elsewhere
-from understudy.targets.docker_suite_box import is_suite
 from understudy.targets.interface import ContainerFacts, Owned
+from understudy.targets.suite_marks import is_suite
 
 __all__ = ["drift_of", "drifted", "leaves"]
 

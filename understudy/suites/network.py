@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
@@ -21,9 +21,10 @@ from understudy.suites.launch import Private
 from understudy.suites.process import SuiteProcess
 from understudy.targets.docker_pull import obtain
 from understudy.targets.docker_suite import SuiteContainer
-from understudy.targets.docker_suite_box import SUITE, Box, image_of, networks_of, trust_volume
+from understudy.targets.docker_suite_box import Box, image_of, networks_of, trust_volume
+from understudy.targets.suite_marks import SUITE
 
-__all__ = ["Network", "NetworkLauncher", "hold_images"]
+__all__ = ["CONTRACT", "FILES", "RESULTS", "Network", "NetworkLauncher", "hold_images", "inner", "meaning", "told"]
 
 FILES, RESULTS, CONTRACT = f"{BASE}/files", f"{BASE}/results", f"{BASE}/contract"
 """The commit's tree and the suite's folder of the run, both to be written to; and, read-only, plugin and contract."""
@@ -77,6 +78,17 @@ class Network:
         found = (EndpointAddress(e.service, e.port, host, e.port, e.scheme) for e, host in inside(self.clone))
         return replace(outside, endpoints=tuple(found))
 
+    def open(self, folder: Path, contract: Contract, tree: Path, order: bytes) -> NetworkLauncher:
+        """What starts suites there; `folder` is for what they are told, and the caller's to remove.
+
+        Raises:
+            UsageError: names of the contract clash.
+        """
+        folder.mkdir(mode=0o700)
+        private = Private.create(folder, self.contract(contract), CONTRACT, order)
+        (folder / "understudy_boot.py").write_bytes(Path(pytest_boot.__file__).read_bytes())
+        return NetworkLauncher(self, private, tree)
+
 
 @dataclass(slots=True)
 class NetworkLauncher:
@@ -86,20 +98,6 @@ class NetworkLauncher:
     private: Private
     tree: Path
     _started: list[SuiteContainer] = field(default_factory=list)
-
-    @classmethod
-    def create(
-        cls, network: Network, folder: Path, contract: Contract, tree: Path, order: bytes = b""
-    ) -> NetworkLauncher:
-        """Write what the suites need into `folder`, which is the caller's to remove.
-
-        Raises:
-            UsageError: names of the contract clash.
-        """
-        folder.mkdir(mode=0o700)
-        private = Private.create(folder, network.contract(contract), CONTRACT, order)
-        (folder / "understudy_boot.py").write_bytes(Path(pytest_boot.__file__).read_bytes())
-        return cls(network, private, tree)
 
     def start(self, prepared: PreparedSuite, command: Sequence[str], folder: Path) -> SuiteProcess:
         """Start a suite. What the daemon refuses is known later, by the process's `problem`.
@@ -116,7 +114,7 @@ class NetworkLauncher:
             out,
             grace=process.GRACE,
             patience=process.PATIENCE,
-            meaning=_meaning(prepared),
+            meaning=meaning(prepared),
         )
         self._started.append(started)
         return started
@@ -137,22 +135,12 @@ class NetworkLauncher:
         suite, here = prepared.suite, self.network.environment
         certificates = trust_volume(client(), here.whose)
         own = box_environment(suite.environment, {}) if self.network.closed else prepared.environment
-        environment = {**(own or {}), **self.private.variables}
-        if certificates is not None:
-            environment.update(trust.trusting(environment))
-        environment["UNDERSTUDY_SUITE"] = prepared.suite.name
-        environment["UNDERSTUDY_RESULTS"] = f"{RESULTS}/results.jsonl"
-        environment["UNDERSTUDY_JUNIT"] = f"{RESULTS}/reported.xml"
-        if prepared.interpreter:
-            paths = (CONTRACT, environment.get("PYTHONPATH", ""))
-            environment["PYTHONPATH"] = ":".join(path for path in paths if path)
-        inner = prepared.folder.relative_to(self.tree.resolve())
         labels = {LABEL + "service": f"suite {suite.name}", LABEL + "kind": SUITE, identity.PROTECT: "false"}
         return Box(
             name=identity.name(here.id, f"understudy.suite.{suite.name}"),
             image=self._image(suite.image or ""),
             command=command,
-            environment=environment,
+            environment=told(prepared, own, self.private, trusted=certificates is not None),
             labels={**identity.ownership_labels(here), **labels},
             networks=self._networks(),
             binds={
@@ -161,7 +149,7 @@ class NetworkLauncher:
                 self.private.folder.resolve(): (CONTRACT, False),
             },
             volumes={} if certificates is None else {certificates: trust.FOLDER},
-            working_dir=str(PurePosixPath(FILES, inner.as_posix())),
+            working_dir=inner(prepared, self.tree),
             pids=self.network.pids,
         )
 
@@ -195,7 +183,29 @@ class NetworkLauncher:
         return found
 
 
-def _meaning(prepared: PreparedSuite) -> dict[int, str]:
+def told(prepared: PreparedSuite, own: Mapping[str, str] | None, private: Private, *, trusted: bool) -> dict[str, str]:
+    """The variables of a suite in a container: its own, the contract's, and where it finds what.
+
+    `trusted`: the certificates of the environment's authority are there too.
+    """
+    environment = {**(own or {}), **private.variables}
+    if trusted:
+        environment.update(trust.trusting(environment))
+    environment["UNDERSTUDY_SUITE"] = prepared.suite.name
+    environment["UNDERSTUDY_RESULTS"] = f"{RESULTS}/results.jsonl"
+    environment["UNDERSTUDY_JUNIT"] = f"{RESULTS}/reported.xml"
+    if prepared.interpreter:
+        paths = (CONTRACT, environment.get("PYTHONPATH", ""))
+        environment["PYTHONPATH"] = ":".join(path for path in paths if path)
+    return environment
+
+
+def inner(prepared: PreparedSuite, tree: Path) -> str:
+    """A suite's folder in its container."""
+    return str(PurePosixPath(FILES, prepared.folder.relative_to(tree.resolve()).as_posix()))
+
+
+def meaning(prepared: PreparedSuite) -> dict[int, str]:
     """What the exit codes say by which a container tells that pytest could not begin."""
     if prepared.interpreter is None:
         return {}

@@ -1,4 +1,4 @@
-"""Every place where suites run, as one launcher: the host for some, the environment's network for others."""
+"""Every place where suites run, as one launcher: the host for some, inside the environment for others."""
 
 from __future__ import annotations
 
@@ -6,15 +6,33 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from understudy.suites.contract import Contract
 from understudy.suites.interpreter import PreparedSuite
-from understudy.suites.launch import HostLauncher, Private
-from understudy.suites.network import Network, NetworkLauncher
+from understudy.suites.launch import HostLauncher, Launcher, Private
 from understudy.suites.private_folder import PrivateFolder
 from understudy.suites.process import SuiteProcess
 
-__all__ = ["Places", "open_places"]
+__all__ = ["Inside", "InsideLauncher", "Places", "open_places"]
+
+
+class InsideLauncher(Launcher, Protocol):
+    """What starts suites inside an environment."""
+
+    def close(self) -> None:
+        """Wait until all that was made for them is removed."""
+
+
+class Inside(Protocol):
+    """An environment inside which suites can run."""
+
+    def open(self, folder: Path, contract: Contract, tree: Path, order: bytes) -> InsideLauncher:
+        """What starts suites there; `folder` is for what they are told, and the caller's to remove.
+
+        Raises:
+            UsageError: names of the contract clash.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +40,7 @@ class Places:
     """Starts each suite where it runs."""
 
     host: HostLauncher
-    network: NetworkLauncher | None
+    network: InsideLauncher | None
 
     def start(self, prepared: PreparedSuite, command: Sequence[str], folder: Path) -> SuiteProcess:
         """Start a suite whose files go to `folder`.
@@ -43,7 +61,7 @@ def open_places(
     *,
     private: PrivateFolder,
     contract: Contract,
-    network: Network | None,
+    network: Inside | None,
     tree: Path,
     order: bytes = b"",
 ) -> Iterator[Places]:
@@ -53,7 +71,7 @@ def open_places(
         prepared: the suites.
         private: a folder for what they are told, which is the caller's to remove.
         contract: as it holds on the host.
-        network: the environment whose networks suites may run on; None: there is none.
+        network: the environment inside which suites may run; None: there is none.
         tree: the commit's tree on this machine.
         order: what pytest is told of the order and the part of the tests.
 
@@ -61,7 +79,7 @@ def open_places(
         UsageError: names of the contract clash.
     """
     wanted = network if any(each.suite.runs_on == "network" for each in prepared) else None
-    inner = NetworkLauncher.create(wanted, private.path / "network", contract, tree, order) if wanted else None
+    inner = wanted.open(private.path / "network", contract, tree, order) if wanted else None
     try:
         yield Places(HostLauncher(Private.create(private.path, contract, order=order), private.held), inner)
     finally:

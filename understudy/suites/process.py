@@ -36,8 +36,16 @@ class SuiteProcess(Protocol):
         """Whether it was told to end."""
 
     @property
+    def idle(self) -> float:
+        """Seconds in which it was not at work: before its command began and since it ended, where that takes long."""
+
+    @property
     def problem(self) -> str:
         """Why it could not be started, where that is known only after its start; else empty."""
+
+    @property
+    def unknown(self) -> str:
+        """Why it is not known what it came to, although it ran; else empty."""
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -65,7 +73,8 @@ def open_log(log: Path) -> int:
 class PlainProcess:
     """A suite as a session of its own, and whoever has its mark: what can be had where there is no subreaper."""
 
-    problem = ""
+    problem = unknown = ""
+    idle = 0.0
     notices: tuple[str, ...] = ()
 
     def __init__(self, command: Sequence[str], *, folder: Path, environment: Mapping[str, str], log: Path) -> None:

@@ -21,8 +21,7 @@ from understudy.suites.gate import Gate, OpenGate
 from understudy.suites.interpreter import check_suites
 from understudy.suites.junit import render_junit
 from understudy.suites.launch import Launcher
-from understudy.suites.network import Network
-from understudy.suites.places import open_places
+from understudy.suites.places import Inside, open_places
 from understudy.suites.private_folder import private_folder
 from understudy.suites.results import BAD, Case, Outcome, SuiteResult, SuitesResult, SuiteStatus
 from understudy.suites.running import RunningSuite
@@ -52,7 +51,7 @@ def run_suites(
     redactor: Redactor | None = None,
     origin: Path | None = None,
     tree: Path | None = None,
-    network: Network | None = None,
+    network: Inside | None = None,
     gate: Gate | None = None,
     endpoints: Callable[[], tuple[EndpointAddress, ...]] | None = None,
     watch: Watch | None = None,
@@ -76,7 +75,7 @@ def run_suites(
         redactor: takes secrets out of all that is written; default: the contract's secrets.
         origin: the user's own project folder, for interpreters; default `project`.
         tree: the commit's tree, which no suite may leave; default `project`.
-        network: the environment whose networks suites may run on; default: there is none.
+        network: the environment inside which suites may run; default: there is none.
         gate: says when a suite's needs are there; default: now. A suite that waits for them takes no process.
         watch: says what of the environment died; default: nothing does.
         endpoints: asked for them when the first suite starts; default: those of the contract.

@@ -79,6 +79,7 @@ class RunningSuite:
     _tail: Tail = field(init=False)
     _begun_at: float = 0.0
     _seconds: float = 0.0
+    _idle: float = 0.0
     _command: tuple[str, ...] = ()
     _past: list[Past] = field(default_factory=list)
     _copies: list[Copies] = field(default_factory=list)
@@ -172,7 +173,7 @@ class RunningSuite:
         code = self._process.exit_code
         for line in self._tail.lines():
             self.collector.feed(line)
-        if code is None and self._since() >= self.prepared.suite.timeout:
+        if code is None and self._since() - self._idle - self._process.idle >= self.prepared.suite.timeout:
             self.stop(Cause.TIMEOUT, f"its time limit of {self.prepared.suite.timeout:g} s was over")
         if code is not None and not self._process.stopping:
             self._process.stop()
@@ -204,7 +205,7 @@ class RunningSuite:
         """Keep what the attempt left in a folder of its own, and start the command again; False: that failed."""
         _, reason, cases = judged
         seconds = time.time() - self._begun_at
-        number = len(self._past) + 1
+        number, idle = len(self._past) + 1, self._process.idle if self._process else 0.0
         past = Past(self.redactor.text(reason), cases, self._begun_at, max(seconds, 0.0), self._log_tail())
         try:
             shelf = self.raw / f"attempt-{number}"
@@ -218,6 +219,7 @@ class RunningSuite:
         except OSError as error:
             self.notices.append(f"it could not be run again: {error}")
             return False
+        self._idle += idle
         self._past.append(past)
         self.collector = Collector(self.redactor)
         self.notices.append(f"attempt {number} failed, and it was run again: {past.reason}")
@@ -247,10 +249,13 @@ class RunningSuite:
         ending = Ending(self.exit_code, self.cause, self.why)
         is_pytest = self.prepared.interpreter is not None
         status, reason, cases = judge(ending, self.collector, pytest=is_pytest)
+        reported = cases if is_pytest else self._reported()
+        bad = sum(case.outcome in BAD for case in reported)
+        unknown = self._process.unknown if self._process else ""
+        if unknown and not bad and ending.cause is Cause.NONE:
+            return SuiteStatus.ERROR, unknown, reported
         if is_pytest:
             return status, reason, cases
-        reported = self._reported()
-        bad = sum(case.outcome in BAD for case in reported)
         if bad and ending.cause is Cause.NONE:
             return SuiteStatus.FAILED, f"{bad} of {len(reported)} tests failed", reported
         return status, reason, reported

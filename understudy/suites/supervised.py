@@ -38,7 +38,8 @@ class SupervisedProcess:
     Should the supervisor itself be killed, what is left is found by session and mark, as where there is none.
     """
 
-    problem = ""
+    problem = unknown = ""
+    idle = 0.0
     notices: tuple[str, ...] = ()
 
     def __init__(

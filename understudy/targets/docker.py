@@ -18,7 +18,6 @@ from understudy.targets.docker_client import connected, daemon_clock, daemon_hos
 from understudy.targets.docker_evidence import container_facts, log_lines, service_of
 from understudy.targets.docker_follower import DockerFollower
 from understudy.targets.docker_inventory import KINDS, list_all, list_claimed, list_kind
-from understudy.targets.docker_suite_box import is_suite
 from understudy.targets.docker_sweep import sweep
 from understudy.targets.docker_watch import docker_watch
 from understudy.targets.interface import (
@@ -33,6 +32,7 @@ from understudy.targets.interface import (
 )
 from understudy.targets.ownership import is_owned
 from understudy.targets.receipts import take_receipt
+from understudy.targets.suite_marks import is_suite
 from understudy.targets.waiting import wait_all
 from understudy.targets.watching import Watch
 

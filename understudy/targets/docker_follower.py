@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 from understudy.errors import ToolError
 from understudy.redact import Redactor
-from understudy.stacks.identity import LABEL, Whose
+from understudy.stacks.identity import Whose
 from understudy.targets.docker_evidence import container_facts, service_of
 from understudy.targets.docker_inventory import label_filter, list_all
 from understudy.targets.docker_logs import GoneError, Messages, UnreadableError
-from understudy.targets.docker_suite_box import SUITE
 from understudy.targets.docker_tails import Tails
 from understudy.targets.docker_usage import Meter
 from understudy.targets.interface import ContainerFacts, Followed, Owned, Sampler, Usage
 from understudy.targets.log_file import LogFile
 from understudy.targets.ownership import is_owned
+from understudy.targets.suite_marks import is_suite
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -117,7 +117,7 @@ class DockerFollower:
     def _hear(self, event: Mapping[str, Any]) -> None:
         actor = event.get("Actor") or {}
         labels = dict(actor.get("Attributes") or {})
-        if not is_owned(labels, self._whose) or _is_suite(labels):
+        if not is_owned(labels, self._whose) or is_suite(labels):
             return
         kept = self._keep(Owned("container", str(actor["ID"]), str(labels.get("name", "")), labels))
         what = str(event.get("Action", ""))
@@ -137,7 +137,7 @@ class DockerFollower:
 
     def _listed(self) -> tuple[Owned, ...]:
         found = list_all(self._client, self._whose, ("container",))
-        return tuple(item for item in found if not _is_suite(item.labels))
+        return tuple(item for item in found if not is_suite(item.labels))
 
     def _keep(self, item: Owned) -> _Kept:
         with self._lock:
@@ -309,11 +309,6 @@ class DockerFollower:
 def _goes_on(kept: _Kept) -> bool:
     """Whether the container can say more, and its log take it."""
     return kept.running and not (kept.problem or kept.silent or kept.removed)
-
-
-def _is_suite(labels: Mapping[str, str]) -> bool:
-    """Whether a container is a suite's, whose output has a place of its own."""
-    return labels.get(LABEL + "kind") == SUITE
 
 
 def _silence(kept: _Kept, error: UnreadableError) -> None:

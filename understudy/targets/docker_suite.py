@@ -16,6 +16,7 @@ from understudy.errors import ToolError, UnderstudyError
 from understudy.targets.docker_endpoints import leave_networks
 from understudy.targets.docker_suite_box import Box, body
 from understudy.targets.ownership import is_owned, whose_of
+from understudy.targets.suite_marks import exit_code_of
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -30,15 +31,9 @@ _PAUSE = 0.02
 _LOOK = 0.5
 """Seconds that the kernel has for the end of its processes before Docker is asked again."""
 
-_SIGNALS = range(129, 160)
-"""Exit codes by which a shell, and the init process of a container, say that a signal ended the command."""
-
 
 class SuiteContainer:
     """A suite's command in a container of its own; when the command ends, the kernel ends all that it started.
-
-    A container does not tell a command that was ended by signal N from one that says 128 + N: both are taken for the
-    signal.
 
     Args:
         client: of the daemon.
@@ -69,7 +64,7 @@ class SuiteContainer:
         self._made = ""
         self._code: int | None = None
         self._pid, self._handle = 0, -1
-        self.problem = ""
+        self.problem, self.unknown, self.idle = "", "", 0.0
         self.notices: tuple[str, ...] = ()
         self._life = threading.Thread(target=self._live, name="suite-container", daemon=True)
         self._life.start()
@@ -155,7 +150,7 @@ class SuiteContainer:
         self.problem = self._meaning.get(code, "")
         if state.get("OOMKilled"):
             self.notices = ("the kernel killed a process of it for want of memory",)
-        self._code = 128 - code if code in _SIGNALS else code
+        self._code = exit_code_of(code)
 
     def _create(self, box: Box) -> str:
         """Create the container, in the place of an earlier attempt's, or of one that a killed run left."""

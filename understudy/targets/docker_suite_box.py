@@ -14,14 +14,12 @@ from typing import TYPE_CHECKING, Any
 from understudy.errors import ToolError
 from understudy.stacks.identity import LABEL, Whose
 from understudy.targets.docker_inventory import list_all
+from understudy.targets.suite_marks import is_suite
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
-__all__ = ["SUITE", "Box", "body", "image_of", "is_suite", "networks_of", "trust_volume"]
-
-SUITE = "suite"
-"""The kind, in the label, of a container that a suite runs in: it stands for nothing of production."""
+__all__ = ["Box", "body", "image_of", "networks_of", "trust_volume"]
 
 _SHARES = 512
 """A suite's weight when processors are short (docs.docker.com, Resource constraints): half of a service's 1,024."""
@@ -109,11 +107,6 @@ def _volumes(box: Box) -> list[dict[str, Any]]:
     return [
         {"Type": "volume", "Source": name, "Target": target, "ReadOnly": True} for name, target in box.volumes.items()
     ]
-
-
-def is_suite(labels: Mapping[str, str]) -> bool:
-    """Whether labels are those of a container that a suite runs in."""
-    return labels.get(LABEL + "kind") == SUITE
 
 
 def networks_of(client: DockerClient, whose: Whose, logical: Sequence[str]) -> tuple[str, ...]:

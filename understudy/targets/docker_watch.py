@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, cast
 from understudy.stacks.identity import Whose
 from understudy.targets.docker_evidence import service_of
 from understudy.targets.docker_inventory import label_filter, list_all
-from understudy.targets.docker_suite_box import is_suite
 from understudy.targets.interface import Owned
 from understudy.targets.readiness import last_lines
+from understudy.targets.suite_marks import is_suite
 from understudy.targets.vitals import KILLED_GRACE, STOPPED_GRACE, failing_since, grace, moment, verdict
 from understudy.targets.watching import Death, How
 

@@ -14,30 +14,38 @@ from understudy.targets.aws.listers import kind_named
 from understudy.targets.aws.session import AwsSession
 from understudy.targets.interface import ContainerFacts
 from understudy.targets.ownership import is_owned
+from understudy.targets.suite_marks import is_suite
 
 __all__ = ["services_of", "task_facts", "tasks_of"]
 
 
 def services_of(aws: AwsSession, whose: Whose) -> list[Mapping[str, Any]]:
-    """The environment's ECS services as ECS describes them.
+    """The environment's ECS services as ECS describes them, those that suites run in left out.
 
     Raises:
         ToolError: a listing failed.
     """
     with asking(f"Looked at the services of environment {whose.environment}"):
         arns = sorted(set(kind_named("ecs-service").candidates(aws, whose.environment)))
-        return [row for row in described_services(aws, arns) if is_owned(labels_of(row.get("tags")), whose)]
+        return [row for row in described_services(aws, arns) if _serves(row, whose)]
 
 
 def tasks_of(aws: AwsSession, whose: Whose) -> list[Mapping[str, Any]]:
     """The environment's tasks as ECS describes them, stopped ones too: ECS forgets those within the hour.
+
+    Those that suites run in are left out.
 
     Raises:
         ToolError: a listing failed.
     """
     with asking(f"Listed the tasks of environment {whose.environment}"):
         arns = sorted(task_arns(aws, "RUNNING", "STOPPED"))
-        return [row for row in described_tasks(aws, arns) if is_owned(labels_of(row.get("tags")), whose)]
+        return [row for row in described_tasks(aws, arns) if _serves(row, whose)]
+
+
+def _serves(row: Mapping[str, Any], whose: Whose) -> bool:
+    labels = labels_of(row.get("tags"))
+    return is_owned(labels, whose) and not is_suite(labels)
 
 
 def task_facts(task: Mapping[str, Any]) -> Iterator[ContainerFacts]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from understudy.errors import ToolError
 from understudy.redact import Redactor
+from understudy.stacks.aws.suites import STREAMS
 from understudy.stacks.aws_names import log_group
 from understudy.stacks.identity import Whose
 from understudy.targets.aws.evidence import task_facts, tasks_of
@@ -52,7 +53,7 @@ class Event:
 
 @dataclass
 class LogReader:
-    """Reads the log group of one environment on, each event once.
+    """Reads the log group of one environment on, each event once; what suites say has a place of its own.
 
     Args:
         aws: the session.
@@ -89,7 +90,7 @@ class LogReader:
                     for row in page["events"]:
                         if self.full:
                             return
-                        if row["eventId"] not in self._seen:
+                        if row["eventId"] not in self._seen and not row["logStreamName"].startswith(f"{STREAMS}/"):
                             self._seen[row["eventId"]] = row["timestamp"]
                             newest = max(newest, row["timestamp"])
                             self.taken += 1
