@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import shutil
 import subprocess
@@ -12,6 +13,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from support import inventory
+
+# What tests import - moto, pulumi_aws, botocore's models - stays: to go through it again at each 700 new objects took a
+# third of the processor time of those that make an account.
+gc.set_threshold(20_000)
 
 # A shared machine stalls now and then: an example's time says nothing about the code.
 settings.register_profile("understudy", deadline=None)
