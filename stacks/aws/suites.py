@@ -23,6 +23,7 @@ __all__ = [
     "ALL_FILES",
     "BRING",
     "FETCH",
+    "MADE",
     "MOST_RESULTS",
     "SETUP",
     "STREAMS",
@@ -37,6 +38,9 @@ __all__ = [
 
 FETCH, TELL, SUITE = "fetch", "results", "suite"
 """The containers of a suite's task."""
+
+MADE = "UNDERSTUDY_SECRET_"
+"""How the names of those variables begin whose values were made anew for the environment (docs/tests.md)."""
 
 STREAMS = "understudy-suite"
 """The prefix of their log streams, which tells them from those of services."""
@@ -171,9 +175,10 @@ class SuitePlan:
         """The arguments of RegisterTaskDefinition; `secret` is the ARN of its secret, empty where it has none.
 
         Raises:
-            UsageError: a hidden value stands in the command, which everybody sees who may read the definition.
+            UsageError: a secret stands in the command, which everybody sees who may read the definition.
         """
-        if any(value in word for value in self.hidden.values() if len(value) >= _TELLING for word in self.command):
+        made = [value for key, value in self.hidden.items() if key.startswith(MADE)]
+        if any(value in word for value in made for word in self.command):
             raise UsageError(
                 f"The command of suite {self.logical!r} holds a secret, and ECS shows a task's command to everybody "
                 "who may read the task definition.",
@@ -284,10 +289,6 @@ class SuitePlan:
             **more,
         }
         return {key: value for key, value in made.items() if value != []}
-
-
-_TELLING = 4
-"""Characters from which on a value counts as a secret in a command: shorter ones stand in any text."""
 
 
 def _tag(text: str) -> str:

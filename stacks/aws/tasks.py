@@ -19,7 +19,10 @@ from .platform import Platform
 from .secrets import Vault, hold_no_tokens
 from .sizes import UNIT, Size, fitting
 
-__all__ = ["Maker", "keeper"]
+__all__ = ["STREAMS", "Maker", "keeper"]
+
+STREAMS = "understudy"
+"""The prefix of the log streams of services."""
 
 _MEBIBYTE = 1024 * 1024
 _KEEP = "trap 'exit 0' TERM; while :; do sleep 60 & wait $!; done"
@@ -90,7 +93,7 @@ class Maker:
         options = {
             "awslogs-group": aws_names.log_group(self.environment),
             "awslogs-region": self.platform.region,
-            "awslogs-stream-prefix": "understudy",
+            "awslogs-stream-prefix": STREAMS,
         }
         kept = {key: value for key, value in definition.items() if value not in (None, [], {})}
         return {**kept, "logConfiguration": {"logDriver": "awslogs", "options": options}}

@@ -159,7 +159,7 @@ def test_what_it_is_made_of(world: World) -> None:
         task.begin()
 
     task = world.played(look, end(0))
-    found = suite(environment={"TOKEN": "given-1", "EMPTY": ""}, workers=2)
+    found = suite(environment={"TOKEN": "run.sh", "EMPTY": ""}, workers=2)
     assert world.one(found, certificates={"ca.pem": b"CA"}).status is SuiteStatus.PASSED
     *others, inside = task.definition["containerDefinitions"]
     assert [each["name"] for each in others] == ["fetch", "results"]
@@ -171,7 +171,7 @@ def test_what_it_is_made_of(world: World) -> None:
     assert {"UNDERSTUDY_WEB_80_URL", "TOKEN", "AWS_ENDPOINT_URL"}.isdisjoint(shown)
     assert [each["name"] for each in inside["secrets"]] == ["TOKEN", "UNDERSTUDY_SECRET_DB"]
     assert SECRET not in str(task.definition)
-    assert put["secret"] == b'{"v0": "given-1", "v1": "%s"}' % SECRET.encode()
+    assert put["secret"] == b'{"v0": "run.sh", "v1": "%s"}' % SECRET.encode()
     assert (task.definition["cpu"], task.definition["memory"]) == ("2048", "5120")
     group = task.service["networkConfiguration"]["awsvpcConfiguration"]["securityGroups"]
     assert session().client("ec2").describe_security_groups(GroupIds=group)["SecurityGroups"]

@@ -15,7 +15,7 @@ from understudy.files import write_file
 from understudy.stacks import identity
 from understudy.stacks.aws.managed import files_bucket
 from understudy.stacks.aws.platform import Platform
-from understudy.stacks.aws.suites import SETUP, Folders, SuitePlan, size_of
+from understudy.stacks.aws.suites import MADE, SETUP, Folders, SuitePlan, size_of
 from understudy.stacks.trust import FOLDER
 from understudy.suites import process, pytest_boot
 from understudy.suites.contract import Contract, EndpointAddress
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TaskLauncher", "Tasks"]
 
-_SECRET = "UNDERSTUDY_SECRET_"  # noqa: S105 - the beginning of names, no secret
-_PLATFORMS = {"": "X86_64", "linux/amd64": "X86_64", "linux/arm64": "ARM64"}
+_ARCHITECTURE = "X86_64"
+"""Of an image that no service of the environment runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,14 +129,14 @@ class TaskLauncher:
         """
         here, suite = self.place, prepared.suite
         self._upload()
-        image, architecture = suite.image or "", _PLATFORMS[""]
+        image, architecture = suite.image or "", _ARCHITECTURE
         if image in here.services:
             image, architecture = image_of(here.aws, here.environment.whose, image)
         variables = told(prepared, prepared.environment, self.private, trusted=bool(here.certificates))
         hidden = {
             key: value
             for key, value in variables.items()
-            if value and (key.startswith(_SECRET) or key in suite.environment)
+            if value and (key.startswith(MADE) or key in suite.environment)
         }
         return SuitePlan(
             environment=here.environment,

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from understudy.errors import ToolError
 from understudy.redact import Redactor
-from understudy.stacks.aws.suites import STREAMS
+from understudy.stacks.aws.suites import STREAMS as SUITES
+from understudy.stacks.aws.tasks import STREAMS as SERVICES
 from understudy.stacks.aws_names import log_group
 from understudy.stacks.identity import Whose
 from understudy.targets.aws.evidence import task_facts, tasks_of
@@ -86,11 +87,15 @@ class LogReader:
         newest = self._from
         with asking(f"Read the logs of environment {self.whose.environment}"):
             try:
-                for page in paginator.paginate(logGroupName=log_group(self.whose.environment), startTime=self._from):
+                for page in paginator.paginate(
+                    logGroupName=log_group(self.whose.environment),
+                    logStreamNamePrefix=f"{SERVICES}/",
+                    startTime=self._from,
+                ):
                     for row in page["events"]:
                         if self.full:
                             return
-                        if row["eventId"] not in self._seen and not row["logStreamName"].startswith(f"{STREAMS}/"):
+                        if row["eventId"] not in self._seen and not row["logStreamName"].startswith(f"{SUITES}/"):
                             self._seen[row["eventId"]] = row["timestamp"]
                             newest = max(newest, row["timestamp"])
                             self.taken += 1

@@ -138,45 +138,51 @@ class Calls:
         Raises:
             ToolError: ECS does not answer.
         """
-        doing = f"Stopped the task of suite {self.plan.logical!r}"
-        self._gone_or(
-            doing, lambda: self._ecs.update_service(cluster=self._cluster, service=self.plan.name, desiredCount=0)
-        )
+        self._gone_or(lambda: self._ecs.update_service(cluster=self._cluster, service=self.plan.name, desiredCount=0))
         if self.task and not self.stopped:
             why = "The suite is over"
-            self._gone_or(doing, lambda: self._ecs.stop_task(cluster=self._cluster, task=self.task, reason=why))
+            self._gone_or(lambda: self._ecs.stop_task(cluster=self._cluster, task=self.task, reason=why))
 
     def remove(self, seconds: float) -> None:
         """Remove all that was made, and wait so many seconds for the service to be gone.
 
         What could not be removed carries the environment's tags, by which its sweep finds it.
         """
-        with suppress(ToolError):
-            if self._asked:
-                self.end()
-                self._gone_or(
-                    "", lambda: self._ecs.delete_service(cluster=self._cluster, service=self.plan.name, force=True)
-                )
-        with suppress(ToolError):
-            if self._definition:
-                self._gone_or("", lambda: self._ecs.deregister_task_definition(taskDefinition=self._definition))
-        if self._secret:
-            secrets: SecretsManagerClient = self._aws.client("secretsmanager")
+        for step in (
+            self._remove_service,
+            self._remove_secret,
+            lambda: self._await_end(seconds),
+            self._remove_definition,
+        ):
             with suppress(ToolError):
-                self._gone_or("", lambda: secrets.delete_secret(SecretId=self._secret, ForceDeleteWithoutRecovery=True))
-        with suppress(ToolError):
-            self._await_end(seconds)
-        with suppress(ToolError):
-            if self._definition:
-                self._gone_or("", lambda: self._ecs.delete_task_definitions(taskDefinitions=[self._definition]))
+                step()
+
+    def _remove_service(self) -> None:
+        if self._asked:
+            self.end()
+            self._gone_or(lambda: self._ecs.delete_service(cluster=self._cluster, service=self.plan.name, force=True))
+
+    def _remove_secret(self) -> None:
+        secrets: SecretsManagerClient = self._aws.client("secretsmanager")
+        if self._secret:
+            self._gone_or(lambda: secrets.delete_secret(SecretId=self._secret, ForceDeleteWithoutRecovery=True))
+
+    def _remove_definition(self) -> None:
+        if self._definition:
+            self._gone_or(lambda: self._ecs.deregister_task_definition(taskDefinition=self._definition))
+            self._gone_or(lambda: self._ecs.delete_task_definitions(taskDefinitions=[self._definition]))
 
     def _await_end(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
-        while self._asked and self.patience.of("", self._described) and time.monotonic() < deadline:
+        while self._asked and self.patience.of(self._removing, self._described) and time.monotonic() < deadline:
             time.sleep(_LOOK)
 
-    def _gone_or(self, doing: str, ask: Callable[[], object]) -> None:
-        """Do it, unless it is gone already."""
+    @property
+    def _removing(self) -> str:
+        return f"Removed the task of suite {self.plan.logical!r}"
+
+    def _gone_or(self, ask: Callable[[], object]) -> None:
+        """End or remove something, unless it is gone already."""
         from botocore.exceptions import ClientError
 
         def tried() -> None:
@@ -186,4 +192,4 @@ class Calls:
                 if failure_of(error).why is not Why.GONE:
                     raise
 
-        self.patience.of(doing, tried)
+        self.patience.of(self._removing, tried)
