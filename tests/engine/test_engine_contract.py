@@ -199,6 +199,25 @@ def test_destroy_can_keep_the_stack_for_remove(engine: Engine) -> None:
     assert engine.list() == ()
 
 
+@pytest.mark.pulumi
+def test_what_is_protected_can_stay_with_what_it_stands_on(tmp_path: Path) -> None:
+    """Over the Automation API; that of the three processes keeps the data of a platform in tests/aws."""
+
+    def parts() -> None:
+        def part(name: str, **options: Any) -> pulumi.Resource:
+            return pulumi.ComponentResource("test:index:Part", name, {}, pulumi.ResourceOptions(**options))
+
+        part("kept", parent=part("ground"), protect=True)
+        part("gone")
+
+    engine = _automation(tmp_path)
+    engine.up(REF, parts)
+    engine.destroy(REF, remove=False, keep_protected=True)
+    [summary] = engine.list()
+    assert summary.resources == 3  # the stack itself is one
+    engine.discard(REF)
+
+
 def test_a_stack_that_is_not_there_is_said_so(engine: Engine) -> None:
     for verb in (engine.export_state, engine.refresh, engine.look, engine.cancel, engine.remove):
         with pytest.raises(StackNotFoundError, match="organization/contract/one"):

@@ -143,6 +143,7 @@ def _perform(stack: Stack, operation: Operation, on_event: Callable[[object], No
                 show_secrets=False,
                 continue_on_error=True,
                 remove=operation.remove,
+                exclude_protected=operation.keep_protected,
             )
 
 

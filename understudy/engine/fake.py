@@ -128,6 +128,7 @@ class FakeEngine:
         ref: StackRef,
         *,
         remove: bool = True,
+        keep_protected: bool = False,  # noqa: ARG002 - nothing is protected here
         listener: Listener = ignore,
         stop: threading.Event | None = None,
     ) -> None:

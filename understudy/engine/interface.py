@@ -128,12 +128,14 @@ class Engine(Protocol):
         ref: StackRef,
         *,
         remove: bool = True,
+        keep_protected: bool = False,
         listener: Listener = ignore,
         stop: threading.Event | None = None,
     ) -> None:
         """Delete all resources of the stack, needing nothing but its state; then remove the stack if asked.
 
-        A stack that is not there is no error.
+        `keep_protected`: what is protected stays, with all that it stands on, and is no error; the state is written
+        after each step, since the stack is gone on with. A stack that is not there is no error.
         """
 
     def refresh(self, ref: StackRef, *, listener: Listener = ignore) -> Mapping[str, int]:

@@ -34,8 +34,7 @@ class PulumiEngine(Verbs):
         args = [*_FLAGS[operation.kind], f"--parallel={operation.parallel}"]
         args += ["--stack", operation.ref.qualified, "--suppress-outputs", "--suppress-progress"]
         args += ["--event-log", str(operation.folder / "events")]
-        if operation.remove:
-            args.append("--remove")
+        args += ["--remove"] * operation.remove + ["--exclude-protected"] * operation.keep_protected
         with ExitStack() as until:
             served = until.enter_context(serve(program)) if program is not None else None
             if served is not None:

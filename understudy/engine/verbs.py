@@ -50,6 +50,7 @@ class Operation:
         parallel: Steps at once.
         stop: Once set, it is told to end.
         remove: After a destroy, the stack goes too.
+        keep_protected: A destroy leaves what is protected, with all that it stands on.
         extra: Environment variables that go before those of the settings.
         limit: Seconds after which it is told to end.
     """
@@ -60,6 +61,7 @@ class Operation:
     parallel: int = PARALLEL
     stop: threading.Event | None = None
     remove: bool = False
+    keep_protected: bool = False
     extra: Mapping[str, str] | None = None
     limit: float = math.inf
 
@@ -142,6 +144,7 @@ class Verbs(Commands, ABC):
         ref: StackRef,
         *,
         remove: bool = True,
+        keep_protected: bool = False,
         listener: Listener = ignore,
         stop: threading.Event | None = None,
     ) -> None:
@@ -155,7 +158,15 @@ class Verbs(Commands, ABC):
         if not self.absent(ref):
             with work_folder(ref) as folder:
                 gone = remove and self.files is not None
-                operation = Operation("destroy", ref, folder, stop=stop, remove=gone, extra=_STATE_ONCE)
+                operation = Operation(
+                    "destroy",
+                    ref,
+                    folder,
+                    stop=stop,
+                    remove=gone,
+                    keep_protected=keep_protected,
+                    extra=None if keep_protected else _STATE_ONCE,
+                )
                 _refuse_if_stopped(operation)
                 try:
                     self._run(operation, listener, None)
