@@ -66,8 +66,10 @@ class Bucket(pulumi.ComponentResource):
         )
 
 
-def closed(name: str, bucket: aws.s3.Bucket, parent: pulumi.Resource) -> aws.s3.BucketPublicAccessBlock:
-    """What keeps a bucket from ever being public."""
+def closed(
+    name: str, bucket: aws.s3.Bucket, parent: pulumi.Resource, opts: pulumi.ResourceOptions | None = None
+) -> aws.s3.BucketPublicAccessBlock:
+    """What keeps a bucket from ever being public; a child of `parent`, unless `opts` say more."""
     return aws.s3.BucketPublicAccessBlock(
         f"{name}-closed",
         bucket=bucket.id,
@@ -75,17 +77,19 @@ def closed(name: str, bucket: aws.s3.Bucket, parent: pulumi.Resource) -> aws.s3.
         block_public_policy=True,
         ignore_public_acls=True,
         restrict_public_buckets=True,
-        opts=child(parent),
+        opts=opts or child(parent),
     )
 
 
-def versioned(name: str, bucket: aws.s3.Bucket, parent: pulumi.Resource) -> aws.s3.BucketVersioning:
-    """What lets a bucket keep every version of an object."""
+def versioned(
+    name: str, bucket: aws.s3.Bucket, parent: pulumi.Resource, opts: pulumi.ResourceOptions | None = None
+) -> aws.s3.BucketVersioning:
+    """What lets a bucket keep every version of an object; `opts` as of `closed`."""
     return aws.s3.BucketVersioning(
         f"{name}-versioning",
         bucket=bucket.id,
         versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
-        opts=child(parent),
+        opts=opts or child(parent),
     )
 
 

@@ -13,13 +13,9 @@ from understudy.components.aws.platform_network import PlatformNetwork, Platform
 from understudy.components.aws.platform_registry import Registry
 from understudy.components.aws.platform_stores import PlatformStores, PlatformStoresArgs
 from understudy.components.aws.provider import aws_provider
-from understudy.stacks.aws.platform import HOST_SUFFIX
-from understudy.stacks.identity import LABEL, PROTECT
+from understudy.stacks.aws.platform import HOST_SUFFIX, platform_tags
 
-__all__ = ["PLATFORM", "Platform", "PlatformArgs", "platform_tags"]
-
-PLATFORM = "understudy"
-"""What the platform's physical names begin with."""
+__all__ = ["Platform", "PlatformArgs"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,8 +130,3 @@ class Platform(pulumi.ComponentResource):
             "registry": self.registry.url,
         }
         return found | stores.shared
-
-
-def platform_tags() -> dict[str, str]:
-    """What everything of a platform carries: no environment's, and protected from every removal by tag."""
-    return {LABEL + "platform": PLATFORM, PROTECT: "true"}

@@ -12,11 +12,10 @@ import pulumi_aws as aws
 from understudy.components.aws.options import child, fixed
 from understudy.components.aws.roles import trust_policy
 from understudy.stacks import aws_names
-from understudy.stacks.aws.platform import partition_of
+from understudy.stacks.aws.platform import PLATFORM, partition_of
 
 __all__ = ["Access", "AccessArgs"]
 
-_OWN = "understudy"
 _EXECUTION = "service-role/AmazonECSTaskExecutionRolePolicy"
 _TLS = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 
@@ -47,7 +46,7 @@ class Access(pulumi.ComponentResource):
         self.group = self._group(args)
         self.balancer = aws.lb.LoadBalancer(
             f"{name}-balancer",
-            name=aws_names.load_balancer(_OWN, "gateways"),
+            name=aws_names.load_balancer(PLATFORM, "gateways"),
             load_balancer_type="application",
             internal=args.internal,
             security_groups=[self.group.id],
@@ -58,7 +57,7 @@ class Access(pulumi.ComponentResource):
         self.listener = self._listener(args)
         self.cluster = self._cluster()
         self.namespace = aws.servicediscovery.HttpNamespace(
-            f"{name}-namespace", name=aws_names.namespace(_OWN), description="Shared names", opts=fixed(self)
+            f"{name}-namespace", name=aws_names.namespace(PLATFORM), description="Shared names", opts=fixed(self)
         )
         self.execution = self._execution(args)
         self.register_outputs({"listener": self.listener.arn, "cluster": self.cluster.arn})
@@ -66,7 +65,7 @@ class Access(pulumi.ComponentResource):
     def _group(self, args: AccessArgs) -> aws.ec2.SecurityGroup:
         group = aws.ec2.SecurityGroup(
             f"{self._name}-group",
-            name=aws_names.security_group(_OWN, "gateways"),
+            name=aws_names.security_group(PLATFORM, "gateways"),
             description="The load balancer of previews",
             vpc_id=args.vpc,
             opts=fixed(self),
@@ -110,7 +109,7 @@ class Access(pulumi.ComponentResource):
     def _cluster(self) -> aws.ecs.Cluster:
         cluster = aws.ecs.Cluster(
             f"{self._name}-cluster",
-            name=aws_names.service(_OWN, "previews"),
+            name=aws_names.service(PLATFORM, "previews"),
             settings=[aws.ecs.ClusterSettingArgs(name="containerInsights", value="disabled")],
             opts=fixed(self),
         )
@@ -127,7 +126,7 @@ class Access(pulumi.ComponentResource):
         partition = partition_of(args.region)
         role = aws.iam.Role(
             f"{self._name}-execution",
-            name=aws_names.role(_OWN, f"execution-{args.region}"),
+            name=aws_names.role(PLATFORM, f"execution-{args.region}"),
             assume_role_policy=trust_policy(args.account),
             force_detach_policies=True,
             opts=fixed(self),

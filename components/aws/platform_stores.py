@@ -13,11 +13,10 @@ from understudy.components.aws.bucket import closed, versioned
 from understudy.components.aws.options import child, fixed
 from understudy.errors import UsageError
 from understudy.stacks import aws_names
-from understudy.stacks.aws.platform import target_of
+from understudy.stacks.aws.platform import PLATFORM, target_of
 
 __all__ = ["PlatformStores", "PlatformStoresArgs"]
 
-_OWN = "understudy"
 _POSTGRES = 5432
 _VALKEY = 6379
 _ADMIN = "understudy"
@@ -51,12 +50,15 @@ class PlatformStores(pulumi.ComponentResource):
         subnets = list(args.subnets)
         self.database_subnets = aws.rds.SubnetGroup(
             f"{name}-database-subnets",
-            name=aws_names.subnet_group(_OWN, "databases"),
+            name=aws_names.subnet_group(PLATFORM, "databases"),
             subnet_ids=subnets,
             opts=fixed(self),
         )
         self.cache_subnets = aws.elasticache.SubnetGroup(
-            f"{name}-cache-subnets", name=aws_names.subnet_group(_OWN, "caches"), subnet_ids=subnets, opts=fixed(self)
+            f"{name}-cache-subnets",
+            name=aws_names.subnet_group(PLATFORM, "caches"),
+            subnet_ids=subnets,
+            opts=fixed(self),
         )
         self.shared: dict[str, pulumi.Input[object]] = {}
         if args.database:
@@ -66,22 +68,22 @@ class PlatformStores(pulumi.ComponentResource):
         self.register_outputs({"bucket": self.bucket.id})
 
     def _kept(self) -> pulumi.ResourceOptions:
-        """What keeps data is neither replaced nor deleted, whatever becomes of the stack."""
+        """What keeps data, and what closes or opens it, is not replaced or deleted, whatever becomes of the stack."""
         return pulumi.ResourceOptions(parent=self, protect=True, retain_on_delete=True)
 
     def _bucket(self) -> aws.s3.Bucket:
         target = target_of(self._args.account, self._args.region)
         bucket = aws.s3.Bucket(
-            f"{self._name}-bucket", bucket=aws_names.bucket(_OWN, "state", target), opts=self._kept()
+            f"{self._name}-bucket", bucket=aws_names.bucket(PLATFORM, "state", target), opts=self._kept()
         )
-        closed(f"{self._name}-bucket", bucket, self)
-        versioned(f"{self._name}-bucket", bucket, self)
+        closed(f"{self._name}-bucket", bucket, self, self._kept())
+        versioned(f"{self._name}-bucket", bucket, self, self._kept())
         return bucket
 
     def _group(self, what: str, port: int) -> aws.ec2.SecurityGroup:
         group = aws.ec2.SecurityGroup(
             f"{self._name}-{what}-group",
-            name=aws_names.security_group(_OWN, what),
+            name=aws_names.security_group(PLATFORM, what),
             description=f"The shared {what} of previews",
             vpc_id=self._args.vpc,
             opts=fixed(self),
@@ -106,7 +108,7 @@ class PlatformStores(pulumi.ComponentResource):
             )
         instance = aws.rds.Instance(
             f"{self._name}-database",
-            identifier=aws_names.database_instance(_OWN, "shared"),
+            identifier=aws_names.database_instance(PLATFORM, "shared"),
             engine="postgres",
             engine_version="17",
             instance_class="db.t4g.micro",
@@ -122,14 +124,14 @@ class PlatformStores(pulumi.ComponentResource):
             backup_retention_period=1,
             deletion_protection=True,
             skip_final_snapshot=False,
-            final_snapshot_identifier=aws_names.database_instance(_OWN, "shared-final"),
+            final_snapshot_identifier=aws_names.database_instance(PLATFORM, "shared-final"),
             apply_immediately=True,
             opts=pulumi.ResourceOptions.merge(
                 self._kept(), pulumi.ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(create="40m"))
             ),
         )
         secret = aws.secretsmanager.Secret(
-            f"{self._name}-database-admin", name=aws_names.secret(_OWN, "database-admin"), opts=fixed(self)
+            f"{self._name}-database-admin", name=aws_names.secret(PLATFORM, "database-admin"), opts=self._kept()
         )
         given: pulumi.Output[str] = pulumi.Output.secret(password)
         value = given.apply(lambda text: json.dumps({"username": _ADMIN, "password": text}, sort_keys=True))
@@ -137,7 +139,7 @@ class PlatformStores(pulumi.ComponentResource):
             f"{self._name}-database-admin-value",
             secret_id=secret.id,
             secret_string=value,
-            opts=child(self),
+            opts=self._kept(),
         )
         return {
             "id": instance.identifier,
@@ -152,7 +154,7 @@ class PlatformStores(pulumi.ComponentResource):
         """A node with TLS and users; the default user, whom every group needs, may do nothing."""
         nobody = aws.elasticache.User(
             f"{self._name}-cache-nobody",
-            user_id=aws_names.cache_user(_OWN, "nobody"),
+            user_id=aws_names.cache_user(PLATFORM, "nobody"),
             user_name="default",
             engine="valkey",
             access_string="off -@all",
@@ -161,14 +163,14 @@ class PlatformStores(pulumi.ComponentResource):
         )
         users = aws.elasticache.UserGroup(
             f"{self._name}-cache-users",
-            user_group_id=aws_names.cache_user(_OWN, "previews"),
+            user_group_id=aws_names.cache_user(PLATFORM, "previews"),
             engine="valkey",
             user_ids=[nobody.user_id],
             opts=pulumi.ResourceOptions.merge(fixed(self), pulumi.ResourceOptions(ignore_changes=["userIds"])),
         )
         node = aws.elasticache.ReplicationGroup(
             f"{self._name}-cache",
-            replication_group_id=aws_names.replication_group(_OWN, "shared"),
+            replication_group_id=aws_names.replication_group(PLATFORM, "shared"),
             description="The shared cache of previews",
             engine="valkey",
             node_type="cache.t4g.micro",

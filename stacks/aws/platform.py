@@ -8,8 +8,26 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
 from understudy.errors import UsageError
+from understudy.stacks.identity import LABEL, PROTECT
 
-__all__ = ["HOST_SUFFIX", "Platform", "SharedCache", "SharedDatabase", "partition_of", "platform_of", "target_of"]
+__all__ = [
+    "HOST_SUFFIX",
+    "PLATFORM",
+    "TAG",
+    "Platform",
+    "SharedCache",
+    "SharedDatabase",
+    "partition_of",
+    "platform_of",
+    "platform_tags",
+    "target_of",
+]
+
+PLATFORM = "understudy"
+"""What the physical names of a platform that is made here begin with, and the value of its tag."""
+
+TAG = LABEL + "platform"
+"""The tag of all that such a platform has."""
 
 HOST_SUFFIX = "preview.internal"
 """The domain below which each environment's endpoint has its host name, unless the platform says another."""
@@ -184,3 +202,8 @@ def _typed(name: str, value: object, kind: str, origin: str) -> object:
     if (kind == "str" and isinstance(value, str)) or (kind == "bool" and isinstance(value, bool)):
         return value
     raise UsageError(f"The platform of {origin} has {name} = {value!r}, which is no {kind}.", hint=_HINT)
+
+
+def platform_tags() -> dict[str, str]:
+    """What everything of a platform carries: no environment's, and protected from every removal by those."""
+    return {TAG: PLATFORM, PROTECT: "true"}

@@ -102,7 +102,9 @@ def test_it_is_no_environments(most: Recording) -> None:
 
 def test_what_keeps_data_is_protected(most: Recording) -> None:
     kept = {resource.type for resource in most.resources if resource.protect and resource.retain_on_delete}
-    assert kept == {"aws:s3/bucket:Bucket", "aws:rds/instance:Instance"}
+    closed = {"aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock", "aws:s3/bucketVersioning:BucketVersioning"}
+    login = {"aws:secretsmanager/secret:Secret", "aws:secretsmanager/secretVersion:SecretVersion"}
+    assert kept == {"aws:s3/bucket:Bucket", "aws:rds/instance:Instance"} | closed | login
     (database,) = most.of("Instance", "aws:rds")
     assert database.inputs["deletionProtection"] is True
     assert database.inputs["publiclyAccessible"] is False
