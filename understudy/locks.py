@@ -1,8 +1,8 @@
-"""Whether a stack's lock is stale, by what the lease of its environment says of who made it."""
+"""Whether a stack's lock is stale, by what this machine and the lease of its environment say of who made it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from understudy.engine.interface import Engine, StackRef
@@ -12,7 +12,7 @@ from understudy.owner import Owner, this_process
 from understudy.progress import Phase, Progress, ProgressListener, State
 from understudy.stacks.identity import format_time, parse_time
 
-__all__ = ["break_stale", "why_stale"]
+__all__ = ["break_ended", "break_stale", "why_stale"]
 
 
 def why_stale(lock: Lock, lease: Lease, here: Processes, now: datetime | None = None) -> str:
@@ -48,9 +48,23 @@ def break_stale(engine: Engine, lease: Lease, said: Sequence[Lock], listener: Pr
             or none, so that one whose owner may be alive keeps the others.
         listener: is told.
     """
-    ref, here = StackRef(lease.project, lease.stack), Processes.here()
+    here = Processes.here()
+    return _break(
+        engine, StackRef(lease.project, lease.stack), said, lambda lock: why_stale(lock, lease, here), listener
+    )
+
+
+def break_ended(engine: Engine, ref: StackRef, said: Sequence[Lock], listener: ProgressListener) -> bool:
+    """As `break_stale` for a stack that has no lease: only locks of this machine whose owners are provably gone."""
+    here = Processes.here()
+    return _break(engine, ref, said, lambda lock: why_gone(lock, here), listener)
+
+
+def _break(
+    engine: Engine, ref: StackRef, said: Sequence[Lock], why: Callable[[Lock], str], listener: ProgressListener
+) -> bool:
     listed = engine.locks(ref)
-    stale = [(lock, reason) for lock in listed or said if (reason := why_stale(lock, lease, here))]
+    stale = [(lock, reason) for lock in listed or said if (reason := why(lock))]
     if not listed and len(stale) < len(said):
         return False
     for number, (lock, reason) in enumerate(stale):

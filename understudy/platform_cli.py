@@ -43,7 +43,7 @@ def _described(command: Command) -> Command:
 
 @click.group()
 def platform() -> None:
-    """Make and show what environments on AWS stand on, once for an account and region."""
+    """Make, show and remove what environments on AWS stand on, once for an account and region."""
 
 
 @platform.command()
@@ -68,6 +68,23 @@ def show(form: str, **flags: object) -> None:
 
     wanted = _wanted(flags)
     sys.exit(work(resolved(flags), Path.cwd(), wanted, form=form))
+
+
+@platform.command()
+@click.option("--yes", is_flag=True, help="Remove; without it nothing is changed.")
+@click.option(
+    "--delete-data", "data", is_flag=True, help="The bucket and the shared database go too, with all in them."
+)
+@printed_as("text", "json")
+@declared(*_ON, "lease_dir", "lock_timeout")
+def down(yes: bool, data: bool, form: str, **flags: object) -> None:  # noqa: FBT001 - by name
+    """Remove the platform; what keeps data stays, unless --delete-data.
+
+    A dry run unless --yes. Refused while an environment is in the account and region, of this backend or another.
+    """
+    from understudy.platform_removal import down as work
+
+    sys.exit(work(resolved(flags), Path.cwd(), yes=yes, data=data, form=form))
 
 
 def _wanted(flags: dict[str, object]) -> Any:  # noqa: ANN401 - a class that is imported late

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from understudy.components.aws.platform import PlatformArgs
 
-__all__ = ["Wanted", "show", "up"]
+__all__ = ["NAME", "Wanted", "opened", "ref_of", "show", "up"]
 
 NAME = "understudy"
 """The logical name of the platform in its stack."""
@@ -61,8 +61,8 @@ def up(options: Options, folder: Path, wanted: Wanted, *, form: str) -> int:
         ToolError: AWS does not answer, or it is an account in which nothing may be made.
         EngineError: it could not be made; what was made stays in its stack, and `up` goes on with it.
     """
-    with _at(options, folder, form) as (session, interrupts):
-        ref = _ref(session)
+    with opened(options, folder, form) as (session, interrupts):
+        ref = ref_of(session)
         with session.phase(Phase.PROVISION):
             session.engine.up(
                 ref,
@@ -79,8 +79,8 @@ def up(options: Options, folder: Path, wanted: Wanted, *, form: str) -> int:
 
 def show(options: Options, folder: Path, wanted: Wanted, *, form: str) -> int:
     """Print the platform that is there and what `up` would change, by a preview; nothing is changed. Returns 0."""
-    with _at(options, folder, form) as (session, _):
-        ref = _ref(session)
+    with opened(options, folder, form) as (session, _):
+        ref = ref_of(session)
         there = outputs_of(session.engine, ref)
         preview = session.engine.preview(ref, _program(_args(session, wanted)), config=CONFIG)
     if there is not None:
@@ -93,7 +93,7 @@ def show(options: Options, folder: Path, wanted: Wanted, *, form: str) -> int:
 
 
 @contextmanager
-def _at(options: Options, folder: Path, form: str) -> Iterator[tuple[Session, Interrupts]]:
+def opened(options: Options, folder: Path, form: str) -> Iterator[tuple[Session, Interrupts]]:
     """A session on AWS, whatever the option `target` says: platforms are nowhere else."""
     out = sys.stderr if form == "json" else sys.stdout
     with (
@@ -104,7 +104,8 @@ def _at(options: Options, folder: Path, form: str) -> Iterator[tuple[Session, In
         yield session, interrupts
 
 
-def _ref(session: Session) -> StackRef:
+def ref_of(session: Session) -> StackRef:
+    """The stack of the platform that a command means."""
     return platform_ref(session.options, aws_of(session).region)
 
 
@@ -114,7 +115,7 @@ def _args(session: Session, wanted: Wanted) -> PlatformArgs:
     aws = aws_of(session)
     password = None
     if wanted.shared_database:
-        seed = environment_seed(session.settings, _ref(session).qualified)
+        seed = environment_seed(session.settings, ref_of(session).qualified)
         password = hmac.new(seed, b"shared database", hashlib.sha256).hexdigest()
     return PlatformArgs(
         account=aws.account(),

@@ -9,6 +9,7 @@ import pytest
 from aws import plans
 
 from understudy.errors import UsageError
+from understudy.platform_removal import Holding, holding_of
 from understudy.stacks.aws.platform import Platform, SharedCache, SharedDatabase, platform_of, target_of
 
 PLATFORM = replace(plans.PLATFORM, shared_database=None, shared_cache=None, permissions_boundary="")
@@ -72,3 +73,26 @@ def test_each_partition_has_its_own_arns_and_domain(region: str, partition: str,
     platform = replace(PLATFORM, region=region)
     assert (platform.partition, platform.domain) == (partition, domain)
     assert target_of("123456789012", region).endswith(region)
+
+
+def row(kind: str, name: str, **more: Any) -> dict[str, Any]:
+    parent = None if kind == "pulumi:pulumi:Stack" else "stack"
+    return {"urn": name, "type": kind, "custom": kind.startswith("aws:"), "parent": parent, "id": f"{name}-id", **more}
+
+
+def test_what_is_protected_stays_with_what_it_stands_on() -> None:
+    rows = [
+        row("pulumi:pulumi:Stack", "stack"),
+        row("pulumi:providers:aws", "provider", custom=True),
+        row("aws:ec2/vpc:Vpc", "vpc"),
+        row("aws:ec2/subnet:Subnet", "subnet", dependencies=["vpc"], provider="provider::1"),
+        row("aws:rds/instance:Instance", "db", protect=True, dependencies=["subnet"], outputs={"identifier": "shared"}),
+        row("aws:lb/loadBalancer:LoadBalancer", "balancer", dependencies=["vpc"]),
+        row("aws:iam/role:Role", "role"),
+    ]
+    held = holding_of({"deployment": {"resources": rows}})
+    assert [part.id for part in held.stays] == ["vpc-id", "subnet-id", "db-id"]
+    assert [str(part) for part in held.goes] == ["lb loadBalancer balancer-id", "iam role role-id"]
+    assert held.data == (("rds-instance", "shared"),)
+    assert held.roles == {"role-id"}
+    assert holding_of({"version": 3, "deployment": {"manifest": {}}}) == Holding()

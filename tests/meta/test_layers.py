@@ -19,6 +19,7 @@ LAYERS = (
         "diff",
         "planning",
         "platforms",
+        "platform_removal",
         "topology_cli",
         "reporting",
         "joining",

@@ -25,7 +25,7 @@ from understudy.targets.ownership import ENVIRONMENT
 if TYPE_CHECKING:
     from types_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
 
-__all__ = ["KINDS", "Listing", "kind_named", "list_claimed", "list_owned"]
+__all__ = ["KINDS", "Listing", "kind_named", "list_claimed", "list_owned", "list_tagged"]
 
 KINDS: tuple[Kind, ...] = (*COMPUTE, *GATEWAY, *DATA, *STORAGE, *SETTINGS, *NETWORK)
 
@@ -77,6 +77,15 @@ def list_claimed(aws: AwsSession, identity: str) -> Listing:
         pages = tagging.get_paginator("get_tag_keys").paginate()
         keys = {key for page in pages for key in page["TagKeys"] if key.lower().startswith(LABEL)}
     return _listing(aws, None, identity, tuple(sorted(keys)))
+
+
+def list_tagged(aws: AwsSession, key: str, identity: str) -> Listing:
+    """Everything that may have a tag of this key; what is of no kind of an environment's is not described again.
+
+    Raises:
+        ToolError: a listing failed; nothing is known then.
+    """
+    return _listing(aws, None, identity, (key,))
 
 
 def _listing(aws: AwsSession, environment: str | None, identity: str, keys: tuple[str, ...]) -> Listing:
