@@ -7,7 +7,7 @@ Here it is taught, for a task of a service:
 - names: who starts gets the names of Service Connect that are served by then, as lines of its /etc/hosts;
 - order: `dependsOn` with SUCCESS and COMPLETE, and a container with a health check has started when it is healthy;
 - volumes of the task, empty at first and gone with it;
-- `entryPoint`, `user` and `memory` of a container;
+- `entryPoint`, `workingDirectory`, `user`, `memory`, dropped capabilities and the init process of a container;
 - a target group gets the address of the container that stays, not of one that fetches files and ends;
 - images are the daemon's own: no registry is asked, and the image of the AWS CLI is that of tool/Dockerfile.
 """
@@ -69,12 +69,7 @@ class Fargate:
         task = ecs._tasks[labels[TASK]]
         for each in container.get("dependsOn") or ():
             _await(client, labels[TASK], each["containerName"], each["condition"])
-        if container.get("entryPoint"):
-            given["entrypoint"] = container["entryPoint"]
-        if container.get("user"):
-            given["user"] = container["user"]
-        if container.get("memory"):
-            given["mem_limit"] = f"{container['memory']}m"
+        given |= _process(container)
         given["volumes"] = list(_volumes(client, labels, container))
         check = container.get("healthCheck")
         if check:
@@ -116,6 +111,20 @@ class Fargate:
                 aliases = [alias for one in service.get("services", ()) for alias in one.get("clientAliases", ())]
                 found |= {alias["dnsName"]: address for alias in aliases}
         return found
+
+
+def _process(container: Row) -> dict[str, Any]:
+    """What runs, as whom, and within which limits, as Docker's own settings."""
+    linux = container.get("linuxParameters") or {}
+    found = {
+        "entrypoint": container.get("entryPoint"),
+        "user": container.get("user"),
+        "working_dir": container.get("workingDirectory"),
+        "mem_limit": f"{container['memory']}m" if container.get("memory") else None,
+        "init": linux.get("initProcessEnabled"),
+        "cap_drop": (linux.get("capabilities") or {}).get("drop"),
+    }
+    return {key: value for key, value in found.items() if value}
 
 
 def _volumes(client: Any, labels: Row, container: Row) -> Iterator[str]:
