@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from understudy.aws_failures import asking
 from understudy.console import make_console, printable
 from understudy.engine.interface import PreviewResult, Program, StackRef
 from understudy.errors import ToolError, UsageError
@@ -25,7 +26,6 @@ from understudy.provision import engine_progress
 from understudy.seed import environment_seed
 from understudy.session import Session, open_session
 from understudy.stacks.aws.platform import HOST_SUFFIX, Platform, platform_of
-from understudy.targets.aws.failures import asking
 from understudy.targets.aws.session import AwsSession
 from understudy.targets.choose import AWS
 

@@ -1,4 +1,4 @@
-"""The calls that reading an account makes: a table with the IAM action of each, and what their failures mean."""
+"""The calls that reading an account makes: a table with the IAM action of each."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from understudy import __version__
-from understudy.errors import ToolError, UnderstudyError, UsageError
+from understudy.aws_failures import Why, failure_of, tool_error
+from understudy.errors import UsageError
 
 if TYPE_CHECKING:
     from boto3 import Session
@@ -93,29 +94,10 @@ _CONNECT, _READ = 10, 60
 """Seconds: for a connection, and for the next bytes on one."""
 
 
-def _codes(words: str) -> frozenset[str]:
-    return frozenset(words.split())
-
-
-_DENIED = frozenset(
-    ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "NotAuthorized")
-)
-_NO_KEYS = _codes(
-    "ExpiredToken ExpiredTokenException InvalidClientTokenId UnrecognizedClientException SignatureDoesNotMatch "
-    "InvalidAccessKeyId AuthFailure InvalidSignatureException RequestExpired"
-)
-_BUSY = _codes(
-    "Throttling ThrottlingException ThrottledException RequestLimitExceeded TooManyRequestsException SlowDown "
-    "PriorRequestNotComplete RequestThrottled RequestThrottledException LimitExceededException"
-)
-_GONE = _codes(
-    "ResourceNotFoundException NoSuchEntity NoSuchBucket QueueDoesNotExist AWS.SimpleQueueService.NonExistentQueue "
-    "ServiceNotFound NamespaceNotFound TargetGroupNotFound LoadBalancerNotFound ListenerNotFound "
-    "ClusterNotFoundException"
-)
-_UNKNOWN = frozenset(("InvalidAction", "UnknownOperationException", "NotImplemented", "UnsupportedOperation"))
-_KEYS_HINT = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or give the machine a role."
-_POLICY_HINT = "docs/aws.md has the policy that reading an account needs."
+_HINTS = {
+    Why.DENIED: "docs/aws.md has the policy that reading an account needs.",
+    Why.THROTTLED: "Try again later; AWS_MAX_ATTEMPTS says how often a call is made.",
+}
 
 
 def open_session(variables: Mapping[str, str]) -> Session:
@@ -126,7 +108,7 @@ def open_session(variables: Mapping[str, str]) -> Session:
     """
     try:
         import boto3
-        from botocore.exceptions import BotoCoreError
+        from botocore.exceptions import BotoCoreError, NoCredentialsError, NoRegionError
     except ImportError as error:
         raise UsageError(
             "Looked for boto3, which reads an account of AWS, and it is not installed.",
@@ -135,12 +117,13 @@ def open_session(variables: Mapping[str, str]) -> Session:
     try:
         session = boto3.Session(region_name=variables.get("AWS_REGION") or None)
         credentials = session.get_credentials()
+        if credentials is None:
+            raise NoCredentialsError
+        if not session.region_name:
+            raise NoRegionError
     except (BotoCoreError, OSError) as error:
-        raise UsageError(f"Looked for credentials of AWS, and it failed: {error}.", hint=_KEYS_HINT) from error
-    if credentials is None:
-        raise UsageError("Looked for credentials where the AWS SDK looks, and found none.", hint=_KEYS_HINT)
-    if not session.region_name:
-        raise UsageError("Looked for the region of AWS to read, and found none.", hint="Set AWS_REGION.")
+        failure = failure_of(error)
+        raise UsageError(failure.said("Looked for credentials and region of AWS"), hint=failure.hint) from error
     return session
 
 
@@ -210,29 +193,15 @@ class Asking:
 
     def _judge(self, call: str, given: Mapping[str, object], error: Exception) -> None:
         """Raise what a failure means; return where it means that there is nothing."""
-        from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+        from botocore.exceptions import BotoCoreError, ClientError
 
         if not isinstance(error, BotoCoreError | ClientError):
             raise error
-        code = str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
-        if code in _GONE:
+        why = failure_of(error).why
+        if why is Why.GONE:
             return
-        if code in _UNKNOWN:
+        if why is Why.UNKNOWN:
             self.unanswered.append(ACTIONS[call])
             return
         of = next((f" of {value}" for value in given.values() if isinstance(value, str)), "")
-        said = f"Asked AWS for {ACTIONS[call]}{of} in {self.region}"
-        raise _meaning(code, isinstance(error, NoCredentialsError), said, error) from error
-
-
-def _meaning(code: str, keyless: bool, said: str, error: Exception) -> UnderstudyError:  # noqa: FBT001 - one caller
-    if code in _DENIED:
-        return ToolError(f"{said}, and these credentials may not: {error}.", hint=_POLICY_HINT)
-    if code in _NO_KEYS or keyless:
-        return UsageError(f"{said}, and AWS does not take the credentials: {error}.", hint=_KEYS_HINT)
-    if code in _BUSY:
-        return ToolError(
-            f"{said}, and AWS had no time for it, also after waiting: {error}.",
-            hint="Try again later; AWS_MAX_ATTEMPTS says how often a call is made.",
-        )
-    return ToolError(f"{said}, and it failed: {error}.")
+        raise tool_error(f"Asked AWS for {ACTIONS[call]}{of} in {self.region}", error, _HINTS) from error

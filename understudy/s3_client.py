@@ -1,4 +1,4 @@
-"""boto3 at its seam: a client for what a bucket is used for, and what its errors say."""
+"""boto3 at its seam: a client for what a bucket is used for."""
 
 from __future__ import annotations
 
@@ -7,19 +7,16 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from understudy import __version__
+from understudy.aws_failures import failure_of
 from understudy.errors import UsageError
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-__all__ = ["S3Access", "S3Failure", "explain", "is_amazon", "make_client"]
+__all__ = ["S3Access", "is_amazon", "make_client"]
 
 _CONNECT, _READ = 10, 30
 """Seconds: for a connection, and for the next bytes on one."""
-
-_AGAIN = frozenset({408, 429})
-_AGAIN_CODES = frozenset({"RequestTimeout", "BadDigest", "XAmzContentSHA256Mismatch", "OperationAborted"})
-"""Answers of the 4xx kind after which another try may help (Amazon S3 API Reference, "Error Responses")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +30,6 @@ class S3Access:
     endpoint: str = ""
     profile: str = ""
     path_style: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class S3Failure:
-    """What an error says: in words, whether another try may help, S3's code and HTTP's status (0: no answer)."""
-
-    text: str
-    again: bool
-    code: str = ""
-    status: int = 0
 
 
 def make_client(purpose: str, connections: int, access: S3Access | None = None) -> S3Client:
@@ -88,7 +75,8 @@ def make_client(purpose: str, connections: int, access: S3Access | None = None) 
         if styled is config and not is_amazon(client):
             client = session.client("s3", region_name=region, endpoint_url=endpoint, config=path_style)
     except (BotoCoreError, ValueError) as error:
-        raise UsageError(f"Made a client for S3, and it failed: {error}.") from error
+        failure = failure_of(error)
+        raise UsageError(failure.said("Made a client for S3"), hint=failure.hint) from error
     return client
 
 
@@ -96,25 +84,3 @@ def is_amazon(client: S3Client) -> bool:
     """Whether the server is AWS's own."""
     host = urlsplit(client.meta.endpoint_url).hostname or ""
     return host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
-
-
-def explain(error: Exception) -> S3Failure:
-    """What an error of boto3 says."""
-    from botocore.exceptions import (
-        BotoCoreError,
-        ClientError,
-        HTTPClientError,
-        IncompleteReadError,
-        ResponseStreamingError,
-    )
-
-    if isinstance(error, ClientError):
-        code = str(error.response.get("Error", {}).get("Code", ""))
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        again = status >= 500 or status in _AGAIN or code in _AGAIN_CODES  # noqa: PLR2004 - the server's own errors
-        message = str(error.response.get("Error", {}).get("Message", ""))
-        told = f"{status} {code}" if code != str(status) else code
-        return S3Failure(f"{told}{f' ({message})' if message else ''}", again, code, status)
-    again = isinstance(error, (HTTPClientError, IncompleteReadError, ResponseStreamingError, OSError))
-    kind = "" if isinstance(error, BotoCoreError) else f"{type(error).__name__}: "
-    return S3Failure(f"{kind}{error}", again)

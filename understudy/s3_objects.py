@@ -10,8 +10,9 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from understudy.aws_failures import Failure, failure_of
 from understudy.errors import UnderstudyError
-from understudy.s3_client import S3Failure, explain, make_client
+from understudy.s3_client import make_client
 from understudy.s3_place import S3Place
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ _PAUSES = (0.2, 0.5, 1.0, 2.0)
 class S3RequestError(UnderstudyError):
     """A request failed for good; `failure` says how."""
 
-    def __init__(self, what: str, failure: S3Failure) -> None:
-        super().__init__(f"{what}, and it failed: {failure.text}.")
+    def __init__(self, what: str, failure: Failure) -> None:
+        super().__init__(failure.said(what), hint=failure.hint)
         self.failure = failure
 
 
@@ -141,7 +142,7 @@ class S3Objects:
             except UnderstudyError:
                 raise
             except Exception as error:
-                failure = explain(error)
+                failure = failure_of(error)
                 if pause is None or not failure.again:
                     raise S3RequestError(what, failure) from error
                 time.sleep(pause)

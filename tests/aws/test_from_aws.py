@@ -196,9 +196,9 @@ def failing(code: str, status: int = 400) -> boto3.Session:
 @pytest.mark.parametrize(
     ("code", "kind", "words"),
     [
-        ("AccessDenied", ToolError, "rds:DescribeDBInstances in eu-west-1, and these credentials may not"),
-        ("ThrottlingException", ToolError, "AWS had no time for it"),
-        ("ExpiredToken", UsageError, "AWS does not take the credentials"),
+        ("AccessDenied", ToolError, "rds:DescribeDBInstances in eu-west-1, and the credentials do not permit it"),
+        ("ThrottlingException", ToolError, "AWS takes no more requests for now"),
+        ("ExpiredToken", ToolError, "the credentials are over or not valid"),
         ("InternalFailure", ToolError, "and it failed"),
     ],
 )
@@ -247,8 +247,8 @@ def test_an_action_that_aws_does_not_know_there_is_a_warning() -> None:
 @pytest.mark.parametrize(
     ("absent", "words"),
     [
-        (("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "Looked for credentials"),
-        (("AWS_REGION",), "Looked for the region"),
+        (("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "there are no credentials"),
+        (("AWS_REGION",), "no region is named"),
     ],
 )
 @pytest.mark.usefixtures("made")

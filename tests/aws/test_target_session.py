@@ -7,10 +7,8 @@ from typing import Any
 import pytest
 from aws.world import ACCOUNT, HERE, REGION, WHOSE, moto, session, target
 from botocore import exceptions as botocore
-from botocore.exceptions import ClientError
 
 from understudy.errors import ToolError
-from understudy.targets.aws.failures import Why, asking, failure_of
 from understudy.targets.aws.session import AwsAccess, AwsSession, refused_account
 from understudy.targets.interface import Target
 
@@ -124,47 +122,3 @@ def test_aliases_that_may_not_be_asked_for_are_unknown() -> None:
     aws.fail = lambda call, _asked: "Throttling" if call == "iam:ListAccountAliases" else None
     with pytest.raises(ToolError, match="no more requests"):
         aws.permitted()
-
-
-def said(code: str, status: int = 400) -> ClientError:
-    answer: Any = {"Error": {"Code": code, "Message": "m"}, "ResponseMetadata": {"HTTPStatusCode": status}}
-    return ClientError(answer, "DeleteThing")
-
-
-@pytest.mark.parametrize(
-    ("error", "why"),
-    [
-        *((said(code), Why.EXPIRED) for code in ("ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId")),
-        *((said(code), Why.DENIED) for code in ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")),
-        *((said(code), Why.THROTTLED) for code in ("Throttling", "ThrottlingException", "RequestLimitExceeded")),
-        *((said(code), Why.BUSY) for code in ("DependencyViolation", "ResourceInUse", "InvalidDBInstanceState")),
-        *((said(code), Why.BUSY) for code in ("DeleteConflict", "BucketNotEmpty", "InvalidDBClusterStateFault")),
-        *((said(code), Why.GONE) for code in ("InvalidGroup.NotFound", "NoSuchEntity", "DBInstanceNotFound")),
-        *((said(code), Why.GONE) for code in ("ResourceNotFoundException", "NoSuchBucket", "TargetGroupNotFound")),
-        (said("404", 404), Why.OTHER),
-        (said("InternalError", 500), Why.UNREACHABLE),
-        (said("ValidationError"), Why.OTHER),
-        (botocore.NoCredentialsError(), Why.MISSING),
-        (botocore.ProfileNotFound(profile="p"), Why.MISSING),
-        (botocore.NoRegionError(), Why.REGION),
-        (botocore.ConnectTimeoutError(endpoint_url="u"), Why.UNREACHABLE),
-        (botocore.ReadTimeoutError(endpoint_url="u"), Why.UNREACHABLE),
-        (botocore.EndpointConnectionError(endpoint_url="u"), Why.UNREACHABLE),
-        (botocore.SSOTokenLoadError(error_msg="e"), Why.EXPIRED),
-        (botocore.UnauthorizedSSOTokenError(), Why.EXPIRED),
-        (botocore.TokenRetrievalError(provider="sso", error_msg="e"), Why.EXPIRED),
-        (botocore.CredentialRetrievalError(provider="p", error_msg="e"), Why.EXPIRED),
-        (botocore.DataNotFoundError(data_path="p"), Why.OTHER),
-    ],
-)
-def test_errors_are_told_apart(error: Exception, why: Why) -> None:
-    assert failure_of(error).why is why
-
-
-def test_a_refusal_names_the_action() -> None:
-    with (
-        pytest.raises(ToolError, match=r"Deleted a thing, and .*DeleteThing: AccessDenied") as raised,
-        asking("Deleted a thing"),
-    ):
-        raise said("AccessDenied", 403)
-    assert "permission" in raised.value.hint

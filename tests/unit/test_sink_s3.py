@@ -127,7 +127,7 @@ def test_an_upload_that_fails_half_way_is_taken_back(
     monkeypatch.setattr("moto.s3.models.S3_UPLOAD_PART_MIN_SIZE", 1024)
     (run / "large.log").write_bytes(os.urandom(10_001))
     proxy.answer = lambda asked: (500, "InternalError") if "partNumber=2" in asked.path else None
-    with pytest.raises(SinkError, match=r"upload_part .*large\.log: 500 InternalError"):
+    with pytest.raises(SinkError, match=r"upload_part .*large\.log, .*InternalError"):
         sink(bucket, part=4096).send(Delivery(run, Stage.FINAL), budget(retries=1))
     assert bucket.client.list_multipart_uploads(Bucket=bucket.name).get("Uploads", []) == []
     assert not any(key.endswith("manifest.json") for key in bucket.objects())
@@ -147,7 +147,7 @@ def test_s3_that_fails_twice_and_then_answers(
 def test_s3_that_goes_on_failing_is_given_up_after_the_retries(proxy: Proxy, bucket: Bucket, run: Path) -> None:
     proxy.fail(1000, (503, "SlowDown"))
     spent = budget(retries=2)
-    with pytest.raises(SinkError, match=r"put_object .*run\.json: 503 SlowDown"):
+    with pytest.raises(SinkError, match=r"put_object .*run\.json, .*SlowDown"):
         sink(bucket).send(Delivery(run, Stage.FINAL), spent)
     assert spent.attempts == 3
     assert sum(asked.method == "PUT" for asked in proxy.asked) == 3
@@ -245,7 +245,7 @@ def test_a_missing_bucket_and_denied_access_are_known_before_anything_is_made(pr
 def test_access_denied_while_sending_is_not_tried_again(proxy: Proxy, bucket: Bucket, run: Path) -> None:
     proxy.fail(1000, (403, "AccessDenied"))
     spent = budget()
-    with pytest.raises(SinkError, match="403 AccessDenied"):
+    with pytest.raises(SinkError, match=r"the credentials do not permit it: .*AccessDenied"):
         sink(bucket).send(Delivery(run, Stage.FINAL), spent)
     assert spent.attempts == 1
 

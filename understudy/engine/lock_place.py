@@ -87,5 +87,6 @@ def lock_trouble(what: str, ref: StackRef) -> Iterator[None]:
     try:
         yield
     except (OSError, S3RequestError) as error:
-        said = f"{what} the locks of {ref.qualified}, and it failed: {str(error).rstrip('.')}."
+        why = str(error.args[0] if isinstance(error, S3RequestError) else error).rstrip(".")
+        said = f"{what} the locks of {ref.qualified}, and it failed: {why}."
         raise BackendError(said, verb="pulumi cancel", stack=ref.qualified) from error

@@ -10,9 +10,10 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 
+from understudy.aws_failures import failure_of
 from understudy.errors import UnderstudyError, UsageError
 from understudy.lease.shelf import UnreadableError
-from understudy.s3_client import explain, is_amazon
+from understudy.s3_client import is_amazon
 from understudy.s3_objects import GONE, S3Object, S3Objects, S3RequestError, pooled
 from understudy.s3_place import S3Place
 
@@ -61,7 +62,7 @@ class S3Shelf:
             return self._objects.get(name)
         except S3RequestError as error:
             if error.failure.status and not error.failure.again:
-                raise UnreadableError(str(error)) from error
+                raise UnreadableError(str(error.args[0])) from error
             raise
 
     def each(self) -> Iterator[tuple[str, bytes | UnreadableError]]:
@@ -156,7 +157,7 @@ class S3Shelf:
                     **condition,  # type: ignore[arg-type]  # IfMatch or IfNoneMatch
                 )
             except Exception as error:
-                failure = explain(error)
+                failure = failure_of(error)
                 if condition and (failure.status in _REFUSED or failure.code in GONE):
                     found = self._get(name) if failed and doubt else None
                     return found is not None and found.data == data

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from understudy.aws_failures import asking
 from understudy.errors import ToolError
 from understudy.prices.catalogue import QUERIES, Answers
 from understudy.stacks.cost.table import PriceTable, checked_region
-from understudy.targets.aws.failures import asking
 
 if TYPE_CHECKING:
     from types_boto3_pricing import PricingClient

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from understudy.aws_failures import failure_of
 from understudy.export.sinks.interface import SinkError
-from understudy.s3_client import explain
 
 __all__ = ["THREADS", "sink_error"]
 
@@ -13,5 +13,5 @@ THREADS = 4
 
 def sink_error(what: str, error: Exception) -> SinkError:
     """A boto3 error as ours; `what` was tried, in words."""
-    failed = explain(error)
-    return SinkError(f"{what}: {failed.text}", again=failed.again, code=failed.code)
+    failure = failure_of(error)
+    return SinkError(failure.said(what).removesuffix("."), again=failure.again, code=failure.code)

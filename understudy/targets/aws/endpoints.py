@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from understudy.aws_failures import asking
 from understudy.stacks.identity import Whose
 from understudy.targets.aws.evidence import services_of
-from understudy.targets.aws.failures import asking
 from understudy.targets.aws.kinds_gateway import described_rules
 from understudy.targets.aws.listers import kind_named
 from understudy.targets.aws.session import AwsSession

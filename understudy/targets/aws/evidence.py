@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from understudy.aws_failures import asking
 from understudy.stacks.identity import Whose
-from understudy.targets.aws.failures import asking
 from understudy.targets.aws.kinds import labels_of
 from understudy.targets.aws.kinds_compute import described_services, described_tasks, task_arns
 from understudy.targets.aws.listers import kind_named

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from understudy.targets.aws.failures import Why, failure_of
+from understudy.aws_failures import Why, failure_of
 from understudy.targets.aws.session import AwsSession
 from understudy.targets.interface import Owned
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from understudy.aws_failures import asking
 from understudy.stacks.identity import LABEL, Whose
-from understudy.targets.aws.failures import asking
 from understudy.targets.aws.kinds import Kind, labels_of
 from understudy.targets.aws.kinds_compute import COMPUTE
 from understudy.targets.aws.kinds_data import DATA

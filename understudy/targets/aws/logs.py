@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from understudy.aws_failures import Why, asking, failure_of
 from understudy.errors import ToolError
 from understudy.redact import Redactor
 from understudy.stacks.aws.suites import STREAMS as SUITES
@@ -17,7 +18,6 @@ from understudy.stacks.aws.tasks import STREAMS as SERVICES
 from understudy.stacks.aws_names import log_group
 from understudy.stacks.identity import Whose
 from understudy.targets.aws.evidence import task_facts, tasks_of
-from understudy.targets.aws.failures import Why, asking, failure_of
 from understudy.targets.aws.session import AwsSession
 from understudy.targets.interface import ContainerFacts, Followed
 from understudy.targets.log_file import LogFile

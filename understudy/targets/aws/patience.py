@@ -8,12 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from understudy.targets.aws.failures import Why, failure_of, tool_error
+from understudy.aws_failures import failure_of, tool_error
 
 __all__ = ["Patience"]
 
 _FIRST, _LONGEST = 1.0, 20.0
-_AGAIN = frozenset({Why.THROTTLED, Why.UNREACHABLE})
 
 T = TypeVar("T")
 
@@ -43,7 +42,7 @@ class Patience:
             try:
                 return ask()
             except (BotoCoreError, ClientError, OSError) as error:
-                if failure_of(error).why not in _AGAIN or self.clock() >= deadline:
+                if not failure_of(error).again or self.clock() >= deadline:
                     raise tool_error(doing, error) from error
             self.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - spreads requests, no secret
             pause = min(2 * pause, _LONGEST)

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from understudy.aws_failures import asking
 from understudy.errors import InterruptedRunError, LeftoversError
 from understudy.stacks.aws.platform import PLATFORM, TAG
-from understudy.targets.aws.failures import asking
 from understudy.targets.aws.kinds import each
 from understudy.targets.aws.listers import kind_named, list_tagged
 from understudy.targets.aws.session import AwsSession

@@ -9,11 +9,11 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from understudy.aws_failures import asking
 from understudy.errors import InterruptedRunError, ProvisionError
 from understudy.stacks.identity import Whose
 from understudy.targets.aws.endpoints import Endpoint, endpoints_of
 from understudy.targets.aws.evidence import services_of
-from understudy.targets.aws.failures import asking
 from understudy.targets.aws.session import AwsSession
 
 if TYPE_CHECKING:

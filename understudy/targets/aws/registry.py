@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 
+from understudy.aws_failures import asking
 from understudy.errors import UsageError
-from understudy.targets.aws.failures import asking
 from understudy.targets.aws.session import AwsSession
 
 __all__ = ["registry_login"]

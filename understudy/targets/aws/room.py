@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from understudy.targets.aws.failures import asking, failure_of
+from understudy.aws_failures import asking, failure_of
 from understudy.targets.aws.session import AwsSession
 
 if TYPE_CHECKING:

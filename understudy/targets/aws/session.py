@@ -11,10 +11,10 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from understudy import __version__
+from understudy.aws_failures import Why, asking, failure_of
 from understudy.errors import ToolError
 from understudy.s3_client import is_amazon
 from understudy.stacks.aws.platform import target_of
-from understudy.targets.aws.failures import Why, asking, failure_of
 
 if TYPE_CHECKING:
     from boto3 import Session

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from understudy.aws_failures import Why, failure_of
 from understudy.errors import ToolError
 from understudy.stacks.aws.suites import SuitePlan
-from understudy.targets.aws.failures import Why, failure_of
 from understudy.targets.aws.patience import Patience
 from understudy.targets.aws.session import AwsSession
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
+from understudy.aws_failures import asking
 from understudy.errors import UsageError
-from understudy.targets.aws.failures import asking
 from understudy.targets.aws.session import AwsSession
 
 if TYPE_CHECKING:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from understudy.aws_failures import asking
 from understudy.errors import ToolError
 from understudy.stacks import aws_names
 from understudy.stacks.identity import Whose
 from understudy.targets.aws.evidence import services_of
-from understudy.targets.aws.failures import asking
 from understudy.targets.aws.listers import kind_named
 from understudy.targets.aws.session import AwsSession
 from understudy.targets.interface import Owned

@@ -6,7 +6,7 @@ import base64
 import re
 from typing import TYPE_CHECKING, Any
 
-from understudy.targets.aws.failures import Why, failure_of
+from understudy.aws_failures import Why, failure_of
 from understudy.targets.aws.session import AwsSession
 
 if TYPE_CHECKING:

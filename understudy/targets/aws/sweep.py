@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import Enum
 
+from understudy.aws_failures import Why, asking, failure_of
 from understudy.errors import ToolError
 from understudy.stacks.identity import Whose
-from understudy.targets.aws.failures import Why, asking, failure_of
 from understudy.targets.aws.kinds_network import holders
 from understudy.targets.aws.listers import kind_named, list_owned
 from understudy.targets.aws.order import in_stages, judge
@@ -186,7 +186,7 @@ class _Sweep:
             failure = failure_of(error)
         except ToolError as error:
             return _State.KEPT, str(error)
-        if failure.why in {Why.GONE, Why.BUSY, Why.THROTTLED, Why.UNREACHABLE}:
+        if failure.again or failure.why in {Why.GONE, Why.BUSY}:
             return _State.AGAIN, self._explained(item, f"{failure.why}: {failure.text}", failure.why)
         return _State.KEPT, f"{failure.why}: {failure.text}"
 
