@@ -14,7 +14,7 @@ from understudy.locks import break_stale
 from understudy.progress import Phase, Progress, ProgressListener, State
 from understudy.targets.interface import Outcome, Owned, Receipt, Spare, Target
 
-__all__ = ["COMEBACK", "LOCK_WAIT", "Removal", "answers", "with_target"]
+__all__ = ["COMEBACK", "DEREGISTERED", "LOCK_WAIT", "Removal", "answers", "with_target"]
 
 LOCK_WAIT = 20.0
 """Seconds to wait for a stack's lock: a CLI that lost its owner took 1.1 to 2.0 s to end when that was tried."""
@@ -22,8 +22,8 @@ LOCK_WAIT = 20.0
 COMEBACK = 30.0
 """Seconds to wait for a target that does not answer: a Docker daemon that restarts."""
 
-_DEREGISTERED = frozenset({"task-definition"})
-"""Kinds of which the engine's own deletion leaves an inactive one with its tags: to remove that is no surprise."""
+DEREGISTERED = frozenset({"task-definition"})
+"""Kinds of which the engine's own deletion leaves a deregistered one with its tags: to remove that is no surprise."""
 
 _LOOK = 0.25
 
@@ -190,7 +190,7 @@ class Removal:
             return
         if known:
             return
-        for owned in (each for each in swept.removed if each.kind not in _DEREGISTERED):
+        for owned in (each for each in swept.removed if each.kind not in DEREGISTERED):
             self._warn(f"{owned.kind} {owned.name}", "removed by label: the engine's state did not know it")
         for owned, reason in swept.failed:
             self.listener(Progress(Phase.DESTROY, State.FAILED, f"{owned.kind} {owned.name}", reason))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Container
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -15,7 +17,7 @@ from understudy.lease import BusyError, Lease, LeaseExistsError, LeaseState, Lea
 from understudy.owner import this_process
 from understudy.progress import Phase, Progress, ProgressListener, State, safely
 from understudy.receipts import keep
-from understudy.removal import LOCK_WAIT, Removal, answers
+from understudy.removal import DEREGISTERED, LOCK_WAIT, Removal, answers
 from understudy.stacks.identity import format_time, parse_time
 from understudy.targets.interface import Outcome, Owned, Receipt, Spare, Target, spare_none
 
@@ -78,18 +80,22 @@ def settle(engine: Engine, target: Target, store: LeaseStore, listener: Progress
     """Close the leases whose environments were destroyed by `pulumi destroy`, which runs no code of ours.
 
     Such a lease was handed over, the program that wrote it has ended, its stack has no resources, and a look by
-    label finds nothing.
+    label finds nothing; what `pulumi destroy` only deregisters is removed first.
     """
     leases, _ = store.list()
     handed = [
         lease
         for lease in leases
-        if lease.state is LeaseState.HANDED_OVER and _ended(lease) and _nothing_there(lease, target)
+        if lease.state is LeaseState.HANDED_OVER and _ended(lease) and _nothing_there(lease, target, DEREGISTERED)
     ]
     if not handed:
         return ()
     alive = {stack.ref for stack in engine.list() if stack.resources != 0}
     gone = [lease for lease in handed if StackRef(lease.project, lease.stack) not in alive]
+    for lease in gone:
+        if not _nothing_there(lease, target):
+            with suppress(UnderstudyError):  # what stays keeps its lease
+                target.sweep(lease.whose)
     receipts = [close_gone(lease, target, store, listener) for lease in gone]
     return tuple(receipt for receipt in receipts if receipt is not None)
 
@@ -109,9 +115,12 @@ def _is_another(target: Target, lease: Lease) -> bool:
         return False
 
 
-def _nothing_there(lease: Lease, target: Target) -> bool:
+def _nothing_there(lease: Lease, target: Target, besides: Container[str] = ()) -> bool:
+    """Whether nothing of an environment is there, or of these kinds alone."""
     try:
-        return target.identity() == lease.target and not target.inventory(lease.whose)
+        if target.identity() != lease.target:
+            return False
+        return all(item.kind in besides for item in target.inventory(lease.whose))
     except UnderstudyError:
         return False
 

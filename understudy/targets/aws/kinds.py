@@ -11,7 +11,7 @@ from understudy.aws_failures import Why, failure_of
 from understudy.targets.aws.session import AwsSession
 from understudy.targets.interface import Owned
 
-__all__ = ["Kind", "batches", "each", "labels_of", "may_be_ours"]
+__all__ = ["Kind", "Together", "batches", "each", "labels_of", "may_be_ours"]
 
 _NAMED = re.compile(r"e[a-z2-7]{10}[-_]")
 """How the name of everything of an environment begins (`stacks.identity.environment_id`)."""
@@ -21,13 +21,24 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True)
+class Together:
+    """The last step of a removal, taken for at most `size` objects by one request.
+
+    `end` takes their ids and gives those that AWS did not take, each with its reason.
+    """
+
+    size: int
+    end: Callable[[AwsSession, Sequence[str]], Mapping[str, str]]
+
+
+@dataclass(frozen=True)
 class Kind:
     """One kind of object.
 
     `arn` matches the end of its ARNs after the account; the group that matches is its id, without one the whole ARN is.
     `candidates` gives ids that may be ours, beside those that the tagging API knows: of an environment, or of all.
     `look` describes ids again, with their tags; what is gone is left out. `remove` begins a removal, which `look` sees
-    the end of. `everywhere`: it belongs to the account, and is listed in every region.
+    the end of; `together` comes after it. `everywhere`: it belongs to the account, and is listed in every region.
     """
 
     name: str
@@ -37,6 +48,7 @@ class Kind:
     look: Callable[[AwsSession, Sequence[str]], Iterable[Owned]]
     remove: Callable[[AwsSession, Owned], None]
     everywhere: bool = False
+    together: Together | None = None
 
     def id_of(self, arn: str) -> str | None:
         """The id of an object of this kind by its ARN; None: it is of another."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from understudy.targets.aws.kinds import Kind, batches, labels_of, may_be_ours
+from understudy.targets.aws.kinds import Kind, Together, batches, labels_of, may_be_ours
 from understudy.targets.aws.session import AwsSession
 from understudy.targets.interface import Owned
 
@@ -146,7 +146,11 @@ def _revisions(ecs: ECSClient, family: str, status: Any) -> Iterator[list[str]]:
 
 
 def _definitions(aws: AwsSession, ids: Sequence[str]) -> Iterator[Owned]:
-    """What is being deleted stays described for as long as a task of it runs, costs nothing, and counts as gone."""
+    """Active and deregistered ones. One that is being deleted (DELETE_IN_PROGRESS) counts as gone.
+
+    AWS keeps it for as long as a task or a service refers to it, begins nothing with it, and ends it by itself; nobody
+    can take that back (Amazon ECS API Reference, DeleteTaskDefinitions).
+    """
     from botocore.exceptions import ClientError
 
     ecs: ECSClient = aws.client("ecs")
@@ -162,17 +166,25 @@ def _definitions(aws: AwsSession, ids: Sequence[str]) -> Iterator[Owned]:
             yield Owned("task-definition", arn, arn.rpartition("/")[2], labels_of(answer.get("tags")))
 
 
-def _remove_definition(aws: AwsSession, item: Owned) -> None:
+def _deregister(aws: AwsSession, item: Owned) -> None:
     ecs: ECSClient = aws.client("ecs")
     if ecs.describe_task_definition(taskDefinition=item.id)["taskDefinition"].get("status") == "ACTIVE":
         ecs.deregister_task_definition(taskDefinition=item.id)
-    ecs.delete_task_definitions(taskDefinitions=[item.id])
+
+
+def _delete_definitions(aws: AwsSession, arns: Sequence[str]) -> Mapping[str, str]:
+    """AWS deletes only what is deregistered, and names in its answer what it does not delete."""
+    ecs: ECSClient = aws.client("ecs")
+    failures = ecs.delete_task_definitions(taskDefinitions=arns).get("failures", ())
+    return {each.get("arn", ""): ": ".join(filter(None, (each.get("reason"), each.get("detail")))) for each in failures}
 
 
 COMPUTE = (
     Kind("ecs-service", "ecs", r"service/[^/]+/[^/]+", _service_candidates, _services, _remove_service),
     Kind("ecs-task", "ecs", r"task/[^/]+/[^/]+", _task_candidates, _tasks, _remove_task),
     Kind(
-        *("task-definition", "ecs", r"task-definition/[^/]+"), _definition_candidates, _definitions, _remove_definition
+        *("task-definition", "ecs", r"task-definition/[^/]+"),
+        *(_definition_candidates, _definitions, _deregister),
+        together=Together(_DEFINITIONS, _delete_definitions),
     ),
 )

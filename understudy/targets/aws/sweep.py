@@ -12,6 +12,7 @@ from enum import Enum
 from understudy.aws_failures import Why, asking, failure_of
 from understudy.errors import ToolError
 from understudy.stacks.identity import Whose
+from understudy.targets.aws.kinds import Kind, Together, batches
 from understudy.targets.aws.kinds_network import holders
 from understudy.targets.aws.listers import kind_named, list_owned
 from understudy.targets.aws.order import in_stages, judge
@@ -25,7 +26,8 @@ PATIENCE = 1200.0
 """Seconds for one environment: a database takes 5 to 15 minutes to go, a task's network interface some."""
 
 CAP = 1000
-"""Objects of one environment above which nothing is removed: no topology makes so many, a mistake might."""
+"""Objects of one environment above which nothing is removed: no topology makes so many, a mistake might. Revisions of
+task definitions do not count: each update of an environment leaves one of every service that it changed."""
 
 _PARALLEL = 4
 _FIRST, _LONGEST = 1.0, 20.0
@@ -90,8 +92,9 @@ class _Sweep:
         owned = [item for item in listed if is_owned(item.labels, self.whose)]
         judged = judge(owned, self.whose, self.identity, self.spare)
         self.reasons.update(judged.kept)
-        if len(judged.remove) > self.pace.cap:
-            reason = f"there are {len(judged.remove)} objects, above the limit of {self.pace.cap}: none was removed"
+        counted = sum(item.kind != "task-definition" for item in judged.remove)
+        if counted > self.pace.cap:
+            reason = f"there are {counted} objects, above the limit of {self.pace.cap}: none was removed"
             self.reasons.update((item, reason) for item in judged.remove)
             return False
         begun = len(self.removed)
@@ -121,13 +124,37 @@ class _Sweep:
         """Remove the objects of one stage and wait for those whose removal has begun; whether some may go later."""
         with ThreadPoolExecutor(_PARALLEL, thread_name_prefix="sweep") as pool:
             results = list(zip(items, pool.map(self._remove, items), strict=True))
-        going = []
         for item, (state, reason) in results:
             self._note(item, state, reason)
-            if state is _State.GOING:
-                going.append(item)
-        self._wait_for(going)
-        return any(state is _State.AGAIN for _, (state, _) in results)
+        left = self._end_together([item for item, (state, _) in results if state is _State.GOING])
+        self._wait_for([item for item, state in left.items() if state is _State.GOING])
+        return _State.AGAIN in {*left.values(), *(state for _, (state, _) in results)}
+
+    def _end_together(self, going: Sequence[Owned]) -> dict[Owned, _State]:
+        """Take the last step of those removals that have one, many by one request; what becomes of each."""
+        states = dict.fromkeys(going, _State.GOING)
+        for name in sorted({item.kind for item in going}):
+            kind = kind_named(name)
+            if kind.together is not None:
+                for some in batches([item for item in going if item.kind == name], kind.together.size):
+                    for item, (state, reason) in self._ended(kind, kind.together, some).items():
+                        self._note(item, state, reason)
+                        states[item] = state
+        return states
+
+    def _ended(self, kind: Kind, together: Together, items: Sequence[Owned]) -> dict[Owned, tuple[_State, str]]:
+        """Look, judge by the tags that they have now, and take the last step of those that are there; what stayed."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            there = judge(kind.look(self.aws, [item.id for item in items]), self.whose, self.identity, self.spare)
+            kept = {item.id: (_State.KEPT, reason) for item, reason in there.kept}
+            ids = [item.id for item in there.remove]
+            refused = together.end(self.aws, ids) if ids else {}
+        except (BotoCoreError, ClientError, OSError) as error:
+            return {item: self._failed(item, error) for item in items}
+        stayed = kept | {ident: (_State.AGAIN, f"AWS did not delete it: {why}") for ident, why in refused.items()}
+        return {item: stayed[item.id] for item in items if item.id in stayed}
 
     def _note(self, item: Owned, state: _State, reason: str) -> None:
         if state is _State.GONE:
@@ -183,9 +210,12 @@ class _Sweep:
         try:
             return step(item)
         except (BotoCoreError, ClientError, OSError) as error:
-            failure = failure_of(error)
+            return self._failed(item, error)
         except ToolError as error:
             return _State.KEPT, str(error)
+
+    def _failed(self, item: Owned, error: Exception) -> tuple[_State, str]:
+        failure = failure_of(error)
         if failure.again or failure.why in {Why.GONE, Why.BUSY}:
             return _State.AGAIN, self._explained(item, f"{failure.why}: {failure.text}", failure.why)
         return _State.KEPT, f"{failure.why}: {failure.text}"
