@@ -7,7 +7,7 @@ VENV := .venv/bin
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-setup: ## virtual environment, Docker Engine, Pulumi CLI, base images, Compose CLI, Chromium: whatever of it is missing
+setup: ## virtual environment, Docker Engine, Pulumi CLI, base images, Compose CLI, Chromium, registry: whatever of it is missing
 	@$(PYTHON) scripts/setup.py
 
 demo: ## clone examples/shop for the current commit, test it, export, destroy

@@ -20,6 +20,7 @@ __all__ = [
     "Runs",
     "cache_folder",
     "can_install",
+    "download",
     "exclusive",
     "install",
     "log_file",
@@ -184,18 +185,35 @@ def can_install() -> bool:
     return "debian" in named and os.geteuid() == 0
 
 
+_LOCK = ("-o", "DPkg::Lock::Timeout=120")
+
+
 def install(*packages: str) -> None:
     """Install Debian packages; the lists are brought up to date only when they turn out to be missing or old.
 
     Raises:
         Problem: apt-get fails.
     """
+    _apt("install", "-y", *_LOCK, "--no-install-recommends", *packages)
+
+
+def download(package: str, folder: Path) -> Path:
+    """Download a Debian package into an empty folder, and return its file; the lists as `install` has them.
+
+    Raises:
+        Problem: apt-get fails.
+    """
+    _apt("download", package, folder=folder)
+    (found,) = folder.glob("*.deb")
+    return found
+
+
+def _apt(*words: str, folder: Path | None = None) -> None:
     environment = {"DEBIAN_FRONTEND": "noninteractive"}
-    options = ("-q", "-y", "-o", "DPkg::Lock::Timeout=120")
-    command = ("apt-get", "install", *options, "--no-install-recommends", *packages)
+    command = ("apt-get", words[0], "-q", *words[1:])
     with _PACKAGES:
         try:
-            run(command, limit=600, environment=environment)
+            run(command, limit=600, environment=environment, folder=folder)
         except Problem:
-            run(("apt-get", "update", *options), limit=300, environment=environment)
-            run(command, limit=600, environment=environment)
+            run(("apt-get", "update", "-q", "-y", *_LOCK), limit=300, environment=environment)
+            run(command, limit=600, environment=environment, folder=folder)

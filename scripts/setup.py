@@ -16,6 +16,7 @@ import setup_chromium
 import setup_compose
 import setup_docker
 import setup_images
+import setup_registry
 import setup_venv
 from machine import ROOT, RUNS, Problem, exclusive
 
@@ -63,7 +64,10 @@ FOR_TESTS: tuple[tuple[Step, ...], ...] = (
         ("Compose CLI", lambda: _or_said(lambda: setup_compose.ensure(_say))),
         ("actionlint", lambda: _or_said(setup_actionlint.ensure)),
     ),
-    (("Chromium", lambda: _or_said(setup_chromium.ensure)),),
+    (
+        ("Chromium", lambda: _or_said(setup_chromium.ensure)),
+        ("registry", lambda: _or_said(setup_registry.ensure)),
+    ),
 )
 """What each lane goes on with."""
 

@@ -110,6 +110,13 @@ def _browser() -> str:
 
 
 @functools.cache
+def _registry() -> str:
+    from registry import missing
+
+    return missing()
+
+
+@functools.cache
 def _compose() -> str:
     from compose.oracle import missing
 
@@ -117,9 +124,9 @@ def _compose() -> str:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    for marker, examine in (("compose", _compose), ("browser", _browser)):
+    for marker, examine in (("compose", _compose), ("browser", _browser), ("registry", _registry)):
         if item.get_closest_marker(marker) and (reason := examine()):
-            # a green CI run says that Compose was compared with, and the page opened; a desk can do without
+            # a green CI run says that Compose was compared with, the page opened, images pushed; a desk can do without
             (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
     for marker, examine in (("docker", _docker), ("pulumi", _pulumi), ("images", _images), ("private", _private)):
         if item.get_closest_marker(marker):

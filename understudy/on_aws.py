@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -173,6 +174,10 @@ def hold(session: Session, blueprint: Blueprint) -> Platform:
             hint="Name an image for each that Fargate can pull, or a `registry` under [platform]; a platform that "
             "`understudy platform up` makes has one.",
         )
+    if built:
+        from understudy.targets.aws.registry import hold_repository
+
+        hold_repository(platform.registry, platform.region)
     return platform
 
 
@@ -267,27 +272,34 @@ class Site:
         return cls(session, blueprint, lease, tree, platform, own)
 
     def build(self, logs: Path, stop: threading.Event) -> Mapping[str, BuiltImage]:
-        """Build what has to be, and push it to the platform's registry; the references have the digests there.
+        """Build what the platform's registry has not, and push it there; the references have the digests there.
 
-        Docker is asked only where something is built.
+        Docker is asked only where an image is to be built.
 
         Raises:
             ProvisionError: a build or a push failed.
-            ToolError: Docker or the registry does not answer.
+            ToolError: Docker does not answer, or AWS gives no token.
+            InterruptedRunError: `stop` was set.
         """
         clone, session = self.blueprint.clone, self.session
         if not to_build(clone):
             return {}
-        from understudy.build.pushing import push
+        from understudy.build.pushing import Registry, delivered
         from understudy.targets.aws.registry import registry_login
         from understudy.targets.docker_client import client
 
         builder = ImageBuilder(client(), session.settings.state, logs, stop=stop, listener=session.listener)
-        skip = frozenset(clone.unchanged_builds)
-        images = builder.build(clone.topology, self.tree, self.blueprint.folder, skip=skip)
-        registry = self.platform.registry
-        login = registry_login(aws_of(session), registry)
-        return {n: replace(image, reference=push(client(), image, registry, login)) for n, image in images.items()}
+        repository = self.platform.registry
+        registry = Registry(client(), repository, partial(registry_login, aws_of(session), repository), stop)
+        return delivered(
+            builder,
+            registry,
+            clone.topology,
+            self.tree,
+            self.blueprint.folder,
+            skip=frozenset(clone.unchanged_builds),
+            listener=session.listener,
+        )
 
     def made(self, images: Mapping[str, BuiltImage]) -> Made:
         """The plan of the environment with these images, noted beside its tree and lease, and its program.

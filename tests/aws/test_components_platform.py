@@ -128,6 +128,17 @@ def test_the_execution_role_reads_the_secrets_of_environments_alone(least: Recor
     assert statement["Resource"] == ["arn:aws:secretsmanager:eu-west-1:123456789012:secret:understudy/*"]
 
 
+def test_the_registry_keeps_the_images_pushed_last_and_goes_with_them(least: Recording) -> None:
+    (repository,) = least.of("Repository", "aws:ecr")
+    assert repository.inputs["forceDelete"] is True
+    assert not repository.protect
+    (policy,) = least.of("LifecyclePolicy", "aws:ecr")
+    assert policy.inputs["repository"] == repository.inputs["name"] == "understudy/previews"
+    (rule,) = json.loads(policy.inputs["policy"])["rules"]
+    assert rule["action"] == {"type": "expire"}
+    assert rule["selection"] == {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 500}
+
+
 def test_a_shared_database_needs_a_password() -> None:
     with pytest.raises(UsageError, match="has no password"):
         declare(shared_database=True)

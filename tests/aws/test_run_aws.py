@@ -108,6 +108,8 @@ def test_a_run_makes_all_says_that_nothing_was_tested_and_removes_all(shop: Proj
     assert "inside" in {suite["name"] for suite in found["suites"]}
     assert [given for _, given in moto.asked("create_role") if "understudy-suites" in given["RoleName"]]
     assert not there(moto)
+    for status in ("ACTIVE", "INACTIVE"):
+        assert not moto.client("ecs").list_task_definitions(status=status)["taskDefinitionArns"]
     assert not shop.leases()
     proven = shop.understudy("receipt", found["environment"])
     assert proven.code == 0, proven.text
@@ -150,25 +152,33 @@ def test_what_would_cost_more_than_is_allowed_or_has_no_prices_is_refused_before
     assert not shop.leases()
 
 
+@pytest.mark.parametrize(
+    ("registry", "words"),
+    [
+        ("", "catalog, orders, worker would have to be built, and the platform has no registry"),
+        ("registry.example/previews", "'registry.example/previews', which is no repository of Amazon ECR"),
+    ],
+    ids=["none", "another's"],
+)
 def test_what_would_have_to_be_built_is_refused_where_no_registry_is_before_anything_is_made(
-    shop: Project, moto: Moto
+    registry: str, words: str, shop: Project, moto: Moto
 ) -> None:
-    (shop.folder / "understudy.toml").write_text(_table(shop), encoding="utf-8")
+    (shop.folder / "understudy.toml").write_text(_table(shop, registry=registry), encoding="utf-8")
     moto.calls.clear()
     try:
         done = shop.understudy("run", "--target", "aws", "--history", "off")
     finally:
         Path(shop.folder, "understudy.toml").unlink()
     assert done.code == 2, done.text
-    assert "catalog, orders, worker would have to be built, and the platform has no registry" in done.text
+    assert words in done.text
     assert not moto.calls
     assert not shop.leases()
 
 
-def _table(project: Project) -> str:
-    """The platform that is there, named by its ids and without a registry."""
-    shown = json.loads(project.understudy("platform", "show", "--format", "json").out)["platform"]
-    given = {key: value for key, value in shown.items() if value is not None and key != "registry"}
+def _table(project: Project, **other: str) -> str:
+    """The platform that is there, named by its ids, with other values for some."""
+    shown = json.loads(project.understudy("platform", "show", "--format", "json").out)["platform"] | other
+    given = {key: value for key, value in shown.items() if value}
     return "[platform]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in given.items())
 
 

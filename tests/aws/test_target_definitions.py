@@ -100,16 +100,29 @@ def test_definitions_go_after_services_deregistered_first_and_deleted_by_tens() 
     assert target().receipt(WHOSE, HERE).outcome is Outcome.CLEAN
 
 
-def test_what_aws_still_tags_and_is_deleting_is_nothing_that_is_left() -> None:
+def test_what_aws_is_deleting_and_still_tags_is_nothing_that_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on AWS while a task refers to it; moto by itself has it gone at once."""
+    from moto.ecs.models import EC2ContainerServiceBackend
+
+    def begin(self: EC2ContainerServiceBackend, task_definitions: list[str]) -> Any:
+        found = [self.describe_task_definition(arn) for arn in task_definitions]
+        for each in found:
+            assert each.status == "INACTIVE"
+            each.status = "DELETE_IN_PROGRESS"
+        return found, []
+
+    monkeypatch.setattr(EC2ContainerServiceBackend, "delete_task_definitions", begin)
     (arn,) = defined(OURS, 1)
     assert target().receipt(WHOSE, HERE).outcome is Outcome.LEFTOVERS
-    session().client("ecs").delete_task_definitions(taskDefinitions=[arn])
+    assert [item.id for item in target().sweep(WHOSE).removed] == [arn]
     tagged = session().client("resourcegroupstaggingapi").get_resources()["ResourceTagMappingList"]
-    assert [each["ResourceARN"] for each in tagged] in ([arn], [])
+    assert [each["ResourceARN"] for each in tagged] == [arn]
+    assert statuses([arn]) == {"DELETE_IN_PROGRESS"}
     aws = session()
     receipt = target(aws=aws).receipt(WHOSE, HERE)
     assert (receipt.outcome, receipt.leftovers) == (Outcome.CLEAN, ())
-    assert not batches_of(aws)
+    assert target(aws=aws).sweep(WHOSE).removed == ()
+    assert not aws.changes()
 
 
 def test_what_aws_does_not_delete_is_tried_again_and_then_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from s3_server import serve_moto
 
 from understudy.errors import UsageError
 from understudy.targets.aws.emulated import control_plane_only
-from understudy.targets.aws.registry import registry_login
+from understudy.targets.aws.registry import hold_repository, registry_login
 from understudy.targets.aws.room import Room, room_of
 
 IN = {"security-group", "target-group", "listener-rule"}
@@ -42,11 +42,22 @@ def test_the_registry_gives_a_user_and_a_token_which_are_shown_nowhere(capsys: p
 
 
 @pytest.mark.parametrize(
-    "name", ["", "previews", "ghcr.io/me/previews", "123456789012.dkr.ecr.eu-west-1.amazonaws.com"]
+    "name",
+    [
+        *("", "previews", "ghcr.io/me/previews", "123456789012.dkr.ecr.eu-west-1.amazonaws.com", "127.0.0.1:5000/me"),
+        *(f"{REPOSITORY}:latest", f"{REPOSITORY}@sha256:{'1' * 64}", f"https://{REPOSITORY}", f"{REPOSITORY} --all"),
+    ],
 )
 def test_what_is_no_repository_of_ecr_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="no repository of Amazon ECR"):
-        registry_login(session(), name)
+        hold_repository(name, "eu-west-1")
+
+
+def test_a_repository_is_of_the_platforms_region() -> None:
+    for good in (REPOSITORY, f"{REPOSITORY}/shop", REPOSITORY.replace(".com/", ".com.cn/")):
+        hold_repository(good, "eu-west-1")
+    with pytest.raises(UsageError, match="of eu-west-1, and the platform is of eu-west-2"):
+        hold_repository(REPOSITORY, "eu-west-2")
 
 
 def test_moto_is_known_by_its_own_answer_and_asked_only_where_an_endpoint_is_named() -> None:

@@ -2,87 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import sys
 import threading
 import time
-import uuid
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-from docker.errors import APIError, ImageNotFound
 
 from understudy.build.builder import Builder
 from understudy.build.cache import KEY_LABEL, ImageCache
-from understudy.build.git import Repository
-from understudy.build.images import BuiltImage, ImageBuilder, daemon_platform
+from understudy.build.images import BuiltImage, daemon_platform
 from understudy.build.keys import Origin, image_tags
-from understudy.build.tree import CommitTree
 from understudy.errors import InterruptedRunError, ProvisionError, ToolError
-from understudy.progress import Progress, State
+from understudy.progress import State
 from understudy.stacks.identity import CACHE_LABEL
-from understudy.stacks.topology import Build, Service, Topology
+from understudy.stacks.topology import Build
 from understudy.targets.docker_client import client
 
-BASE = "busybox:1.35"
-MARK = f"test.understudy.{uuid.uuid4().hex}"
+from .image_shop import BASE, MARK, OnlyOf, Shop, dockerfile, shop
+
+__all__ = ["shop"]
 
 pytestmark = [pytest.mark.docker, pytest.mark.images]
-
-
-class Shop:
-    """A repository of its own project name, its topology, and a builder for it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.name = f"t{uuid.uuid4().hex[:10]}"
-        self.folder = folder
-        self.state = folder / "state"
-        self.logs = folder / "logs"
-        self.events: list[Progress] = []
-        (folder / "repo").mkdir()
-        self.git("init", "-q")
-
-    def git(self, *arguments: str) -> str:
-        command = ["git", "-c", "user.name=a", "-c", "user.email=a@b.example", *arguments]
-        done = subprocess.run(command, cwd=self.folder / "repo", check=True, capture_output=True, text=True)
-        return done.stdout.strip()
-
-    def commit(self, files: Mapping[str, str]) -> CommitTree:
-        for name, text in files.items():
-            path = self.folder / "repo" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        self.git("add", "--all")
-        self.git("commit", "-qm", "x")
-        repository = Repository.find(self.folder / "repo")
-        return CommitTree.take(repository, self.git("rev-parse", "HEAD"), self.folder / "trees")
-
-    def topology(self, **builds: Build) -> Topology:
-        return Topology(self.name, {name: Service(name, build=build) for name, build in builds.items()})
-
-    def build(self, tree: CommitTree, stop: threading.Event | None = None, **builds: Build) -> Mapping[str, BuiltImage]:
-        builder = ImageBuilder(client(), self.state, self.logs, stop=stop, listener=self.events.append)
-        return builder.build(self.topology(**builds), tree, "")
-
-
-@pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
-    made = Shop(tmp_path)
-    yield made
-    for image in client().api.images(filters={"reference": f"understudy/{made.name}-*"}):
-        for tag in image["RepoTags"]:
-            client().api.remove_image(tag, force=True)
-    removed = True
-    while removed:  # what the classic builder keeps of a build that failed; a parent goes in the round after its child
-        removed = False
-        for image in client().api.images(filters={"dangling": True, "label": f"{MARK}=1"}):
-            with contextlib.suppress(ImageNotFound, APIError):  # another test's build may be at work on it
-                client().api.remove_image(image["Id"], force=True)
-                removed = True
 
 
 def run_in(image: BuiltImage, *command: str) -> str:
@@ -94,11 +37,6 @@ def run_in(image: BuiltImage, *command: str) -> str:
         return container.logs().decode()
     finally:
         container.remove(v=True, force=True)
-
-
-def dockerfile(*lines: str) -> str:
-    unique = f"LABEL {MARK}=1 unique={uuid.uuid4().hex}"
-    return "\n".join([f"FROM {BASE}", unique, *lines, ""])
 
 
 def test_an_image_is_built_from_the_commit_once_and_found_again(shop: Shop) -> None:
@@ -239,22 +177,6 @@ def test_pruning_takes_the_least_recently_used_and_never_what_is_used(shop: Shop
     finally:
         container.remove()
         client().images.remove(f"understudy-{shop.name}:kept")
-
-
-class OnlyOf:
-    """The daemon with the built images of one project only, so that pruning to nothing touches no other's."""
-
-    def __init__(self, project: str) -> None:
-        self._project = project
-        self.api = self
-
-    def images(self, filters: dict[str, list[str]]) -> list[dict[str, object]]:
-        mine = f"understudy/{self._project}-"
-        listed = client().api.images(filters=filters)
-        return [image for image in listed if any(tag.startswith(mine) for tag in image["RepoTags"] or ())]
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(client().api, name)
 
 
 def wait_for(condition: Callable[[], object], limit: float = 30.0) -> None:

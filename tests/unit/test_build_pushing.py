@@ -1,4 +1,4 @@
-"""A push over the daemon's API, to a server that answers as Docker's does."""
+"""A push over the daemon's API, to a server that answers as Docker's does; a real one is asked in tests/engine."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import pytest
 from docker import DockerClient
 
 from understudy.build.images import BuiltImage
-from understudy.build.pushing import push
-from understudy.errors import ProvisionError
+from understudy.build.pushing import Registry
+from understudy.errors import InterruptedRunError, ProvisionError
 
 IMAGE = BuiltImage("sha256:abc", "understudy/shop-web:0123456789abcdef", "0123456789abcdef", built=True, seconds=1.0)
 REPOSITORY = "registry.example/previews"
@@ -43,6 +43,9 @@ def daemon(*lines: dict[str, Any], status: int = 200) -> Iterator[tuple[DockerCl
                 return
             self.wfile.write(b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in (*chunks, b"")))
 
+        def do_GET(self) -> None:
+            self.send_error(404)
+
         def log_message(self, *_: object) -> None:
             return
 
@@ -57,9 +60,13 @@ def daemon(*lines: dict[str, Any], status: int = 200) -> Iterator[tuple[DockerCl
         server.server_close()
 
 
+def registry(client: DockerClient) -> Registry:
+    return Registry(client, REPOSITORY, lambda: LOGIN, threading.Event())
+
+
 def test_an_image_goes_under_its_key_and_is_named_by_its_digest() -> None:
     with daemon({"status": "Pushed"}, {"aux": {"Tag": "x", "Digest": DIGEST, "Size": 1}}) as (client, asked):
-        assert push(client, IMAGE, REPOSITORY, LOGIN) == f"{REPOSITORY}@{DIGEST}"
+        assert registry(client).push(IMAGE) == f"{REPOSITORY}@{DIGEST}"
     (tagged, _), (pushed, login) = asked
     assert "/images/sha256:abc/tag" in tagged
     assert f"tag={IMAGE.key}" in tagged
@@ -69,18 +76,27 @@ def test_an_image_goes_under_its_key_and_is_named_by_its_digest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "status", "said"),
+    ("lines", "status", "said", "pushes"),
     [
-        (({"error": "denied: no such repository"},), 200, "denied: no such repository"),
-        (({"status": "Pushed"},), 200, "named no digest"),
-        ((), 500, "500"),
+        (({"error": "name unknown: no such repository"},), 200, "name unknown: no such repository", 2),
+        (({"error": "no basic auth credentials"},), 200, "no basic auth credentials", 2),
+        (({"status": "Pushed"},), 200, "ended without a digest", 2),
+        ((), 500, "500", 2),
     ],
-    ids=["refused", "without a digest", "a daemon's own failure"],
+    ids=["refused", "no login", "without a digest", "a daemon's own failure"],
 )
 def test_a_push_that_fails_says_what_was_pushed_where(
-    lines: tuple[dict[str, Any], ...], status: int, said: str
+    lines: tuple[dict[str, Any], ...], status: int, said: str, pushes: int
 ) -> None:
-    with daemon(*lines, status=status) as (client, _), pytest.raises(ProvisionError, match=said) as raised:
-        push(client, IMAGE, REPOSITORY, LOGIN)
+    with daemon(*lines, status=status) as (client, asked), pytest.raises(ProvisionError, match=said) as raised:
+        registry(client).push(IMAGE)
+    assert sum("/push" in path for path, _ in asked) == pushes
     assert f"{REPOSITORY}:{IMAGE.key}" in str(raised.value)
     assert "a-token" not in str(raised.value)
+
+
+def test_what_is_to_end_does_not_count_as_a_push_that_named_no_digest() -> None:
+    stop = threading.Event()
+    stop.set()
+    with daemon({"status": "Pushing"}) as (client, _), pytest.raises(InterruptedRunError, match="before it was done"):
+        Registry(client, REPOSITORY, lambda: LOGIN, stop).push(IMAGE)

@@ -230,9 +230,10 @@ def test_setup_goes_on_without_the_tools_of_tests_and_says_so(
     monkeypatch.setattr(setup.setup_compose, "ensure", fails)
     monkeypatch.setattr(setup.setup_actionlint, "ensure", fails)
     monkeypatch.setattr(setup.setup_chromium, "ensure", fails)
+    monkeypatch.setattr(setup.setup_registry, "ensure", fails)
     assert setup.main(arguments) == 0
     said = capsys.readouterr().out
-    for tool in ("Compose CLI", "actionlint", "Chromium"):
+    for tool in ("Compose CLI", "actionlint", "Chromium", "registry"):
         told = f"setup: {tool}: not made, so that the tests which need it cannot run: no such thing here"
         assert (told in said) == (not arguments)
 
@@ -253,3 +254,22 @@ def test_a_chromium_on_path_is_taken_and_a_missing_one_installed_where_that_can_
     assert chromium.ensure() == f"{folders}/bin/chromium installed"
     assert chromium.ensure() == f"{folders}/bin/chromium"
     assert installed == ["chromium"]
+
+
+def test_the_registry_is_unpacked_once_and_not_installed(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry, asked = load("setup_registry"), folders / "asked"
+    monkeypatch.setenv("PATH", f"{folders / 'bin'}:/usr/bin:/bin")
+    script(folders / "bin" / "apt-get", f'echo "$@" >> {asked}; test "$1" = update || touch docker-registry_1_all.deb')
+    script(
+        folders / "bin" / "dpkg-deb",
+        'mkdir -p "$3/usr/bin" && cd "$3/usr/bin" && echo "#!/bin/sh" > docker-registry && chmod +x docker-registry',
+    )
+    monkeypatch.setattr(registry, "can_install", lambda: False)
+    with pytest.raises(machine.Problem, match="Debian's package docker-registry"):
+        registry.ensure()
+    monkeypatch.setattr(registry, "can_install", lambda: True)
+    place = registry.command_path()
+    assert registry.ensure() == f"{place} unpacked"
+    assert registry.ensure() == str(place)
+    assert [each.name for each in place.parent.iterdir()] == ["docker-registry"]
+    assert asked.read_text(encoding="utf-8") == "download -q docker-registry\n"

@@ -114,7 +114,8 @@ class ImageCache:
         """Remove built images, least recently used first, until all of them together are within a budget.
 
         Never removed: an image that a container (running or not) was made from, one used within the last `recent`
-        seconds, one that somebody tagged with a name of their own, one without both of our labels.
+        seconds, one that somebody tagged with a name of their own, one without both of our labels. The name by which it
+        was pushed to a registry, which ends with its key, is ours.
 
         Args:
             budget: bytes. Layers that images share are counted with each of them, so that less than this is on disk.
@@ -160,7 +161,7 @@ def _tags(image: dict[str, Any]) -> tuple[str, ...]:
 
 def _ours(image: dict[str, Any]) -> bool:
     key = image["Labels"][KEY_LABEL]
-    return bool(_KEY.fullmatch(key)) and all(tag.startswith(PREFIX) for tag in _tags(image))
+    return bool(_KEY.fullmatch(key)) and all(tag.startswith(PREFIX) or tag.endswith(f":{key}") for tag in _tags(image))
 
 
 def _try_lock(handle: int) -> bool:

@@ -112,15 +112,25 @@ class ImageBuilder:
             ToolError: the docker CLI or the daemon is missing.
             InterruptedRunError: `stop` was set.
         """
-        platform = daemon_platform(self._client)
-        origin = Origin(tree.repository, tree.treeish, project_folder, tree.pointers)
-        plans = build_plans(topology, origin, platform, skip)
+        plans = self.plans(topology, tree, project_folder, skip)
         images: dict[str, BuiltImage] = {}
         tags = {plan.service: plan.tag for plan in plans}
         with ThreadPoolExecutor(parallel or os.cpu_count() or 1, thread_name_prefix="build") as pool:
             for wave in _waves(plans):
                 images |= self._wave(pool, wave, tree, tags)
         return {plan.service: images[plan.service] for plan in plans if plan.service not in skip}
+
+    def plans(
+        self, topology: Topology, tree: CommitTree, project_folder: str, skip: frozenset[str] = frozenset()
+    ) -> tuple[BuildPlan, ...]:
+        """What `build` would have to have, those that are there already too, with their keys; nothing is built.
+
+        Raises:
+            ProvisionError: a context or a Dockerfile is not in the commit.
+            ToolError: the daemon does not answer.
+        """
+        origin = Origin(tree.repository, tree.treeish, project_folder, tree.pointers)
+        return build_plans(topology, origin, daemon_platform(self._client), skip)
 
     def _wave(
         self, pool: ThreadPoolExecutor, plans: list[BuildPlan], tree: CommitTree, tags: Mapping[str, str]
