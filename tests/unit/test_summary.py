@@ -94,6 +94,12 @@ def test_the_worst_comes_first() -> None:
     assert "understudy run --commit " + "a" * 40 + " --file compose.yaml" in text
 
 
+def test_what_ran_on_aws_is_run_again_there() -> None:
+    on_aws = shown(summary(replace(run(suite()), target="aws:123456789012:eu-west-1")))
+    assert "--file compose.yaml --target aws" in on_aws
+    assert "--target" not in shown(summary(run(suite())))
+
+
 def test_each_kind_of_bad_test_is_told_apart() -> None:
     cases = (
         failed("broken"),

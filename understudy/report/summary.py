@@ -197,6 +197,7 @@ def _commands(record: RunRecord) -> Iterator[str]:
     again = ["understudy", "run", *(["--dirty"] if record.dirty else ["--commit", record.commit])]
     again += ["--file", posixpath.basename(record.topology)] if record.topology else []
     again += ["--profile", record.profile] if record.profile not in {"", "default"} else []
+    again += ["--target", "aws"] if record.target.startswith("aws:") else []
     folder = posixpath.dirname(record.topology)
     where = f" in {code(folder)}" if folder else ""
     said = [f"Run it again{where}: {code(shlex.join(again))}"]
