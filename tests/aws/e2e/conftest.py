@@ -1,4 +1,4 @@
-"""ministack with real containers, and the real engine on it; only `make test-aws-e2e` collects what is here."""
+"""ministack with real containers, the provider on it, the images; only `make test-aws-e2e` collects what is here."""
 
 from __future__ import annotations
 
@@ -46,10 +46,9 @@ class Ministack:
         return f"http://{self.server}"
 
 
-def containers_of(ministack: Ministack, service: str = "") -> list[str]:
-    """All containers that this ministack has started, or those of one service of AWS, by their ids."""
-    of_it = ("--filter", f"label=ministack={service}") if service else ()
-    return docker("ps", "-aq", "--filter", _label(ministack), *of_it).split()
+def containers_of(ministack: Ministack) -> list[str]:
+    """All containers that this ministack has started, by their ids."""
+    return docker("ps", "-aq", "--filter", _label(ministack)).split()
 
 
 def volumes_of(ministack: Ministack) -> list[str]:

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -69,13 +70,13 @@ def project(
 
 def held(ministack: Ministack, project: Project) -> dict[str, Any]:
     """All that an environment could leave behind, wherever it is."""
-    stacks = (project.folder.parent.parent.parent / "state").rglob(".pulumi/stacks/understudy/*.json")
+    backend = Path(project.env["XDG_STATE_HOME"], "understudy", "backend")
     return {
         **holdings(),
         "container": frozenset(containers_of(ministack)),
         "volume": frozenset(volumes_of(ministack)),
         "lease": [lease["id"] for lease in project.leases()],
-        "stack": sorted(path.name for path in stacks),
+        "stack": sorted(path.name for path in backend.glob(".pulumi/stacks/understudy/*.json")),
     }
 
 
