@@ -12,6 +12,7 @@ from understudy.errors import EnvironmentFailedError, ProvisionError, ToolError,
 from understudy.lease import Lease
 from understudy.locks import break_stale
 from understudy.progress import Phase, Progress, ProgressListener, State
+from understudy.targets.choose import DOCKER, kind_of
 from understudy.targets.interface import Outcome, Owned, Receipt, Spare, Target
 
 __all__ = ["COMEBACK", "DEREGISTERED", "LOCK_WAIT", "Removal", "answers", "with_target"]
@@ -82,7 +83,7 @@ class Removal:
         """
         if harm := self.engine.damage(self.ref):
             self._warn(f"stack {self.ref.name}", f"its state {harm}: what there is is found by label")
-        if self.former.died:
+        if self.former.died and kind_of(self.lease.target) == DOCKER:
             self._end_at_once()
         failure = self._destroyed()
         receipt = self._look()
@@ -166,6 +167,8 @@ class Removal:
         """End what a dead owner has left running: nobody reads its last words, for which the engine gives it time.
 
         A stack that somebody may be at work on is left: a living process holds its lock, or it is a user's own.
+        On AWS nothing is gained by it: ECS gives its tasks their time either way, and where the engine comes second it
+        fails at what is gone already, such as a task definition, and its state has to be brought up to date.
         """
         if self.lease.plain:
             return

@@ -216,6 +216,7 @@ GONE = replace(this_process(), started=1)
         ({"owner": GONE, "state": LeaseState.TESTING}, True, False),
         ({"owner": GONE, "state": LeaseState.TESTING, "plain": True}, False, False),
         ({"owner": GONE, "state": LeaseState.KEPT}, False, False),
+        ({"owner": GONE, "state": LeaseState.TESTING, "target": "aws:123456789012:eu-west-1"}, False, False),
         ({}, False, False),
     ],
 )
@@ -229,7 +230,7 @@ def test_what_a_dead_owner_left_running_ends_before_the_engine_begins(
     locked: bool,
     at_once: bool,
 ) -> None:
-    engine, fake = FakeEngine(run_programs=False), FakeTarget(held=[LOST])
+    engine, fake = FakeEngine(run_programs=False), FakeTarget(former.get("target", "docker:one"), held=[LOST])
     if locked:
         engine.locked[StackRef("understudy", lease.id)] = [holder]
     held: list[bool] = []
