@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from aws.world import BACKEND, OTHER, OURS, WHOSE, Account, moto, session, tags_of, target
 
-from understudy.errors import InterruptedRunError, ProvisionError
+from understudy.errors import InterruptedRunError, NotFoundError, ProvisionError
 from understudy.redact import Redactor
+from understudy.stacks.aws_names import container
 from understudy.stacks.identity import Whose
 from understudy.targets.aws.endpoints import Endpoint, endpoints_of
 from understudy.targets.aws.evidence import task_facts, tasks_of
@@ -127,6 +128,16 @@ def test_lines_are_those_of_the_services_asked_for() -> None:
     say("understudy/db/1", "two", at=5)
     assert [(s, line[31:]) for s, line in target().lines(WHOSE, (), follow=False)] == [("web", "one"), ("db", "two")]
     assert [s for s, _ in target().lines(WHOSE, ("db",), follow=False)] == ["db"]
+    say(f"understudy/{container('web.api')}/1", "three")
+    assert [s for s, _ in target().lines(WHOSE, ("web.api",), follow=False)] == ["web.api"]
+
+
+def test_a_service_that_said_nothing_is_known_and_one_that_is_not_there_is_named() -> None:
+    Account().make(OURS, tags_of(), 1, RUN)
+    assert list(target().lines(WHOSE, ("web",), follow=False)) == []
+    with pytest.raises(NotFoundError, match="service 'webb'") as told:
+        target().lines(WHOSE, ("web", "webb"), follow=False)
+    assert told.value.hint == "It has: web."
 
 
 def test_facts_are_of_tasks_that_run_and_of_those_that_stopped() -> None:

@@ -74,8 +74,10 @@ def test_what_has_some_of_our_tags_is_claimed_however_they_are_spelt() -> None:
     document = '{"Version": "2012-10-17", "Statement": []}'
     tags = [{"Key": LABEL + "commit", "Value": "abc"}]
     iam.create_role(RoleName="four", Path="/understudy/", AssumeRolePolicyDocument=document, Tags=tags)
+    make_queue("six", {LABEL + "platform": "understudy", LABEL + "protect": "true"})
+    make_queue("seven", {LABEL + "platform": "understudy", OWNERSHIP[0]: OURS})
     aws = session()
-    assert [item.id for item in target(aws=aws).claimed()] == ["five", "one", "two", "four"]
+    assert [item.id for item in target(aws=aws).claimed()] == ["five", "one", "seven", "two", "four"]
     asked = [given["TagFilters"][0]["Key"] for call, given in aws.calls if call.endswith(":GetResources")]
     assert sorted(asked) == sorted(set(asked))  # each key once, though moto names it once for each object
     assert target().inventory() == ()

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from understudy.aws_failures import Why, asking, failure_of
-from understudy.errors import ToolError
+from understudy.errors import NotFoundError, ToolError
 from understudy.redact import Redactor
+from understudy.stacks import aws_names
 from understudy.stacks.aws.suites import STREAMS as SUITES
 from understudy.stacks.aws.tasks import STREAMS as SERVICES
-from understudy.stacks.aws_names import log_group
 from understudy.stacks.identity import Whose
-from understudy.targets.aws.evidence import task_facts, tasks_of
+from understudy.targets.aws.evidence import services_of, task_facts, tasks_of
 from understudy.targets.aws.session import AwsSession
 from understudy.targets.interface import ContainerFacts, Followed
 from understudy.targets.log_file import LogFile
@@ -25,7 +25,7 @@ from understudy.targets.log_file import LogFile
 if TYPE_CHECKING:
     from types_boto3_logs import CloudWatchLogsClient
 
-__all__ = ["EVERY", "LIMIT", "AwsFollower", "Event", "LogReader", "tail"]
+__all__ = ["EVERY", "LIMIT", "AwsFollower", "Event", "LogReader", "hold_services", "tail"]
 
 EVERY = 5.0
 """Seconds between two readings while tests run: FilterLogEvents is limited to a few requests a second an account."""
@@ -84,13 +84,11 @@ class LogReader:
 
         logs: CloudWatchLogsClient = self.aws.client("logs")
         paginator: Any = logs.get_paginator("filter_log_events")
-        newest = self._from
+        newest, group = self._from, aws_names.log_group(self.whose.environment)
         with asking(f"Read the logs of environment {self.whose.environment}"):
             try:
                 for page in paginator.paginate(
-                    logGroupName=log_group(self.whose.environment),
-                    logStreamNamePrefix=f"{SERVICES}/",
-                    startTime=self._from,
+                    logGroupName=group, logStreamNamePrefix=f"{SERVICES}/", startTime=self._from
                 ):
                     for row in page["events"]:
                         if self.full:
@@ -113,6 +111,44 @@ def _service(stream: str) -> str:
     return parts[1] if len(parts) > 1 else stream
 
 
+def hold_services(aws: AwsSession, whose: Whose, services: tuple[str, ...]) -> None:
+    """Hold that each of these is a service of the environment, or a container that has said something.
+
+    Raises:
+        NotFoundError: one is neither.
+        ToolError: ECS or CloudWatch Logs does not answer.
+    """
+    if not services:
+        return
+    names = {str(row["serviceName"]) for row in services_of(aws, whose)}
+    wanted = [name for name in services if aws_names.service(whose.environment, name) not in names]
+    said = _speaking(aws, whose) if wanted else set()
+    for name in wanted:
+        if aws_names.container(name) not in said:
+            known = sorted({each.removeprefix(f"{whose.environment}-") for each in names} | said)
+            raise NotFoundError(
+                f"Looked for service {name!r} in environment {whose.environment}, and there is none.",
+                hint=f"It has: {', '.join(known) or 'no service'}.",
+            )
+
+
+def _speaking(aws: AwsSession, whose: Whose) -> set[str]:
+    """The services' containers that have a log stream; none where there is no log group."""
+    from botocore.exceptions import ClientError
+
+    logs: CloudWatchLogsClient = aws.client("logs")
+    pages = logs.get_paginator("describe_log_streams").paginate(
+        logGroupName=aws_names.log_group(whose.environment), logStreamNamePrefix=f"{SERVICES}/"
+    )
+    with asking(f"Listed the log streams of environment {whose.environment}"):
+        try:
+            return {_service(row["logStreamName"]) for page in pages for row in page["logStreams"]}
+        except ClientError as error:
+            if failure_of(error).why is not Why.GONE:
+                raise
+            return set()
+
+
 def tail(
     aws: AwsSession, whose: Whose, services: tuple[str, ...], stop: threading.Event | None
 ) -> Iterator[tuple[str, str]]:
@@ -128,10 +164,11 @@ def tail(
         ToolError: CloudWatch Logs does not answer.
     """
     reader = LogReader(aws, whose)
+    wanted = {aws_names.container(name): name for name in services}
     while True:
         for event in reader.read():
-            if not services or event.service in services:
-                yield event.service, f"{event.stamp} {event.text}"
+            if not services or event.service in wanted:
+                yield wanted.get(event.service, event.service), f"{event.stamp} {event.text}"
         if stop is None or reader.full or stop.wait(EVERY):
             return
 

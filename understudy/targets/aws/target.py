@@ -10,17 +10,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from understudy.redact import Redactor
+from understudy.stacks.aws.platform import TAG as PLATFORM_TAG
 from understudy.stacks.identity import LABEL, Whose
 from understudy.targets.aws.endpoints import endpoints_of
 from understudy.targets.aws.evidence import task_facts, tasks_of
 from understudy.targets.aws.listers import list_claimed, list_owned
-from understudy.targets.aws.logs import AwsFollower, tail
+from understudy.targets.aws.logs import AwsFollower, hold_services, tail
 from understudy.targets.aws.reached import wait_reached
 from understudy.targets.aws.readiness import wait_ready
 from understudy.targets.aws.session import AwsSession
 from understudy.targets.aws.sweep import Pace, sweep
 from understudy.targets.interface import ContainerFacts, Owned, Receipt, Sampler, Spare, Swept, spare_none
-from understudy.targets.ownership import is_owned
+from understudy.targets.ownership import ENVIRONMENT, is_owned
 from understudy.targets.receipts import take_receipt
 from understudy.targets.watching import StillWatch, Watch
 
@@ -76,13 +77,13 @@ class AwsTarget:
         return tuple(item for item in listed if is_owned(item.labels, whose))
 
     def claimed(self) -> tuple[Owned, ...]:
-        """All objects with any tag in our namespace, however it is spelt, whole sets or not.
+        """All objects with any tag in our namespace, however it is spelt, whole sets or not; no platform's.
 
         Raises:
             ToolError: a listing failed; nothing is known then.
         """
         listed = list_claimed(self.session, self.identity()).items
-        return tuple(item for item in listed if any(key.lower().startswith(LABEL) for key in item.labels))
+        return tuple(item for item in listed if _is_claimed(item.labels))
 
     def clock(self) -> datetime:
         """The moment by AWS's own clock, UTC, in whole seconds.
@@ -162,6 +163,15 @@ class AwsTarget:
         """(service, line with its time stamp) of the named services or of all; with `follow` until it is stopped.
 
         Raises:
+            NotFoundError: the environment has no such service.
             ToolError: CloudWatch Logs does not answer.
         """
+        hold_services(self.session, whose, services)
         return tail(self.session, whose, services, self._stop if follow else None)
+
+
+def _is_claimed(labels: Mapping[str, str]) -> bool:
+    """Whether somebody may have meant an environment's object: a platform says by its own tag that it is none."""
+    if PLATFORM_TAG in labels and ENVIRONMENT not in labels:
+        return False
+    return any(key.lower().startswith(LABEL) for key in labels)
