@@ -66,8 +66,7 @@ def run_stages(session: Session, blueprint: Blueprint, lease: Lease, recorder: R
         told = replace(session, listener=stoppable(session.listener, stop))
         made = provision(told, blueprint, lease, tree, logs, stop=stop, awaited=awaited, estimated=recorder.estimated)
         recorder.provisioned(made)  # at once: a run that is killed while its tests run has it in the record
-        if made.untestable:
-            raise _not_tested(made.untestable)
+        _hold_tested(session, made.untestable)
         session.store.update(lease, check=_ready)
         return made
 
@@ -94,10 +93,15 @@ def _early(session: Session) -> bool:
     return not session.on_aws and session.options.docker_provider == "embedded"
 
 
-def _not_tested(why: str) -> NotTestedError:
-    return NotTestedError(
-        f"Nothing was tested: {why}.", hint="A run against AWS itself, without AWS_ENDPOINT_URL, tests what it makes."
-    )
+def _hold_tested(session: Session, untestable: str) -> None:
+    """Hold that what was made can answer, in the phase that would wait for it."""
+    if not untestable:
+        return
+    with session.phase(Phase.READY):
+        raise NotTestedError(
+            f"Nothing was tested: {untestable}.",
+            hint="A run against AWS itself, without AWS_ENDPOINT_URL, tests what it makes.",
+        )
 
 
 def _ready(now: Lease) -> dict[str, object]:
@@ -114,8 +118,7 @@ def run_tests(session: Session, blueprint: Blueprint, lease: Lease, recorder: Re
         ProvisionError: the environment did not get ready.
         InterruptedRunError: a signal came.
     """
-    if why := untestable(session):
-        raise _not_tested(why)
+    _hold_tested(session, untestable(session))
     awaited = Awaited(blueprint.clone, lease.id, early=False)
     with session.phase(Phase.READY):
         since = time.monotonic()
