@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,10 +20,11 @@ from understudy.engine.settings import EngineSettings
 from understudy.errors import NotFoundError, UsageError
 from understudy.export import RunFolder
 from understudy.lease import Lease, LeaseState, LeaseStore
-from understudy.options import Options
+from understudy.options import Options, Origin
 from understudy.preparation import CLONE, begin, keep_tree, take_tree
 from understudy.redact import Redactor
 from understudy.report import RunRecord, utc
+from understudy.targets.choose import kind_of
 
 COMPOSE = """\
 name: shop
@@ -55,11 +57,11 @@ def write(project: Project, compose: str, text: str) -> None:
 
 
 @pytest.fixture
-def environment(project: Project) -> Callable[[], Lease]:
+def environment(project: Project) -> Callable[..., Lease]:
     """Makes the environment of the branch as far as it lies on disk: its lease, its tree, its clone."""
 
-    def make() -> Lease:
-        options = Options()
+    def make(target: str = "docker:X") -> Lease:
+        options = Options(target=kind_of(target))
         settings = EngineSettings.from_environment(Path("pulumi"))
         settings.prepare()
         blueprint = draw(options, project.folder)
@@ -69,7 +71,7 @@ def environment(project: Project) -> Callable[[], Lease]:
             options,
             backend=settings.backend,
             backend_id=store.backend_id(),
-            target="docker:X",
+            target=target,
             environment="eabcdefghij",
             stack=("understudy", "eabcdefghij"),
             folder=settings.state,
@@ -130,6 +132,29 @@ def test_an_environment_is_compared_as_it_was_provisioned(project: Project, envi
         record = diff(project, name)
         assert (record.before.kind, record.before.environment) == ("environment", lease.id)
         assert paths(record) == {"services.web.image", "services.web.mounts./www.files"}
+
+
+AWS = "aws:123456789012:eu-west-1"
+
+
+def test_beside_an_environment_on_aws_a_commit_is_cloned_for_aws(
+    project: Project, environment: Callable[..., Lease]
+) -> None:
+    environment(AWS)
+    for sides in (("last",), ("env:eabcdefghij", "HEAD"), ("HEAD", "env:eabcdefghij")):
+        assert not diff(project, *sides).different, sides
+    on_docker = replace(Options(), origins={"target": Origin.FLAG})
+    assert compare_sides(*pair(Sides(on_docker, project.folder), "last", None)).different
+
+
+@pytest.mark.parametrize("wanted", [Wanted(drift=True), Wanted(engine=True)])
+def test_the_engine_s_look_at_an_environment_on_aws_is_refused_before_anything_is_asked(
+    project: Project, environment: Callable[..., Lease], wanted: Wanted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment(AWS)
+    monkeypatch.setattr("understudy.session.target_of", lambda *_, **__: pytest.fail("a target was asked for"))
+    with pytest.raises(UsageError, match=r"on AWS, .* this version (sees|previews) Docker's only"):
+        run(Options(), project.folder, "eabcdefghij", None, wanted)
 
 
 def test_a_branch_is_the_commit_and_its_environment_is_named(

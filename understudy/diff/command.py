@@ -99,22 +99,24 @@ def _compared(options: Options, folder: Path, first: str | None, second: str | N
     record = compare_sides(before, after)
     if not wanted.engine:
         return record
-    from understudy.diff.preview import foreseen
+    from understudy.diff.preview import foreseen, hold_previewed
     from understudy.session import open_session
 
-    with open_session(options, folder, silent, Stop()) as session:
+    hold_previewed(options, before)
+    with open_session(options, folder, silent, Stop(), of=lambda _store: before.lease) as session:
         preview, told = foreseen(session, before, after)
     different = record.different or preview.changes > 0
     return replace(record, preview=preview, different=different, warnings=(*record.warnings, *told))
 
 
 def _drifted(options: Options, folder: Path, name: str | None) -> DiffRecord:
-    from understudy.diff.drift import drift_of
+    from understudy.diff.drift import drift_of, hold_drifting
     from understudy.session import open_session
 
     side = told(Sides(options, folder), f"env:{name or ''}")
-    with open_session(options, folder, silent, Stop(), of=lambda _store: side.lease) as session:
-        return drift_of(session, side)
+    lease = hold_drifting(side)
+    with open_session(options, folder, silent, Stop(), of=lambda _store: lease) as session:
+        return drift_of(session, side, lease)
 
 
 def _rendered(record: DiffRecord, form: str) -> str:

@@ -10,15 +10,16 @@ from understudy.diff.record import DiffRecord, DriftRecord, PropertyRecord, Side
 from understudy.diff.side import Side
 from understudy.engine.interface import Seen, StackRef
 from understudy.errors import NotFoundError, UsageError
+from understudy.lease import Lease
 from understudy.provider.settings import ProviderSettings
 from understudy.session import Session
 from understudy.stacks.differences import withheld
 from understudy.stacks.identity import LABEL
-from understudy.targets.choose import elsewhere
+from understudy.targets.choose import AWS, elsewhere, kind_of
 from understudy.targets.interface import ContainerFacts, Owned
 from understudy.targets.suite_marks import is_suite
 
-__all__ = ["drift_of", "drifted", "leaves"]
+__all__ = ["drift_of", "drifted", "hold_drifting", "leaves"]
 
 _OUTPUTS = {"imageId", "ports"}
 """Outputs in which a change counts: a tag that names another image, a host port that the kernel chose anew."""
@@ -27,22 +28,36 @@ _KEYS = ("name", "label", "host", "target", "containerPath", "file", "internal")
 """What tells one member of a list from another, the first that it has."""
 
 
-def drift_of(session: Session, side: Side) -> DiffRecord:
+def hold_drifting(side: Side) -> Lease:
+    """Hold that it is an environment whose drift can be seen; returns its lease.
+
+    Raises:
+        UsageError: it is none, or it is on AWS.
+    """
+    lease = side.lease
+    if lease is None:
+        raise UsageError(f"Drift was asked of {side.record.title}, and only an environment can drift.")
+    if kind_of(lease.target) == AWS:
+        raise UsageError(
+            f"Drift was asked of environment {lease.id}, which is on AWS, and this version sees Docker's only.",
+            hint="`pulumi refresh --preview-only` of its stack asks AWS; `understudy env` gives its variables.",
+        )
+    return lease
+
+
+def drift_of(session: Session, side: Side, lease: Lease) -> DiffRecord:
     """What is not as it was provisioned: the engine's look at every resource, then the target's own.
+
+    Args:
+        session: the command at work.
+        side: the environment as it was provisioned.
+        lease: of the environment.
 
     Raises:
         NotFoundError: the environment is on another target.
         EngineError: the engine could not look, or has no such stack.
         ToolError: the target does not answer.
     """
-    lease = side.lease
-    if lease is None:
-        raise UsageError(f"Drift was asked of {side.record.title}, and only an environment can drift.")
-    if session.on_aws:
-        raise UsageError(
-            f"Drift was asked of environment {lease.id}, which is on AWS, and this version sees Docker's only.",
-            hint="`pulumi refresh --preview-only` of its stack asks AWS; `understudy env` gives its variables.",
-        )
     here = session.target.identity()
     if here != lease.target:
         raise NotFoundError(

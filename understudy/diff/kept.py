@@ -21,8 +21,8 @@ from understudy.stacks.topology import TopologyError
 
 __all__ = ["environment_side", "run_side"]
 
-Draw = Callable[[str, str], Blueprint]
-"""(commit, profile) -> its blueprint, for runs of which no clone was kept."""
+Draw = Callable[[str, str, str], Blueprint]
+"""(commit, profile, identity of the target) -> its blueprint, for runs of which no clone was kept."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def environment_side(lease: Lease) -> Side:
         environment=lease.id,
         file=lease.topology,
     )
-    return Side(record, compared, lease=lease, warnings=tuple(notes))
+    return Side(record, compared, lease=lease, target=lease.target, warnings=tuple(notes))
 
 
 def run_side(folder: Path, draw_again: Draw) -> Side:
@@ -84,7 +84,7 @@ def run_side(folder: Path, draw_again: Draw) -> Side:
                 f"Looked for the clone of run {record.run}, and its folder keeps none.",
                 hint="It was made of a working folder, so that it cannot be derived anew. Compare with a newer run.",
             )
-        clone = draw_again(record.commit, record.profile or "default").clone
+        clone = draw_again(record.commit, record.profile or "default", record.target).clone
         compared = Compared(clone.topology, clone)
         notes = (f"no clone was kept of run {record.run}: it is derived anew from commit {record.commit[:12]}",)
     side = SideRecord(
@@ -98,4 +98,4 @@ def run_side(folder: Path, draw_again: Draw) -> Side:
         run=record.run,
         file=record.topology,
     )
-    return Side(side, compared, warnings=notes)
+    return Side(side, compared, target=record.target, warnings=notes)

@@ -13,13 +13,27 @@ from understudy.engine.events import Diagnostic, EngineEvent
 from understudy.engine.interface import PreviewStep, StackRef
 from understudy.errors import NotFoundError, UsageError
 from understudy.lease import Lease
+from understudy.options import Options
 from understudy.provision import own_lease
 from understudy.rehearsal import rehearsed
 from understudy.session import Session
 from understudy.stacks import identity
-from understudy.targets.choose import elsewhere
+from understudy.targets.choose import AWS, elsewhere, kind_meant
 
-__all__ = ["foreseen", "steps_of"]
+__all__ = ["foreseen", "hold_previewed", "steps_of"]
+
+
+def hold_previewed(options: Options, before: Side) -> None:
+    """Hold that the environment is on Docker, or would be.
+
+    Raises:
+        UsageError: it is on AWS.
+    """
+    if kind_meant(options, before.lease.target if before.lease else "") == AWS:
+        raise UsageError(
+            "A preview by the engine was asked of an environment on AWS, and this version previews Docker's only.",
+            hint="`understudy plan --target aws` says what would be made; plain `pulumi preview` asks the engine.",
+        )
 
 
 def foreseen(session: Session, before: Side, after: Side) -> tuple[PreviewRecord, tuple[str, ...]]:
@@ -37,11 +51,6 @@ def foreseen(session: Session, before: Side, after: Side) -> tuple[PreviewRecord
         raise UsageError(
             f"A preview was asked of {after.record.title}, and only a commit can be provisioned.",
             hint="Name the commit second: `understudy diff --engine production HEAD`.",
-        )
-    if session.on_aws:
-        raise UsageError(
-            "A preview by the engine was asked of an environment on AWS, and this version previews Docker's only.",
-            hint="`understudy plan --target aws` says what would be made; plain `pulumi preview` asks the engine.",
         )
     lease = _lease(session, blueprint)
     known = before.lease or session.store.find(lease.id)

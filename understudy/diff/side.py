@@ -14,10 +14,14 @@ __all__ = ["Side"]
 
 @dataclass(frozen=True)
 class Side:
-    """What it is, what is compared, and of a commit the blueprint, of an environment the lease."""
+    """What it is, what is compared, and of a commit the blueprint, of an environment the lease.
+
+    `target` is the identity of the target that an environment is on, or a run was; empty: nothing was made of it.
+    """
 
     record: SideRecord
     compared: Compared
     blueprint: Blueprint | None = None
     lease: Lease | None = None
+    target: str = ""
     warnings: tuple[str, ...] = ()

@@ -12,7 +12,9 @@ from understudy.diff.record import SideRecord
 from understudy.diff.side import Side
 from understudy.errors import UsageError
 from understudy.options import Options
+from understudy.options import Origin as Given
 from understudy.stacks.differences import Compared
+from understudy.targets.choose import kind_of
 
 __all__ = ["Sides"]
 
@@ -46,13 +48,19 @@ class Sides:
         """
         return self._drawn(self._at(commit))
 
-    def redrawn(self, commit: str, profile: str) -> Blueprint:
-        """The blueprint of a commit with a profile.
+    def redrawn(self, commit: str, profile: str, target: str) -> Blueprint:
+        """The blueprint of a commit with a profile, for the kind of target that an identity is of.
 
         Raises:
             UsageError: as `commit`.
         """
-        return draw(replace(self._at(commit), profile=profile), self.folder)
+        return draw(replace(self._at(commit), profile=profile, target=kind_of(target)), self.folder)
+
+    def beside(self, side: Side) -> Sides:
+        """Those that draw clones for the kind of target that a side is on, unless the command line names one."""
+        if not side.target or self.options.origins.get("target") is Given.FLAG:
+            return self
+        return replace(self, options=replace(self.options, target=kind_of(side.target)))
 
     def file(self, path: Path) -> Side:
         """What a topology file declares, as it lies.
