@@ -17,9 +17,10 @@ from understudy.errors import LeftoversError, NotFoundError, UnderstudyError
 from understudy.lease import Lease, LeaseStore, ends
 from understudy.options import Options
 from understudy.progress import silent
+from understudy.report.visible import plural
 from understudy.session import find_lease, lease_store, read_settings
 from understudy.stacks.identity import LABEL, parse_time
-from understudy.targets.choose import elsewhere, target_of
+from understudy.targets.choose import elsewhere, kind_of, target_of
 from understudy.targets.interface import Owned, Target
 from understudy.targets.ownership import whose_of
 from understudy.teardown import settle
@@ -53,7 +54,7 @@ def show(options: Options, *, form: str) -> int:
     else:
         _print_table(leases, here)
         for environment, kinds in _by_environment(strays).items():
-            held = ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in kinds.items())
+            held = ", ".join(plural(count, kind) for kind, count in kinds.items())
             click.echo(
                 f"{printable(environment)}: {held} on this target, and no lease on this backend; another backend "
                 f"(PULUMI_BACKEND_URL) may have it",
@@ -63,6 +64,8 @@ def show(options: Options, *, form: str) -> int:
             click.echo(f"{path} is no readable lease: look at it, and remove it once nothing of it is left", err=True)
         if problem:
             click.echo(f"understudy: {printable(problem)}\n{_UNSEEN}", err=True)
+            for other in sorted({lease.target for lease in leases if kind_of(lease.target) != options.target}):
+                click.echo(f"To look at {printable(other)}: {elsewhere(other)}", err=True)
     return LeftoversError.exit_code if problem else 0
 
 

@@ -26,7 +26,7 @@ from understudy.diff.record import (
     SideRecord,
     StepRecord,
 )
-from understudy.report.visible import visible
+from understudy.report.visible import plural, visible
 
 HOSTILE = (
     "a|b`c`<script>alert(1)</script><!-- x --> [l](javascript:x) ![i](https://x.example/p) @all #1 **b** _i_ "
@@ -261,3 +261,8 @@ def test_a_reader_of_markdown_sees_text_in_cells_and_nothing_else() -> None:
     }
     assert all(not attributes for _, attributes in found.tags)
     assert visible(HOSTILE)[:60] in "".join(found.said).replace("\u200b", "")
+
+
+def test_what_is_counted_has_its_plural() -> None:
+    counted = [plural(count, word) for count, word in ((1, "policy"), (0, "policy"), (2, "key"))]
+    assert counted == ["1 policy", "0 policies", "2 keys"]

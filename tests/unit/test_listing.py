@@ -38,6 +38,18 @@ def test_leases_are_shown_while_docker_is_down_and_what_is_not_known_is_said(
     assert "Only leases are shown" in said
 
 
+def test_whose_environments_are_on_aws_is_told_how_to_look_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = World()
+    world.store.create(lease("e1", target="aws:123456789012:eu-west-1"))
+    monkeypatch.setattr(listing, "lease_store", lambda *_: world.store)
+    assert listing.show(Options(), form="text") == 4
+    assert "with --target aws and --aws-region eu-west-1" in capsys.readouterr().err
+    assert listing.show(Options(target="aws"), form="text") == 4
+    assert "To look at" not in capsys.readouterr().err
+
+
 def test_as_json_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert listing.show(Options(), form="json") == 4
     shown = json.loads(capsys.readouterr().out)

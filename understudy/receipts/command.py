@@ -13,6 +13,7 @@ from understudy.errors import LeftoversError, NotFoundError, UnderstudyError, Us
 from understudy.lease import Lease, LeaseStore
 from understudy.options import Options
 from understudy.receipts.kept import KEPT_DAYS, KeptReceipt, find, known
+from understudy.report.visible import plural
 from understudy.session import find_lease, lease_store
 from understudy.targets.interface import Outcome
 
@@ -78,7 +79,7 @@ def _lines(kept: KeptReceipt | None, lease: Lease | None) -> list[tuple[str, str
     if kept is None:
         return [*lines, ("receipt", "none yet")]
     receipt, by = kept.receipt, kept.by
-    looked = ", ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in receipt.looked.items())
+    looked = ", ".join(plural(count, kind) for kind, count in receipt.looked.items())
     if lease is None:
         lines += [("environment", receipt.environment), ("lease", "closed")]
     lines += [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 __all__ = ["cut", "plural", "visible"]
 
 _LONGEST = 2000
@@ -19,5 +21,7 @@ def cut(text: str, most: int = _LONGEST) -> str:
 
 
 def plural(count: int, word: str) -> str:
-    """`1 difference`, `2 differences`."""
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+    """`1 difference`, `2 differences`, `0 policies`."""
+    if count == 1:
+        return f"{count} {word}"
+    return f"{count} {word[:-1]}ies" if re.search("[^aeiou]y$", word) else f"{count} {word}s"

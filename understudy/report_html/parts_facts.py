@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from understudy.report import RunRecord
+from understudy.report.visible import plural
 from understudy.report_html.links import file_link
 from understudy.report_html.markup import Child, Markup, el
 from understudy.report_html.moments import clock, duration, epoch
@@ -99,12 +100,12 @@ def _receipt(record: RunRecord) -> Markup | None:
         return None
     if receipt is None:
         return el("p", "No receipt: nothing was destroyed, or the run did not come so far.", class_="note")
-    looked = ", ".join(f"{count} {kind}s" for kind, count in receipt.looked.items())
+    looked = ", ".join(plural(count, kind) for kind, count in receipt.looked.items())
     left = [el("li", f"{each.kind} {each.name} ({each.id})") for each in receipt.leftovers]
     return el(
         "div",
         el("strong", f"Receipt: {receipt.outcome}"),
-        f" at {clock(receipt.taken_at)}" + (f"; the daemon listed {looked} in all" if looked else "") + ". ",
+        f" at {clock(receipt.taken_at)}" + (f"; the target listed {looked} in all" if looked else "") + ". ",
         receipt.reason,
         el("ul", left) if left else None,
         class_=f"receipt r-{receipt.outcome.lower()}",
