@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +23,27 @@ from understudy.lease import Lease, LeaseExistsError
 from understudy.progress import Phase, Progress, State
 from understudy.session import Session
 from understudy.waiting import take, wait_idle
-from understudy.watchdog import Guard, guarded
+from understudy.watchdog import LIMIT, Guard, guarded
 
 __all__ = ["Held", "making", "provisioning", "taking"]
+
+
+_FILES = frozenset(
+    {
+        "AWS_CA_BUNDLE",
+        "AWS_CONFIG_FILE",
+        "AWS_SHARED_CREDENTIALS_FILE",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "DOCKER_CERT_PATH",
+        "DOCKER_CONFIG",
+    }
+)
+"""Variables that name a file by which the target is reached."""
+
+
+_ON_AWS = 1800.0
+"""Seconds for one removal on AWS by the watchdog: the engine waits for what ends there, and a sweep may follow, for
+`understudy.targets.aws.sweep.PATIENCE`."""
 
 
 def _nothing(_handed: str) -> None:
@@ -159,6 +177,14 @@ def _over(session: Session, environment: str) -> bool:
     return now is None or now.state.at_rest or not now.owner.is_this_process()
 
 
+def _rooted(variables: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """The variables with each file's path taken from a folder; one that the SDK expands itself stays as it is."""
+    return {
+        name: str(folder / value) if name in _FILES and value and value[0] not in "~$" else value
+        for name, value in variables.items()
+    }
+
+
 def _guard(session: Session, lease: Lease) -> Guard:
     """The guard of one environment. What it runs finds our package, state and leases wherever it is started."""
 
@@ -167,7 +193,7 @@ def _guard(session: Session, lease: Lease) -> Guard:
 
     own = str(Path(__file__).resolve().parent.parent)
     variables = {
-        **os.environ,
+        **_rooted(os.environ, Path.cwd()),
         "PYTHONPATH": os.pathsep.join(filter(None, [own, os.environ.get("PYTHONPATH", "")])),
         VARIABLE: str(session.settings.cli.absolute()),
         "PULUMI_BACKEND_URL": session.settings.backend,
@@ -180,4 +206,5 @@ def _guard(session: Session, lease: Lease) -> Guard:
     if session.options.lease_dir:
         variables["UNDERSTUDY_LEASE_DIR"] = str(Path(session.options.lease_dir).expanduser().absolute())
     command = [sys.executable, "-P", "-m", "understudy.ending", lease.id]
-    return guarded(command, variables, state=session.settings.state, warn=warn)
+    limit = _ON_AWS if session.on_aws else LIMIT
+    return guarded(command, variables, state=session.settings.state, limit=limit, warn=warn)

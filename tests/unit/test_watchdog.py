@@ -29,7 +29,8 @@ from understudy.groups import group
 from understudy.watchdog import guarded
 
 state, last, act = sys.argv[1:]
-with guarded(["/bin/sh", "-c", last], state=Path(state), warn=print) as guard:
+limit = float(os.environ.get("OWNERS_LIMIT", "300"))
+with guarded(["/bin/sh", "-c", last], state=Path(state), limit=limit, warn=print) as guard:
     exec(act)
     print("ready", flush=True)
     sys.stdin.read()
@@ -93,6 +94,11 @@ def test_an_owner_that_dies_is_finished_whatever_its_group_gets(world: World) ->
     owner = world.owner("done")
     os.killpg(owner.pid, signal.SIGKILL)
     world.await_word("done")
+
+
+def test_a_last_command_that_overruns_its_owner_s_limit_is_ended_and_tried_again(world: World) -> None:
+    world.owner(f"echo again >> {world.told}; sleep 10", OWNERS_LIMIT="1").kill()
+    wait_for(lambda: world.words()[1:] != [], what="the second run")
 
 
 def test_an_owner_that_was_released_is_not_nor_is_one_that_lives(world: World) -> None:

@@ -14,7 +14,7 @@ from typing import Self
 
 from understudy import groups
 from understudy.watchdog.place import WatchdogError, connect
-from understudy.watchdog.process import start_time
+from understudy.watchdog.process import LIMIT, start_time
 
 __all__ = ["HUNTED", "Guard", "guarded"]
 
@@ -50,13 +50,21 @@ class Guard:
         argv: what is run when this process is gone, again and again until it exits with 0.
         env: its whole environment; the variables by which runners hunt are taken out.
         state: the folder below which the watchdog has its own.
+        limit: seconds after which one run of it is ended.
         warn: told why there is none.
     """
 
     def __init__(
-        self, argv: Sequence[str], env: Mapping[str, str], *, state: Path, warn: Callable[[str], None] = lambda _: None
+        self,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        *,
+        state: Path,
+        limit: float = LIMIT,
+        warn: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._argv = list(argv)
+        self._limit = limit
         self._env = {name: value for name, value in env.items() if name not in HUNTED}
         self._state, self._warn = state, warn
         self._lock = threading.RLock()
@@ -112,7 +120,8 @@ class Guard:
         (self.child if begun else self.ended)(pid)
 
     def _registration(self) -> dict[str, object]:
-        return {"verb": "own", "argv": self._argv, "env": self._env, "children": list(self._children.items())}
+        said = {"argv": self._argv, "env": self._env, "limit": self._limit, "children": list(self._children.items())}
+        return {"verb": "own", **said}
 
     def _connect(self) -> None:
         """Find the watchdog, or start it, and register."""
@@ -181,7 +190,8 @@ def guarded(
     env: Mapping[str, str] | None = None,
     *,
     state: Path,
+    limit: float = LIMIT,
     warn: Callable[[str], None] = lambda _: None,
 ) -> Guard:
     """A guard that runs `argv` when this process dies; see `Guard`. `env`: default is this process's own."""
-    return Guard(argv, os.environ if env is None else env, state=state, warn=warn)
+    return Guard(argv, os.environ if env is None else env, state=state, limit=limit, warn=warn)

@@ -42,7 +42,7 @@ PAUSES = (1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60)
 and the next command on the same backend takes it up."""
 
 LIMIT = 300.0
-"""Seconds for one run of it."""
+"""Seconds for one run of it, where the owner says no other."""
 
 LONGEST = 4 << 20
 OWNERS = 400  # with what is run for them, fewer than the 1,024 files that a process may usually open
@@ -78,6 +78,7 @@ class Owner:
         self.argv: list[str] = []
         self.env: dict[str, str] = {}
         self.children: dict[int, int] = {}
+        self.limit = LIMIT
 
     def take(self, line: bytes) -> None:
         """Do what a line says, and answer by its number; a line that says nothing known is refused."""
@@ -96,6 +97,7 @@ class Owner:
                 self.argv = [str(word) for word in said["argv"]]
                 self.env = {str(name): str(value) for name, value in said["env"].items()}
                 self.children = {int(pid): int(started) for pid, started in said["children"]}
+                self.limit = float(said.get("limit", LIMIT))
             case "child":
                 self.children[int(said["pid"])] = int(said["started"])
             case "ended":
@@ -196,7 +198,7 @@ class Watchdog:
             return
         for pause in (*PAUSES, 0):
             with self._places:
-                code, said = run(owner.argv, owner.env)
+                code, said = run(owner.argv, owner.env, owner.limit)
             self._log(f"{owner.argv[-1]}: exit code {code}\n{said}".rstrip())
             if code == 0:
                 return
@@ -204,7 +206,7 @@ class Watchdog:
         self._log(f"{owner.argv[-1]}: given up")
 
 
-def run(argv: list[str], env: dict[str, str]) -> tuple[int, str]:
+def run(argv: list[str], env: dict[str, str], limit: float) -> tuple[int, str]:
     """Run a command to its end, or to the limit: its exit code, and the end of what it printed."""
     try:
         output = os.memfd_create("output", os.MFD_CLOEXEC)
@@ -215,7 +217,7 @@ def run(argv: list[str], env: dict[str, str]) -> tuple[int, str]:
             argv, cwd="/", env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
         try:
-            code = process.wait(LIMIT)
+            code = process.wait(limit)
         except subprocess.TimeoutExpired:
             end_groups({process.pid: start_time(process.pid)})
             code = process.wait()
