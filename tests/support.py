@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+import pytest
 
 from understudy.lease import LeaseStore
 
@@ -41,6 +45,18 @@ def labelled(key: str, value: str) -> list[str]:
     label = f"label=dev.understudy.{key}={value}"
     listings = (("ps", "-aq"), ("network", "ls", "-q"), ("volume", "ls", "-q"))
     return [name for listing in listings for name in docker(*listing, "--filter", label).split()]
+
+
+def begun(process: subprocess.Popen[str], phase: str, state: str = "started", subject: str = "") -> None:
+    """Return when a command with `--progress json` says that it has come so far."""
+    assert process.stdout is not None
+    said: list[str] = []
+    for line in process.stdout:
+        said.append(line)
+        event = json.loads(line) if line.startswith("{") else {}
+        if (event.get("phase"), event.get("state")) == (phase, state) and event.get("subject", "").startswith(subject):
+            return
+    raise AssertionError("".join(said))
 
 
 @dataclass
@@ -132,6 +148,25 @@ def make_project(root: Path, state: Path, folder: str = ".") -> Project:
     project = Project(root, root / folder, env)
     project.git("init", "-q", "-b", "main")
     return project
+
+
+def in_process(project: Project, *arguments: str) -> Done:
+    """The command in this process: Python's start and its imports cost more than most commands do."""
+    from understudy.cli import main
+
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        for name in os.environ.keys() - project.env.keys():
+            patch.delenv(name)
+        for name, value in project.env.items():
+            patch.setenv(name, value)
+        patch.chdir(project.folder)
+        patch.setattr(sys, "argv", ["understudy", *arguments])
+        patch.setattr("understudy.cli.alone", lambda: None)  # it is for a process that ends with its command
+        with pytest.raises(SystemExit) as ended:
+            main()
+    said = [stream.buffer.getvalue().decode() for stream in (out, err)]  # type: ignore[attr-defined]  # of a BytesIO
+    return Done(int(ended.value.code or 0), *said)
 
 
 def wait_for(condition: Callable[[], bool], limit: float = 60, what: str = "the condition") -> None:

@@ -93,13 +93,13 @@ def _early(session: Session) -> bool:
     return not session.on_aws and session.options.docker_provider == "embedded"
 
 
-def _hold_tested(session: Session, untestable: str) -> None:
+def _hold_tested(session: Session, why: str) -> None:
     """Hold that what was made can answer, in the phase that would wait for it."""
-    if not untestable:
+    if not why:
         return
     with session.phase(Phase.READY):
         raise NotTestedError(
-            f"Nothing was tested: {untestable}.",
+            f"Nothing was tested: {why}.",
             hint="A run against AWS itself, without AWS_ENDPOINT_URL, tests what it makes.",
         )
 

@@ -6,7 +6,8 @@ import contextlib
 import http.client
 import logging
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,13 @@ from understudy.engine.settings import EngineSettings
 from understudy.provider.server import PackageServer
 
 from .moto_gaps import filled
+from .programs import STALE
 
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
 STATE = "understudy-state"
+PATIENCE = 120.0
+"""Seconds for which what a test holds back is held at most."""
 
 os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
 """1,296 machine images that no test asks for: moto makes them anew at each reset, 0.25 s of a processor a region."""
@@ -48,6 +52,33 @@ class Moto:
     account: str = ACCOUNT
     calls: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     """What the provider asked of it: service, operation and parameters, in order."""
+    gates: dict[str, threading.Event] = field(default_factory=dict)
+    """Operation -> what it waits for before it is asked."""
+
+    def hear(self, service: str, operation: str, given: Mapping[str, Any]) -> None:
+        """Take note of what the provider is about to ask, and let it wait where that is held."""
+        self.calls.append((service, operation, dict(given)))
+        if operation in self.gates:
+            self.gates[operation].wait(PATIENCE)
+
+    @contextlib.contextmanager
+    def held(self, operation: str) -> Iterator[None]:
+        """The provider asks for this only once the context is left."""
+        self.gates[operation] = threading.Event()
+        try:
+            yield
+        finally:
+            self.gates.pop(operation).set()
+
+    def owned(self) -> list[str]:
+        """The ARNs of all that carries an environment's tags, without what the tagging API shows of the dead."""
+        pages = self.client("resourcegroupstaggingapi").get_paginator("get_resources")
+        found = [
+            each["ResourceARN"]
+            for page in pages.paginate(TagFilters=[{"Key": "dev.understudy.environment"}])
+            for each in page["ResourceTagMappingList"]
+        ]
+        return [arn for arn in found if not any(part in arn for part in STALE)]
 
     def client(self, service: str) -> Any:
         return boto3.client(service, region_name=self.region)
@@ -95,9 +126,17 @@ def aws_provider(moto: Moto) -> Iterator[PackageServer]:
     """The provider of `aws` resources; what it asks stands in `moto.calls`."""
     from .provider.package import AwsPackage
 
-    package = AwsPackage(lambda service, operation, given: moto.calls.append((service, operation, dict(given))))
-    with PackageServer(package, threads=64) as server:
+    with PackageServer(AwsPackage(moto.hear), threads=64) as server:
         yield server
+
+
+def commanded(provider: PackageServer) -> dict[str, str]:
+    """What the commands need to work on moto by the provider of the tests; no Docker answers them."""
+    return {
+        "PULUMI_DEBUG_PROVIDERS": f"aws:{provider.port}",
+        "DOCKER_HOST": "tcp://127.0.0.1:1",
+        "UNDERSTUDY_AWS_ACCOUNTS": ACCOUNT,
+    }
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,7 @@ from understudy.provider.server import PackageServer
 from understudy.stacks.cost.table import Price, PriceTable, Source
 from understudy.stacks.identity import LABEL, format_time
 
-from .conftest import ACCOUNT, REGION, Moto
-from .programs import STALE
+from .conftest import ACCOUNT, REGION, Moto, commanded
 
 pytestmark = [pytest.mark.pulumi, pytest.mark.xdist_group("aws")]
 
@@ -51,11 +50,7 @@ def project(aws_provider: PackageServer, tmp_path_factory: pytest.TempPathFactor
     """The example in a repository of its own; no Docker answers."""
     folder = tmp_path_factory.mktemp("aws")
     project = make_project(folder / "shop", folder / "state", "examples/shop")
-    project.env |= {
-        "PULUMI_DEBUG_PROVIDERS": f"aws:{aws_provider.port}",
-        "DOCKER_HOST": "tcp://127.0.0.1:1",
-        "UNDERSTUDY_AWS_ACCOUNTS": ACCOUNT,
-    }
+    project.env |= commanded(aws_provider)
     ignored = shutil.ignore_patterns("understudy-runs", "__pycache__", ".pytest_cache")
     shutil.copytree(ROOT / "examples" / "shop", project.folder, ignore=ignored)
     given = "".join(f"  {each}: {{image: 'registry.example/{each}:1', build: !reset null}}\n" for each in IMAGES)
@@ -73,17 +68,6 @@ def shop(project: Project, moto: Moto) -> Project:
     assert json.loads(made.out)["stack"] == f"understudy-platform/{REGION}"
     moto.calls.clear()
     return project
-
-
-def there(moto: Moto) -> list[str]:
-    """What carries an environment's tags, without what the tagging API shows of the dead."""
-    pages = moto.client("resourcegroupstaggingapi").get_paginator("get_resources")
-    found = [
-        each["ResourceARN"]
-        for page in pages.paginate(TagFilters=[{"Key": "dev.understudy.environment"}])
-        for each in page["ResourceTagMappingList"]
-    ]
-    return [arn for arn in found if not any(part in arn for part in STALE)]
 
 
 def record(project: Project) -> dict[str, Any]:
@@ -107,7 +91,7 @@ def test_a_run_makes_all_says_that_nothing_was_tested_and_removes_all(shop: Proj
     assert made >= {"create_service", "register_task_definition", "create_rule", "create_security_group"}
     assert "inside" in {suite["name"] for suite in found["suites"]}
     assert [given for _, given in moto.asked("create_role") if "understudy-suites" in given["RoleName"]]
-    assert not there(moto)
+    assert not moto.owned()
     for status in ("ACTIVE", "INACTIVE"):
         assert not moto.client("ecs").list_task_definitions(status=status)["taskDefinitionArns"]
     assert not shop.leases()
@@ -148,7 +132,7 @@ def test_what_would_cost_more_than_is_allowed_or_has_no_prices_is_refused_before
     assert unknown.code == 7, unknown.text
     assert f"`understudy prices refresh --region {REGION}` writes one" in unknown.text
     assert not moto.calls
-    assert not there(moto)
+    assert not moto.owned()
     assert not shop.leases()
 
 

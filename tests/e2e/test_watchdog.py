@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -10,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import Project, docker, labelled, wait_for
+from support import Project, begun, docker, labelled, wait_for
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.images]
 
@@ -24,18 +23,6 @@ x-understudy:
   tests:
     quick: {command: ["true"]}
 """
-
-
-def begun(process: subprocess.Popen[str], phase: str, state: str = "started", subject: str = "") -> None:
-    """Return when a command says that it has come so far."""
-    assert process.stdout is not None
-    said: list[str] = []
-    for line in process.stdout:
-        said.append(line)
-        event = json.loads(line) if line.startswith("{") else {}
-        if (event.get("phase"), event.get("state")) == (phase, state) and event.get("subject", "").startswith(subject):
-            return
-    raise AssertionError("".join(said))
 
 
 def kill(process: subprocess.Popen[str], *, group: bool) -> None:

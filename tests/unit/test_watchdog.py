@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,8 @@ def world(tmp_path: Path) -> Iterator[World]:
         owner.kill()
         owner.communicate()
     for pid in made.watchdogs():
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it ended just now
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_an_owner_that_dies_is_finished_whatever_its_group_gets(world: World) -> None:

@@ -1,0 +1,184 @@
+"""An environment on AWS from `up` to its receipt, its lease in S3; and one whose command is killed in the middle."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from s3_server import make_bucket
+from support import Project, begun, in_process, make_project, wait_for
+
+from understudy.lease import Lease, LeaseStore
+from understudy.provider.server import PackageServer
+
+from .conftest import ACCOUNT, REGION, STATE, Moto, commanded
+from .world import Account
+
+pytestmark = [pytest.mark.pulumi, pytest.mark.xdist_group("aws")]
+
+SMALL = """\
+services:
+  web:
+    image: registry.example/web:1
+    ports: ["8080:80"]
+    environment: {JOBS_QUEUE: jobs}
+  jobs:
+    image: registry.example/queue:1
+    x-understudy: {kind: queue, managed: {service: sqs, name: jobs}}
+x-understudy:
+  tests:
+    quick: {command: ["true"]}
+"""
+
+HUSH = {"AWS_SECRET_ACCESS_KEY": "hush-of-aws-4711", "PULUMI_CONFIG_PASSPHRASE": "hush-of-pulumi-4712"}
+
+
+@pytest.fixture(scope="module")
+def project(moto: Moto, aws_provider: PackageServer, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """One service and a queue, on a platform that is there already; state and leases are in a bucket."""
+    folder = tmp_path_factory.mktemp("life")
+    project = make_project(folder / "small", folder / "state")
+    backend = f"s3://{STATE}/team?region={REGION}&endpoint={moto.url}&s3ForcePathStyle=true"
+    project.env |= commanded(aws_provider) | HUSH | {"PULUMI_BACKEND_URL": backend}
+    make_bucket(moto.url, STATE)
+    (project.folder / "compose.yaml").write_text(SMALL, encoding="utf-8")
+    (project.folder / "understudy.toml").write_text(platform(), encoding="utf-8")
+    project.commit("Begin")
+    return project
+
+
+def platform() -> str:
+    """A platform, named by its ids."""
+    made = Account()
+    given = {
+        "account": ACCOUNT,
+        "region": REGION,
+        "vpc_id": made.vpc,
+        "subnet_ids": made.subnets,
+        "cluster_arn": made.cluster,
+        "listener_arn": made.listener,
+        "alb_arn": made.listener.replace(":listener/", ":loadbalancer/").rpartition("/")[0],
+        "alb_dns_name": "platform.example",
+        "alb_security_group_id": made.shared_group,
+        "execution_role_arn": f"arn:aws:iam::{ACCOUNT}:role/previews-execution",
+        "bucket": "previews-state",
+        "host_suffix": "preview.internal",
+    }
+    return "[platform]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in given.items())
+
+
+def leases(project: Project) -> list[Lease]:
+    return list(LeaseStore.beside(project.env["PULUMI_BACKEND_URL"]).list()[0])
+
+
+def say(moto: Moto, environment: str, line: str) -> None:
+    """What ECS would write into the log of `web`."""
+    logs, where = moto.client("logs"), f"/understudy/{environment}"
+    logs.create_log_stream(logGroupName=where, logStreamName="understudy/web/0123")
+    event = {"timestamp": int(time.time() * 1000), "message": line}
+    logs.put_log_events(logGroupName=where, logStreamName="understudy/web/0123", logEvents=[event])
+
+
+def asked(moto: Moto) -> set[str]:
+    """What the provider asked of AWS since this was last asked."""
+    found = {operation for _, operation, _ in moto.calls}
+    moto.calls.clear()
+    return found
+
+
+def test_an_environment_from_up_to_its_receipt(project: Project, moto: Moto) -> None:
+    made = in_process(project, "up", "--target", "aws", "--format", "json")
+    assert made.code == 0, made.text
+    up = json.loads(made.out)
+    environment = str(up["environment"])
+    assert [each["url"] for each in up["endpoints"]] == [f"http://{environment}.preview.internal:80"]
+    assert "nothing of it answers" in made.err
+    assert {"create_service", "create_queue", "create_rule"} <= asked(moto)
+
+    again = in_process(project, "up", "--target", "aws")
+    assert again.code == 0, again.text
+    assert asked(moto) == {"get_caller_identity"}
+
+    listed = json.loads(in_process(project, "list", "--target", "aws", "--format", "json").out)
+    [shown] = listed["environments"]
+    assert (shown["id"], shown["state"], shown["target"]) == (environment, "kept", f"aws:{ACCOUNT}:{REGION}")
+    assert (listed["without_lease"], listed["problem"]) == ([], "")
+
+    say(moto, environment, "hello")
+    logs = in_process(project, "logs", environment, "web")
+    assert (logs.code, logs.out.endswith(" hello\n")) == (0, True), logs.text
+    assert in_process(project, "logs", environment, "nobody").code == 7
+    longer = json.loads(in_process(project, "extend", environment, "10m", "--format", "json").out)
+    assert longer["expires"] > shown["expires"]
+    same = in_process(project, "diff", "last", "--exit-code")
+    assert same.code == 0, same.text
+    tested = in_process(project, "test")
+    assert tested.code == 7, tested.text
+    found: Any = project.record()
+    [cause] = found["causes"]
+    assert (cause["kind"], cause["phase"]) == ("NotTestedError", "ready")
+    assert [lease.state for lease in leases(project)] == ["kept"]
+
+    down = in_process(project, "down", "--format", "json")
+    assert (down.code, json.loads(down.out)["outcome"]) == (0, "CLEAN"), down.text
+    assert_gone(project, moto, environment)
+
+
+def assert_gone(project: Project, moto: Moto, environment: str) -> None:
+    """Nothing of it is in the account, nothing of its state in the bucket, and the receipt is there."""
+    assert not leases(project)
+    assert not moto.owned()
+    there = moto.client("s3").list_objects_v2(Bucket=STATE, Prefix="team/")["Contents"]
+    assert [row["Key"] for row in there if environment in row["Key"]] == [
+        f"team/.understudy/leases/receipts/{environment}.json"
+    ]
+    proven = in_process(project, "receipt", environment)
+    assert proven.code == 0, proven.text
+
+
+def test_a_run_killed_with_its_group_is_ended_by_the_watchdog_with_what_that_was_handed(
+    project: Project, moto: Moto
+) -> None:
+    with moto.held("create_service"):
+        process = project.start("run", "--target", "aws", "--progress", "json", "--history", "off")
+        begun(process, "provision", subject="service web")
+        wait_for(lambda: "create_service" in asked(moto), what="the provider, which waits with the service")
+        [lease] = leases(project)
+        environment = lease.id
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=60)
+    words: set[bytes] = set()
+
+    def over() -> bool:
+        words.update(command_lines())
+        return not leases(project)
+
+    wait_for(over, limit=240, what="the watchdog's work")
+    assert any(b"understudy.ending" in line and environment.encode() in line for line in words)
+    assert_gone(project, moto, environment)
+    log = Path(project.env["XDG_STATE_HOME"]) / "understudy" / "watchdog" / "log"
+    wait_for(lambda: f"CLEAN {environment}".encode() in log.read_bytes(), what="its last command's words")
+    assert b"ResourceFailedError" not in log.read_bytes()  # the engine met nothing that was gone already
+    bucket = moto.client("s3")
+    kept = [
+        bucket.get_object(Bucket=STATE, Key=row["Key"])["Body"].read()
+        for row in bucket.list_objects_v2(Bucket=STATE)["Contents"]
+    ]
+    for secret in HUSH.values():
+        assert not [text for text in (*words, *kept, log.read_bytes()) if secret.encode() in text]
+
+
+def command_lines() -> set[bytes]:
+    """The command lines of all processes."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            found.add(path.read_bytes())
+        except OSError:
+            continue
+    return found
