@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import threading
@@ -11,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from docker.errors import ImageNotFound
 from registry import USER, Asked, Distribution, serve_registry
 
 from understudy.build.cache import ImageCache
@@ -40,10 +42,11 @@ def distribution(_served: Distribution) -> Iterator[Distribution]:
     """The registry with nothing in it; what the daemon calls by its name is called so no more afterwards."""
     _served.forget()
     yield _served
-    for image in client().api.images(filters={"reference": f"{_served.repository}"}):
-        for tag in image["RepoTags"] or ():
-            if tag.startswith(_served.repository):
-                client().api.remove_image(tag, force=True, noprune=True)
+    for image in client().api.images(filters={"reference": _served.repository}):
+        for name in (*(image["RepoTags"] or ()), *(image["RepoDigests"] or ())):
+            if name.startswith(_served.repository):
+                with contextlib.suppress(ImageNotFound):  # its digest goes with its last tag
+                    client().api.remove_image(name, force=True, noprune=True)
 
 
 class Tokens:
