@@ -7,13 +7,14 @@ import http.client
 import logging
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from s3_server import credentials, make_bucket, serve_moto
 
 from understudy.engine.interface import Engine
@@ -52,6 +53,10 @@ class Moto:
     account: str = ACCOUNT
     calls: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     """What the provider asked of it: service, operation and parameters, in order."""
+    asked_for: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+    """What it asked for each type of resource: service and operation."""
+    asked_of_state: set[tuple[str, str]] = field(default_factory=set)
+    """What anybody asked of the bucket that keeps the state: service and operation."""
     gates: dict[str, threading.Event] = field(default_factory=dict)
     """Operation -> what it waits for before it is asked."""
 
@@ -109,10 +114,32 @@ def moto() -> Iterator[Moto]:
         patch.delenv("AWS_REGION", raising=False)
         logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line a request, of which there are hundreds
         _reset(url)
+        made = Moto(url)
+        patch.setattr(DomainDispatcherApplication, "__call__", _heard(made.asked_of_state))
         try:
-            yield Moto(url)
+            yield made
         finally:
             _reset(url)
+
+
+_OBJECT = {"GET": "get_object", "HEAD": "head_object", "PUT": "put_object", "DELETE": "delete_object"}
+_BUCKET = {"GET": "list_objects_v2", "HEAD": "head_bucket", "PUT": "create_bucket", "POST": "delete_objects"}
+
+
+def _heard(asked: set[tuple[str, str]]) -> Callable[..., Any]:
+    """Moto's application, which writes down what is asked of the bucket that keeps the state."""
+    answer = DomainDispatcherApplication.__call__
+
+    def hear(self: DomainDispatcherApplication, environ: dict[str, Any], respond: Any) -> Any:
+        bucket, _, key = environ.get("PATH_INFO", "").lstrip("/").partition("/")
+        if bucket == STATE:
+            method = environ["REQUEST_METHOD"]
+            asked.add(("s3", (_OBJECT if key else _BUCKET).get(method, method)))
+            if "HTTP_X_AMZ_COPY_SOURCE" in environ:
+                asked.add(("s3", "get_object"))
+        return answer(self, environ, respond)
+
+    return hear
 
 
 def _reset(url: str) -> None:
@@ -126,7 +153,7 @@ def aws_provider(moto: Moto) -> Iterator[PackageServer]:
     """The provider of `aws` resources; what it asks stands in `moto.calls`."""
     from .provider.package import AwsPackage
 
-    with PackageServer(AwsPackage(moto.hear), threads=64) as server:
+    with PackageServer(AwsPackage(moto.hear, moto.asked_for), threads=64) as server:
         yield server
 
 

@@ -88,7 +88,13 @@ def _rds(account: Account, prefix: str, tags: Tags, _made: dict[str, str], _: in
 def _rds_cluster(account: Account, prefix: str, tags: Tags, _made: dict[str, str], _: int) -> str:
     rds = account.client("rds")
     login = {"MasterUsername": "root", "MasterUserPassword": "a-password"}
-    rds.create_db_cluster(DBClusterIdentifier=f"{prefix}-aurora", Engine="aurora-postgresql", Tags=pairs(tags), **login)
+    rds.create_db_cluster(
+        DBClusterIdentifier=f"{prefix}-aurora",
+        Engine="aurora-postgresql",
+        DeletionProtection=True,
+        Tags=pairs(tags),
+        **login,
+    )
     rds.create_db_instance(
         DBInstanceIdentifier=f"{prefix}-aurora-1",
         DBClusterIdentifier=f"{prefix}-aurora",
@@ -183,6 +189,8 @@ def _role(account: Account, prefix: str, tags: Tags, made: dict[str, str], _: in
     iam.create_role(RoleName=name, Path=ROLE_PATH, AssumeRolePolicyDocument=document, Tags=pairs(tags))
     iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=inline)
     iam.attach_role_policy(RoleName=name, PolicyArn=made["policy"])
+    iam.create_instance_profile(InstanceProfileName=name)
+    iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
     return name
 
 
@@ -198,6 +206,7 @@ def _security_group(account: Account, prefix: str, tags: Tags, _made: dict[str, 
     for one, other in (ids, reversed(ids)):
         refers = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "UserIdGroupPairs": [{"GroupId": other}]}
         ec2.authorize_security_group_ingress(GroupId=one, IpPermissions=[refers])
+        ec2.authorize_security_group_egress(GroupId=one, IpPermissions=[refers])
     return str(ids[0])
 
 
@@ -226,8 +235,10 @@ def _namespace(account: Account, prefix: str, tags: Tags, _made: dict[str, str],
 
 def _name(account: Account, _prefix: str, tags: Tags, made: dict[str, str], _: int) -> str:
     names = account.client("servicediscovery")
-    answer = names.create_service(Name="db", NamespaceId=made["namespace"].rpartition("/")[2], Tags=pairs(tags))
-    return str(answer["Service"]["Arn"])
+    made_one = names.create_service(Name="db", NamespaceId=made["namespace"].rpartition("/")[2], Tags=pairs(tags))
+    service = made_one["Service"]
+    names.register_instance(ServiceId=service["Id"], InstanceId="i", Attributes={"AWS_INSTANCE_IPV4": "10.0.1.9"})
+    return str(service["Arn"])
 
 
 MAKERS: dict[str, Callable[[Account, str, Tags, dict[str, str], int], str]] = {

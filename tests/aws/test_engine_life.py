@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 
 import pytest
+from aws.policies import actions, allowed
 
 from understudy.engine.errors import StackLockedError
 from understudy.engine.interface import Engine, PreviewResult, StackRef, UpResult
@@ -205,3 +206,9 @@ def test_the_platform_goes_too(life: Life) -> None:
         assert asked.index(first) < asked.index(then), (first, then)
     left = life.moto.arns(**{"dev.understudy.platform": life.moto.region})
     assert not [arn for arn in left if not any(part in arn for part in STALE)]
+
+
+def test_the_page_s_policy_is_what_the_engine_asked_of_the_bucket_of_its_state(life: Life) -> None:
+    """After the others of this module, which take a stack through its life; leases ask for no more."""
+    asked = life.moto.asked_of_state - {("s3", "create_bucket")}  # by the fixture
+    assert allowed("environments", "UnderstudyKeepsState") == actions(asked)

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import boto3
 import pytest
+from aws.policies import policy
 from aws_production import ACCOUNT, REGION, TAG, Account, Made, serve_account
 from aws_production_read import expected, export
 from botocore.awsrequest import AWSResponse
@@ -27,8 +28,6 @@ from understudy.stacks.sources import aws_account, pulumi_state
 from understudy.stacks.topology import Topology
 
 pytestmark = pytest.mark.xdist_group("from_aws")
-
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "aws.md"
 
 
 @pytest.fixture(scope="module")
@@ -118,8 +117,7 @@ def test_the_policy_is_the_calls_that_are_made_and_no_value_is_asked_for(made: M
     )
     recording = json.dumps(dict(read_account(TAG, session).answers))
     assert calls == set(ACTIONS)
-    policy = json.loads(PAGE.read_text(encoding="utf-8").split("<!-- policy -->\n```json\n")[1].split("```")[0])
-    (statement,) = policy["Statement"]
+    (statement,) = policy("read")
     assert statement["Action"] == sorted({ACTIONS[call] for call in calls})
     assert all(action.split(":")[1].startswith(("Get", "List", "Describe")) for action in statement["Action"])
     assert not {"secretsmanager:GetSecretValue", "ssm:GetParameter", "s3:GetObject"} & set(statement["Action"])

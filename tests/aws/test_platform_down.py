@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aws.policies import actions, allowed
 from click.testing import CliRunner
 from support import Project, make_project, wait_for
 
@@ -21,6 +22,7 @@ from understudy.processes import stat
 from understudy.provider.server import PackageServer
 from understudy.stacks import aws_names
 from understudy.stacks.aws.platform import PLATFORM, TAG, target_of
+from understudy.targets.aws.platform import _LOOKS
 from understudy.targets.aws.session import AwsSession
 
 from .conftest import ACCOUNT, REGION, Moto
@@ -237,3 +239,10 @@ def test_one_that_was_killed_is_gone_on_with_until_nothing_is_left(whole: Platfo
     code, said = whole("down", "--yes")
     assert code == 7, said
     assert f"nothing of one on aws:{ACCOUNT}:{REGION}" in said
+
+
+def test_the_page_s_policy_is_what_the_commands_asked_beside_the_engine(whole: Platform) -> None:
+    """After the others of this module; kinds that this platform had none of are looked at too."""
+    asked = actions(whole.own | {(look.service, look.operation) for look in _LOOKS.values()})
+    own = ("UnderstudyLooksAtThePlatform", "UnderstudyDeletesItsBucket", "UnderstudyDeletesItsDatabase")
+    assert allowed("platform", *own) == asked - allowed("sweep", "UnderstudyLooks")

@@ -8,9 +8,13 @@ from typing import Any
 
 import grpc
 import pytest
+from aws.plans import declare, everything_plan
+from aws.policies import actions, allowed
 from provider_driver import ProviderDriver, connected
 from pulumi.runtime.proto import provider_pb2
+from recording import record
 
+from understudy.components.aws.platform import Platform, PlatformArgs
 from understudy.provider.server import PackageServer
 from understudy.provider.values import to_struct
 
@@ -236,6 +240,38 @@ def test_everything_goes_in_reverse_and_going_again_is_no_error(made: Made) -> N
         if name not in {"value", "versioning", "providers"}:  # a part of what it is of, and goes with that
             assert made.driver.read(kind, object_id, inputs) is None, name
         made.driver.delete(kind, object_id, state)
+
+
+def types_of_a_platform() -> set[str]:
+    """With everything that may be asked for."""
+    zones = (f"{REGION}a", f"{REGION}b")
+    args = PlatformArgs(
+        account=ACCOUNT,
+        region=REGION,
+        zones=zones,
+        private=True,
+        shared_database=True,
+        database_password="of-a-test",
+        shared_cache=True,
+    )
+    found = record(lambda: dict(Platform("understudy", args).outputs)).resources
+    return {each.type for each in found if each.type.startswith("aws:")}
+
+
+def test_the_page_s_policies_are_what_was_asked_for_each_type(moto: Moto) -> None:
+    """After the others of this module, which make, see, tag and remove one of each."""
+    served = {resource.token for resource in RESOURCES}
+    environment = {each.type for each in declare(everything_plan()).resources if each.type.startswith("aws:")}
+    platform = types_of_a_platform()
+    assert environment <= served
+    assert platform - served == {"aws:elasticache/userGroup:UserGroup"}  # as the page says
+
+    def needed(kinds: set[str]) -> set[str]:
+        return actions(call for kind in kinds & served for call in moto.asked_for[kind])
+
+    made = (f"UnderstudyMakes{what}" for what in ("Environments", "Buckets", "Secrets", "Roles"))
+    assert allowed("environments", *made, "UnderstudyPassesRoles") == needed(environment) - allowed("sweep")
+    assert allowed("platform", "UnderstudyMakesThePlatform") == needed(platform)
 
 
 def refused(call: Any, *arguments: Any, **more: Any) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from aws.policies import actions, allowed
 from aws.world import (
     ACCOUNT,
     HERE,
@@ -21,7 +22,8 @@ from aws.world import (
 )
 
 from understudy.stacks.identity import LABEL, OWNERSHIP, PROTECT
-from understudy.targets.aws.listers import KINDS
+from understudy.targets.aws.listers import KINDS, kind_named
+from understudy.targets.aws.target import AwsTarget
 from understudy.targets.interface import Outcome, Owned, Swept
 
 
@@ -63,6 +65,17 @@ def test_all_of_an_environment_goes_and_nothing_else_does() -> None:
     assert (receipt.outcome, receipt.leftovers) == (Outcome.CLEAN, ())
     assert set(receipt.looked) == {kind.name for kind in KINDS}
     assert_order(aws.changes())
+    assert_permitted(there, aws)
+
+
+def assert_permitted(there: AwsTarget, aws: Session) -> None:
+    """The page's policy is what looking and removing asked for, no more and no less."""
+    there.claimed()
+    unlabelled = {"UserId": "u", "UserName": "u", "Engine": "redis", "AccessString": "on", "NoPasswordRequired": True}
+    session().client("elasticache").create_user(**unlabelled)  # moto gives users no tags, so that no look finds one
+    kind_named("cache-user").remove(aws, Owned("cache-user", "u", "u"))
+    asked = actions(tuple(call.split(":")) for call, _ in aws.calls)
+    assert allowed("sweep") == asked
 
 
 def assert_order(changes: list[str]) -> None:

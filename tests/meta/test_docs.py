@@ -28,7 +28,10 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 OWN_PAGES = (*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "examples").rglob("*.md")))
 
-HOSTS = frozenset({"www.pulumi.com", "pulumi.com", "github.com", "keepachangelog.com", "semver.org"})
+PRINCIPALS = frozenset({"ecs-tasks.amazonaws.com", "sts.amazonaws.com", "token.actions.githubusercontent.com"})
+"""What policies of IAM call those that they trust."""
+
+HOSTS = PRINCIPALS | {"www.pulumi.com", "pulumi.com", "github.com", "keepachangelog.com", "semver.org"}
 """The hosts that pages may name, beside `.example`. None of them is one that packages or images are taken from."""
 
 NO_CONTAINER = r"/(?:work|tmp|root|srv|mnt|Users|private|opt)/|/home/(?!wiremock)"

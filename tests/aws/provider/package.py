@@ -6,6 +6,8 @@ import json
 import os
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from understudy.errors import UsageError
@@ -61,16 +63,24 @@ class AwsPackage:
     Args:
         record: hears of every call that is made to AWS.
         steady: wait for services to be steady where they ask for it. Moto starts no task, so that none ever is.
+        asked: is filled, for each type of resource, with the calls that were made for one: service and operation.
     """
 
     title = "The AWS provider of the tests"
     otherwise = "Declare it in tests/aws/provider."
     version = VERSION
 
-    def __init__(self, record: Record = lambda *_: None, *, steady: bool = False) -> None:
+    def __init__(
+        self,
+        record: Record = lambda *_: None,
+        asked: dict[str, set[tuple[str, str]]] | None = None,
+        *,
+        steady: bool = False,
+    ) -> None:
         self.kinds: tuple[Kind[Aws], ...] = RESOURCES
         self._by_token = {resource.token: resource for resource in RESOURCES}
         self._record = record
+        self._asked = {} if asked is None else asked
         self._steady = steady
         self._clients = Clients()
         self._accounts: dict[Instance, Account] = {}
@@ -130,13 +140,18 @@ class AwsPackage:
     def call(
         self,
         instance: Instance,
-        _urn: str,
+        urn: str,
         stop: threading.Event,
         timeout: float,
         _abandoned: Callable[[], bool],
     ) -> Aws:
         """See Package.call."""
-        return Aws(self._accounts[instance], stop, timeout)
+        kind = urn.split("::")[2].rpartition("$")[2]
+        return Aws(replace(self._accounts[instance], record=partial(self._hear, kind)), stop, timeout)
+
+    def _hear(self, kind: str, service: str, operation: str, given: Mapping[str, Any]) -> None:
+        self._asked.setdefault(kind, set()).add((service, operation))
+        self._record(service, operation, given)
 
     def _meant(self, resource: Resource, values: Mapping[str, Any]) -> dict[str, Any]:
         texts = {name: values[name] for name in resource.texts.split() if isinstance(values.get(name), str)}
