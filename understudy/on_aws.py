@@ -311,29 +311,22 @@ class Site:
         keep_changes(self.tree.root, (*self.blueprint.clone.changes, *made.plan.changes))
         return made
 
-    def rehearse(self) -> None:
-        """Declare the environment for a preview: nothing is built, and what would be has a tag of no image.
+    def held(self, *, keep: bool) -> Made:
+        """The environment before anything is built, held to be possible and to cost no more than is allowed.
 
-        Raises:
-            UsageError: Fargate cannot do it.
-        """
-        self._made(self._unbuilt(), keep=False).program()
-
-    def hold(self) -> None:
-        """Hold that Fargate can do it, and that it costs no more than is allowed, before anything is built.
+        What is to be built has a tag of no image. `keep`: an authority that is new is kept beside the lease.
 
         Raises:
             UsageError: Fargate cannot do it.
             LimitError: it would cost more.
         """
         limit = self.session.options.max_hourly_cost
-        found = self._made(self._unbuilt(), keep=True).estimate
-        hold_cost(found, limit)
-        for doubt in doubts(found, limit):
+        unbuilt = dict.fromkeys(to_build(self.blueprint.clone), f"{self.platform.registry}:built-by-the-update")
+        made = self._made(unbuilt, keep=keep)
+        hold_cost(made.estimate, limit)
+        for doubt in doubts(made.estimate, limit):
             self.session.listener(Progress(Phase.BUILD, State.WARNING, detail=doubt))
-
-    def _unbuilt(self) -> dict[str, str]:
-        return dict.fromkeys(to_build(self.blueprint.clone), f"{self.platform.registry}:built-by-the-update")
+        return made
 
     def _made(self, built: Mapping[str, str], *, keep: bool) -> Made:
         """`keep`: an authority that is new is kept beside the lease."""

@@ -48,6 +48,7 @@ __all__ = [
     "clone_note",
     "environment_args",
     "environment_of",
+    "hold_here",
     "image_refs",
     "keep_changes",
     "keep_tree",
@@ -138,6 +139,19 @@ def _of_fork() -> bool:
         return is_of_fork(os.environ, None)
 
 
+def hold_here(known: Lease, here: str) -> None:
+    """Hold that an environment is on this target.
+
+    Raises:
+        NotFoundError: it is on another.
+    """
+    if known.target != here:
+        raise NotFoundError(
+            f"Environment {known.id} is on {known.target}, and this is {here}.",
+            hint=f"{elsewhere(known.target)} Or remove the environment there first.",
+        )
+
+
 def renew(store: LeaseStore, old: Lease, new: Lease, state: LeaseState) -> Lease:
     """Take over the lease of an environment that is updated: its commit is new, how that is read, its owner and expiry.
 
@@ -148,11 +162,7 @@ def renew(store: LeaseStore, old: Lease, new: Lease, state: LeaseState) -> Lease
         NotFoundError: it is on another target.
         UsageError: its time is over, or a stranger's commit would get what one of ours has made.
     """
-    if old.target != new.target:
-        raise NotFoundError(
-            f"Environment {old.id} is on {old.target}, and this is {new.target}.",
-            hint=f"{elsewhere(old.target)} Or remove the environment there first.",
-        )
+    hold_here(old, new.target)
     if new.untrusted and not old.untrusted:
         raise UsageError(
             f"Environment {old.id} was made of a trusted commit, and an untrusted one neither replaces it nor gets its "

@@ -3,47 +3,31 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pulumi
 
 from understudy.blueprint import draw
-from understudy.build.binds import place_binds
-from understudy.build.images import ImageBuilder
-from understudy.declaration import declare
-from understudy.engine.factory import make_engine
-from understudy.engine.interface import Engine
+from understudy.build.tree import remove_trees
 from understudy.engine.login import current_backend
-from understudy.engine.pulumi_cli import find
+from understudy.engine.pulumi_engine import PulumiEngine
 from understudy.engine.settings import EngineSettings
-from understudy.errors import ToolError, UnderstudyError, UsageError
+from understudy.errors import UnderstudyError, UsageError
 from understudy.lease import Lease, LeaseState, LeaseStore
-from understudy.on_aws import Site
 from understudy.options import Options, find_config, resolve
-from understudy.preparation import (
-    begin,
-    binds,
-    certificates_for,
-    environment_args,
-    image_refs,
-    keep_tree,
-    renew,
-    take_tree,
-    with_images,
-)
+from understudy.preparation import hold_here, renew, trees
 from understudy.progress import Progress, State
-from understudy.provision import declared, prepared
-from understudy.rehearsal import passing_tree, rehearsed
+from understudy.provision import clone, declared, own_lease, prepared
+from understudy.rehearsal import rehearsed
 from understudy.scratch import Scratch
-from understudy.seed import seed_for
 from understudy.session import Session
 from understudy.stacks import identity
 from understudy.stops import Stop
 from understudy.strangers import hold_no_stranger
 from understudy.targets.choose import AWS, target_of
-from understudy.targets.docker_client import client
-from understudy.targets.interface import Outcome, Target
+from understudy.targets.interface import Outcome, Owned
 from understudy.teardown import close_gone
 
 __all__ = ["main"]
@@ -90,109 +74,86 @@ def _main(folder: Path) -> None:
             hint="Use `understudy up --untrusted` from a checkout that you trust.",
         )
     blueprint = draw(options, folder)
+    session = _session(options, folder)
+    rehearsal, project, stack = pulumi.runtime.is_dry_run(), pulumi.get_project(), pulumi.get_stack()
+    key = identity.environment_key("pulumi", project=project, stack=stack)
+    lease = own_lease(session, blueprint, key, plain=(project, stack), write=not rehearsal)
+    known = session.store.find(lease.id)
+    if known is not None:
+        hold_here(known, lease.target)
+    if rehearsal:
+        with rehearsed(session, blueprint, known or lease) as program:
+            program()
+        return
+    blueprint = prepared(session, blueprint)
+    with _leased(session, lease, known) as taken, Scratch("build") as logs:
+        held, tree = clone(session, blueprint, taken)
+        made = declared(session, blueprint, held, tree, logs, session.stop)
+    made.program()
+
+
+def _session(options: Options, folder: Path) -> Session:
+    """What a command of ours works with; its engine is another beside the one that runs this program."""
     backend = current_backend(os.environ, folder)
     settings = EngineSettings.from_environment(Path("pulumi"), {**os.environ, "PULUMI_BACKEND_URL": backend})
     settings.prepare()
     store = LeaseStore.beside(settings.backend, options.lease_dir)
-    stack = (pulumi.get_project(), pulumi.get_stack())
-    key = identity.environment_key("pulumi", project=stack[0], stack=stack[1])
-    rehearsal = pulumi.runtime.is_dry_run()
-    target = target_of(options)
-    if options.target == AWS:
+    target, on_aws = target_of(options), options.target == AWS
+    if on_aws:
+        _hold_providers()
         target.reach()
-    lease = begin(
-        blueprint,
-        options,
-        backend=settings.backend,
-        backend_id=store.backend_id(write=not rehearsal),
-        target=target.identity(),
-        environment=identity.environment_id(blueprint.origin, blueprint.file, key),
-        stack=stack,
-        folder=settings.state,
-        state=LeaseState.HANDED_OVER,
-    )
-    known = store.find(lease.id)
-    if options.target == AWS:
-        session = Session(options, folder, _warn, Stop(), settings, _engine(settings), target, store, on_aws=True)
-        blueprint = prepared(session, blueprint)
-        if rehearsal:
-            with passing_tree(blueprint, settings.state, known or lease) as tree:
-                Site.of(session, blueprint, known or lease, tree).rehearse()
-            return
-        lease = _taken(known, lease, target, store)
-        tree = take_tree(blueprint, settings.state, lease.id)
-        lease = keep_tree(store, lease, blueprint, tree)
-        with Scratch("build") as logs:
-            declared(session, blueprint, lease, tree, logs, session.stop).program()
-        return
-    if rehearsal:
-        with rehearsed(blueprint, options, settings, store, known or lease) as args:
-            declare(args, provider=options.docker_provider)
-        return
-    blueprint = with_images(blueprint, client())
-    lease = _taken(known, lease, target, store)
-    tree = take_tree(blueprint, settings.state, lease.id)
-    lease = keep_tree(store, lease, blueprint, tree)
-    with Scratch("build") as logs:
-        built = ImageBuilder(client(), settings.state, logs).build(
-            blueprint.clone.topology, tree, blueprint.folder, skip=frozenset(blueprint.clone.unchanged_builds)
-        )
-    images = image_refs(blueprint, {name: image.reference for name, image in built.items()})
-    seed = seed_for(settings, lease.id, blueprint.clone.topology)
-    mounted = binds(blueprint, tree, settings.state, lease.id)
-    for source in place_binds(mounted):
-        pulumi.log.warn(f"the bind {source!r} is not in the commit: an empty folder stands in its place")
-    args = environment_args(
-        blueprint,
-        tree,
-        options,
-        lease=lease,
-        images=images,
-        seed=seed,
-        mounted=mounted,
-        certificates=certificates_for(blueprint, options, store=store, lease=lease, settings=settings),
-    )
-    declare(args, provider=options.docker_provider)
+    return Session(options, folder, _warn, Stop(), settings, PulumiEngine(settings), target, store, on_aws=on_aws)
 
 
-def _engine(settings: EngineSettings) -> Engine:
-    """An engine beside the one that runs this program, for a look at the platform's stack."""
-    found = find()
-    if found is None:
-        raise ToolError("Looked for the Pulumi CLI, to read the platform's stack, and it is not on PATH.")
-    return make_engine(replace(settings, cli=found.path))
-
-
-def _taken(known: Lease | None, lease: Lease, target: Target, store: LeaseStore) -> Lease:
-    """The lease of the environment: a new one, or that which is there, renewed."""
-    if known and not _destroyed(known, target, store):
-        return renew(store, known, lease, LeaseState.HANDED_OVER)
-    store.create(lease)
-    _hold_ours(target, store, lease)
-    return lease
-
-
-def _hold_ours(target: Target, store: LeaseStore, lease: Lease) -> None:
-    """Hold that no other backend has an environment of this id; the new lease is closed where one has.
+def _hold_providers() -> None:
+    """Hold that a resource of AWS whose provider was forgotten is refused, and not made outside the environment.
 
     Raises:
-        BusyError: one has.
+        UsageError: the stack's configuration lets the engine make a provider for it.
     """
+    disabled = pulumi.Config("pulumi").get_object("disable-default-providers") or ()
+    if not {AWS, "*"}.intersection(disabled):
+        raise UsageError(
+            "Looked for `pulumi:disable-default-providers` in the stack's configuration, and `aws` is not in it: a "
+            "resource of AWS without a provider of its own would carry no tags by which it is removed.",
+            hint="pulumi config set --path 'pulumi:disable-default-providers[0]' aws",
+        )
+
+
+@contextmanager
+def _leased(session: Session, lease: Lease, known: Lease | None) -> Iterator[Lease]:
+    """The lease of the environment: a new one, or that which is there, renewed.
+
+    A new one is closed again where this fails, as nothing was declared under it, unless it has found something of ours.
+
+    Raises:
+        BusyError: another backend has an environment of this id.
+        NotFoundError, UsageError: as `renew`.
+    """
+    if known and not _destroyed(session, known):
+        yield renew(session.store, known, lease, LeaseState.HANDED_OVER)
+        return
+    session.store.create(lease)
+    ours: tuple[Owned, ...] = ()
     try:
-        hold_no_stranger(target, lease)
+        ours = hold_no_stranger(session.target, lease)
+        yield lease
     except BaseException:
-        store.close(lease)
+        if not ours:
+            with suppress(UnderstudyError):  # the next `understudy list` closes what is left
+                remove_trees(trees(session.settings.state, lease.id))
+                session.store.close(lease)
         raise
 
 
-def _destroyed(known: Lease, target: Target, store: LeaseStore) -> bool:
+def _destroyed(session: Session, known: Lease) -> bool:
     """Whether `pulumi destroy`, which could not say so, has removed it; then its lease is closed, by a receipt.
 
     Pulumi holds the lock of the stack while this runs, so that no other machine is at work on it unseen.
     """
     if known.worked_on:
         return False
-    receipt = close_gone(known, target, store, _warn)
+    receipt = close_gone(known, session.target, session.store, _warn)
     return receipt is not None and receipt.outcome is Outcome.CLEAN
 
 

@@ -9,28 +9,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from understudy import on_docker
 from understudy.awaited import Awaited
 from understudy.blueprint import Blueprint
 from understudy.build.binds import place_binds
 from understudy.build.cache import ImageCache
-from understudy.build.images import BuiltImage, ImageBuilder
+from understudy.build.images import BuiltImage
 from understudy.build.tree import CommitTree
 from understudy.engine.events import EngineEvent, Listener, ResourceDone, ResourceFailed, ResourceStarted
 from understudy.engine.interface import Program, StackRef
 from understudy.errors import InterruptedRunError, UnderstudyError
-from understudy.lease import Lease
-from understudy.preparation import (
-    begin,
-    binds,
-    certificates_for,
-    environment_args,
-    image_refs,
-    keep_tree,
-    take_tree,
-    with_images,
-)
+from understudy.lease import Lease, LeaseState
+from understudy.preparation import begin, binds, keep_tree, take_tree, with_images
 from understudy.progress import Phase, Progress, ProgressListener, State
-from understudy.seed import seed_for
 from understudy.session import Session
 from understudy.stacks.change import Change
 from understudy.stacks.cost.estimate import Estimate, nothing
@@ -74,8 +65,10 @@ class Provisioned:
     estimate: Estimate = field(default_factory=nothing)
 
 
-def prepared(session: Session, blueprint: Blueprint) -> Blueprint:
+def prepared(session: Session, blueprint: Blueprint, *, pull: bool = True) -> Blueprint:
     """The blueprint with its images as the target has them, held to be possible there, before anything is made.
+
+    Without `pull` no image is fetched.
 
     Raises:
         UsageError: the target cannot do it.
@@ -83,7 +76,7 @@ def prepared(session: Session, blueprint: Blueprint) -> Blueprint:
         ToolError: it does not answer.
     """
     if not session.on_aws:
-        return with_images(blueprint, client())
+        return with_images(blueprint, client(), pull=pull)
     from understudy import on_aws
     from understudy.components.aws.ahead import read_ahead
 
@@ -123,10 +116,13 @@ def untestable(session: Session) -> str:
     return control_plane_only()
 
 
-def own_lease(session: Session, blueprint: Blueprint, key: str, *, write: bool = True) -> Lease:
-    """A new lease for an environment of Understudy's own project, not yet written; `key` as `environment_key` gives it.
+def own_lease(
+    session: Session, blueprint: Blueprint, key: str, *, plain: tuple[str, str] | None = None, write: bool = True
+) -> Lease:
+    """A new lease for an environment, not yet written; `key` as `environment_key` gives it.
 
-    `write`: a backend that has no id yet gets one.
+    `plain`: project and stack of plain Pulumi, to which it is handed over from the beginning; None: the stack is
+    Understudy's own. `write`: a backend that has no id yet gets one.
 
     Raises:
         UsageError: `ttl` is longer than `max_ttl`.
@@ -140,8 +136,9 @@ def own_lease(session: Session, blueprint: Blueprint, key: str, *, write: bool =
         backend_id=session.store.backend_id(write=write),
         target=session.target.identity(),
         environment=environment,
-        stack=(OWN_PROJECT, environment),
+        stack=plain or (OWN_PROJECT, environment),
         folder=session.settings.state,
+        state=LeaseState.HANDED_OVER if plain else LeaseState.PROVISIONING,
     )
 
 
@@ -241,37 +238,17 @@ def declared(  # noqa: PLR0917 - as `provision`
         from understudy import on_aws
 
         site = on_aws.Site.of(session, blueprint, lease, tree)
-        site.hold()
+        site.held(keep=True)
         with session.phase(Phase.BUILD):
             images = site.build(logs, stop)
         made = site.made(images)
         return Declared(made.program, images, on_aws.CONFIG, made.plan.changes, made.estimate)
-    options = session.options
     # Pulumi's types take 0.35 s to import: that is done while images are looked for and the stack is made.
     threading.Thread(target=importlib.import_module, args=("understudy.declaration",), daemon=True).start()
     with session.phase(Phase.BUILD):
-        images = build_images(session, blueprint, tree, logs, stop)
-    references = image_refs(blueprint, {name: image.reference for name, image in images.items()})
-    seed = seed_for(session.settings, lease.id, blueprint.clone.topology)
-    mounted = binds(blueprint, tree, session.settings.state, lease.id)
-    certificates = certificates_for(blueprint, options, store=session.store, lease=lease, settings=session.settings)
-
-    def program() -> None:
-        from understudy.declaration import declare
-
-        args = environment_args(
-            blueprint,
-            tree,
-            options,
-            lease=lease,
-            images=references,
-            seed=seed,
-            mounted=mounted,
-            certificates=certificates,
-        )
-        declare(args, provider=options.docker_provider)
-
-    return Declared(program, images)
+        images = on_docker.build(session, blueprint, tree, logs, stop)
+    built = {name: image.reference for name, image in images.items()}
+    return Declared(on_docker.program(session, blueprint, lease, tree, built, keep=True), images)
 
 
 def _both(first: Listener, second: Listener | None) -> Listener:
@@ -281,15 +258,6 @@ def _both(first: Listener, second: Listener | None) -> Listener:
             second(event)
 
     return hear
-
-
-def build_images(
-    session: Session, blueprint: Blueprint, tree: CommitTree, logs: Path, stop: threading.Event
-) -> Mapping[str, BuiltImage]:
-    """Build what the clone's services run, except where they run production's image."""
-    builder = ImageBuilder(client(), session.settings.state, logs, stop=stop, listener=session.listener)
-    skip = frozenset(blueprint.clone.unchanged_builds)
-    return builder.build(blueprint.clone.topology, tree, blueprint.folder, skip=skip)
 
 
 def prune_images(session: Session) -> None:

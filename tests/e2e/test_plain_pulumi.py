@@ -1,19 +1,21 @@
 from __future__ import annotations
 
 import json
-import re
-import shlex
 import shutil
-import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support import ROOT, Done, Project, docker, labelled
+from plain_pulumi import Plain, environment_of, resources
+from support import ROOT, Project, docker, labelled
+
+from understudy.stacks.identity import Environment, ownership_labels
+from understudy.targets.docker import DockerTarget
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.images]
 
@@ -38,45 +40,6 @@ pulumi.export("greeting", f"{GREETING} from {NAME}")
 """
 
 
-class Plain:
-    """The `pulumi` command in a shell that has evaluated `understudy env`."""
-
-    def __init__(self, project: Project) -> None:
-        self.project = project
-        shown = project.understudy("env")
-        assert shown.code == 0, shown.text
-        exports = [shlex.split(line) for line in shown.out.splitlines()]
-        assert {words[0] for words in exports} == {"export"}
-        assert {len(words) for words in exports} == {2}
-        self.env = project.env | dict(words[1].split("=", 1) for words in exports)
-        pulumi = shutil.which("pulumi", path=self.env["PATH"])
-        assert pulumi is not None
-        self.command = pulumi
-
-    def __call__(self, *arguments: str, code: int = 0) -> Done:
-        ran = subprocess.run(
-            [self.command, *arguments, "--non-interactive"],
-            cwd=self.project.folder,
-            env=self.env,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-        done = Done(ran.returncode, ran.stdout, ran.stderr)
-        assert done.code == code, done.text
-        assert "warning" not in done.text.lower(), done.text
-        return done
-
-    def outputs(self) -> dict[str, Any]:
-        found = json.loads(self("stack", "output", "--json").out)
-        assert isinstance(found, dict)
-        return found
-
-    def trees(self) -> list[Path]:
-        return list((Path(self.env["XDG_STATE_HOME"]) / "understudy").glob("trees/*"))
-
-
 @contextmanager
 def removed_afterwards(project: Project) -> Iterator[None]:
     """Whatever a test leaves behind when it fails."""
@@ -93,12 +56,6 @@ def write_pulumi_project(folder: Path) -> None:
     assert "virtualenv: .venv\n" in text
     assert "path: .venv/share/understudy/plugins\n" in text
     (folder / "Pulumi.yaml").write_text(text.replace(": .venv", f": {sys.prefix}"), encoding="utf-8")
-
-
-def resources(done: Done) -> set[str]:
-    """What `pulumi` says last that it did with the resources, such as {"created"} or {"unchanged"}."""
-    counted = done.out.rpartition("\nResources:\n")[2].partition("\n\n")[0]
-    return {re.sub(r"^\W*\d+ ", "", line) for line in counted.splitlines()}
 
 
 def get(url: str) -> str:
@@ -248,3 +205,21 @@ def test_a_preview_shows_the_environment_that_diff_shows(own: Project) -> None:
     assert {step["op"] for step in (*theirs, *ours)} == {"create"}
     assert labelled("project", own.root.name) == []
     assert own.listed() == []
+
+
+def test_what_another_backend_has_of_the_same_environment_is_left_to_it(own: Project) -> None:
+    """It is refused with nothing made, not even a lease, and nothing taken."""
+    pulumi = Plain(own)
+    pulumi("stack", "init", "dev")
+    environment = environment_of(pulumi("preview"))
+    theirs = Environment(environment, DockerTarget().identity(), own.root.name, datetime.now(UTC), "bothers")
+    labels = [f"--label={key}={value}" for key, value in ownership_labels(theirs).items()]
+    volume = docker("volume", "create", *labels).strip()
+    try:
+        refused = pulumi("up", "--yes", "--skip-preview", code=255)
+        assert labelled("project", own.root.name) == [volume]
+    finally:
+        docker("volume", "rm", volume)
+    assert f"Environment {environment} is on {theirs.target} already" in refused.text
+    assert "made by another backend, bothers" in refused.text
+    assert (own.listed(), pulumi.trees()) == ([], [])

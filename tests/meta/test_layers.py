@@ -38,11 +38,11 @@ LAYERS = (
     ("timing",),
     ("arranging", "reuse"),
     ("waiting", "tidying", "strangers"),
-    ("provision", "on_aws", "imagined", "making", "teardown", "session", "receipts", "locks", "removal"),
+    ("rehearsal",),
+    ("provision", "on_aws", "on_docker", "imagined", "making", "teardown", "session", "receipts", "locks", "removal"),
     ("ci",),
     ("prices",),
     ("declaration", "declaration_aws", "suites", "export", "report", "history"),
-    ("rehearsal",),
     (
         "preparation",
         "blueprint",

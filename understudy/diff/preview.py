@@ -11,14 +11,15 @@ from understudy.diff.record import PreviewRecord, StepRecord
 from understudy.diff.side import Side
 from understudy.engine.events import Diagnostic, EngineEvent
 from understudy.engine.interface import PreviewStep, StackRef
-from understudy.errors import NotFoundError, UsageError
+from understudy.errors import UsageError
 from understudy.lease import Lease
 from understudy.options import Options
+from understudy.preparation import hold_here
 from understudy.provision import own_lease
 from understudy.rehearsal import rehearsed
 from understudy.session import Session
 from understudy.stacks import identity
-from understudy.targets.choose import AWS, elsewhere, kind_meant
+from understudy.targets.choose import AWS, kind_meant
 
 __all__ = ["foreseen", "hold_previewed", "steps_of"]
 
@@ -54,11 +55,8 @@ def foreseen(session: Session, before: Side, after: Side) -> tuple[PreviewRecord
         )
     lease = _lease(session, blueprint)
     known = before.lease or session.store.find(lease.id)
-    if known is not None and known.target != lease.target:
-        raise NotFoundError(
-            f"Environment {known.id} is on {known.target}, and this is {lease.target}.",
-            hint=elsewhere(known.target),
-        )
+    if known is not None:
+        hold_here(known, lease.target)
     ref = StackRef((known or lease).project, (known or lease).stack)
     told: list[str] = []
 
@@ -69,12 +67,7 @@ def foreseen(session: Session, before: Side, after: Side) -> tuple[PreviewRecord
     with ExitStack() as until:
 
         def program() -> None:
-            from understudy.declaration import declare
-
-            args = until.enter_context(
-                rehearsed(blueprint, session.options, session.settings, session.store, known or lease)
-            )
-            declare(args, provider=session.options.docker_provider)
+            until.enter_context(rehearsed(session, blueprint, known or lease))()
 
         result = session.engine.preview(ref, program, listener=hear)
     if known is not None and known.plain:

@@ -161,7 +161,7 @@ def _spares_nothing(module: ModuleType) -> None:
 
 PATCHES: dict[str, list[tuple[str, Patch]]] = {
     "fail-clone": [("understudy.stages", _fails("clone"))],
-    "fail-build": [("understudy.provision", _fails("build_images"))],
+    "fail-build": [("understudy.on_docker", _fails("build"))],
     "fail-provision": [("understudy.provider.container", _fails("Containers.create"))],
     "fail-test": [("understudy.stages", _fails("_test"))],
     "fail-export": [("understudy.export.folder", _fails("RunFolder.collect_containers"))],
