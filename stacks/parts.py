@@ -20,6 +20,7 @@ __all__ = [
     "Managed",
     "Mount",
     "NetworkLink",
+    "OnAws",
     "Port",
     "Resources",
     "Restart",
@@ -211,6 +212,22 @@ class Managed:
     user: str | None = None
     password: str | None = None
     options: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+
+
+@dataclass(frozen=True, slots=True)
+class OnAws:
+    """What a database is in a clone on AWS, where it is no container.
+
+    `form` is an empty `instance` of RDS, one from a `snapshot`, or an `aurora-clone` of a cluster. `source` is the
+    snapshot's or the cluster's identifier; without it the newest automated snapshot of production's instance, or
+    production's cluster. `instance_class` and `storage` (GB, of an empty instance) are production's where they are not
+    said.
+    """
+
+    form: Literal["instance", "snapshot", "aurora-clone"]
+    source: str | None = None
+    instance_class: str | None = None
+    storage: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

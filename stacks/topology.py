@@ -21,6 +21,7 @@ from .parts import (
     Managed,
     Mount,
     NetworkLink,
+    OnAws,
     Port,
     Resources,
     Restart,
@@ -47,6 +48,7 @@ __all__ = [
     "Need",
     "Network",
     "NetworkLink",
+    "OnAws",
     "Port",
     "Resources",
     "Restart",
@@ -72,6 +74,7 @@ class Service:
     `private`. Only where it was allowed by name, these are `host`, as `uts` and `userns` can be, and there are
     `privileged`, `host_network`, `devices`, `device_requests` and `device_cgroup_rules`.
     `managed` says what a cloud runs in production; `image` is then what stands in for it where containers run.
+    `on_aws` says what a database is on AWS, where it is no container.
     """
 
     name: str
@@ -129,6 +132,7 @@ class Service:
     device_cgroup_rules: tuple[str, ...] = ()
     volumes_from: tuple[tuple[str, str], ...] = ()
     managed: Managed | None = None
+    on_aws: OnAws | None = None
     where: Where = field(default_factory=Where, compare=False)
 
     @property

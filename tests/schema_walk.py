@@ -7,6 +7,7 @@ import sys
 import types
 import typing
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import Any
 
 import pulumi
@@ -30,6 +31,10 @@ def mismatches(value: Any, expected: Any, path: str) -> list[str]:  # noqa: PLR0
         return [m for key, item in value.items() for m in mismatches(item, inner[1], f"{path}.{key}")]
     if isinstance(expected, type) and is_input_type(expected):
         return _object(value, expected, path)
+    if isinstance(expected, type) and issubclass(expected, Enum):
+        return (
+            [] if value in {member.value for member in expected} else [f"{path}: {value!r} is no {expected.__name__}"]
+        )
     if expected is int:
         whole = isinstance(value, int | float) and not isinstance(value, bool) and value == int(value)
         return [] if whole else [f"{path}: {value!r} is no int"]

@@ -72,4 +72,5 @@ def _platform(options: Options, variables: Mapping[str, str]) -> Platform:
         alb_dns_name="imagined",
         alb_security_group_id="imagined",
         bucket="imagined",
+        db_subnet_group="imagined",
     )

@@ -23,6 +23,7 @@ from understudy.prices.estimating import of_plan
 from understudy.progress import Phase, Progress, State
 from understudy.seed import environment_seed
 from understudy.session import Session
+from understudy.stacks.aws.databases import Original
 from understudy.stacks.aws.inside import inside as names_inside
 from understudy.stacks.aws.limits import hold_room, priority
 from understudy.stacks.aws.make import AwsOptions, make_plan
@@ -182,9 +183,9 @@ def hold(session: Session, blueprint: Blueprint) -> Platform:
 
 
 def to_build(clone: Clone) -> set[str]:
-    """The services whose images have to be built."""
-    services = clone.topology.services.values()
-    return {each.name for each in services if each.build is not None and each.name not in clone.unchanged_builds}
+    """The services whose images have to be built: none of a database that is no container on AWS."""
+    services = [each for each in clone.topology.services.values() if each.build is not None and each.on_aws is None]
+    return {each.name for each in services} - set(clone.unchanged_builds)
 
 
 def aws_of(session: Session) -> AwsSession:
@@ -251,6 +252,8 @@ class Site:
     platform: Platform
     priority: int
     """Of its rule on the platform's listener."""
+    originals: Mapping[str, Original]
+    """Service -> what its database is made from, where that has an instance of its own."""
 
     @classmethod
     def of(cls, session: Session, blueprint: Blueprint, lease: Lease, tree: CommitTree) -> Site:
@@ -261,6 +264,7 @@ class Site:
             LimitError: the platform's load balancer has no room.
             ToolError: AWS does not answer.
         """
+        from understudy.targets.aws.originals import originals
         from understudy.targets.aws.room import room_of
 
         platform = hold(session, blueprint)
@@ -269,7 +273,8 @@ class Site:
         if own is None:
             hold_room(room.target_groups, room.rules)
             own = priority(lease.id, room.priorities)
-        return cls(session, blueprint, lease, tree, platform, own)
+        found = originals(aws_of(session), blueprint.clone.topology.services.values())
+        return cls(session, blueprint, lease, tree, platform, own, found)
 
     def build(self, logs: Path, stop: threading.Event) -> Mapping[str, BuiltImage]:
         """Build what the platform's registry has not, and push it there; the references have the digests there.
@@ -297,7 +302,7 @@ class Site:
             clone.topology,
             self.tree,
             self.blueprint.folder,
-            skip=frozenset(clone.unchanged_builds),
+            skip=frozenset(clone.topology.services) - to_build(clone),
             listener=session.listener,
         )
 
@@ -344,6 +349,7 @@ class Site:
             certificates=certificates_for(
                 blueprint, options, store=session.store, lease=self.lease, settings=session.settings, write=keep
             ),
+            originals=self.originals,
         )
         seed = Seed(environment_seed(session.settings, self.lease.id), clone.topology.secret_rules)
 

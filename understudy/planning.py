@@ -39,13 +39,14 @@ if TYPE_CHECKING:
 
 __all__ = ["PlanRecord", "PlannedEndpoint", "PlannedService", "PlannedSuite", "PlannedThirdParty", "make", "show"]
 
-_BUILD, _CACHED, _REUSE, _RUN = "build", "cached", "reuse", "run"
+_BUILD, _CACHED, _REUSE, _RUN, _RDS = "build", "cached", "reuse", "run", "rds"
 
 _SAID = {
     _BUILD: "will be built from {0}",
     _CACHED: "built before from these files, found as {0}",
     _REUSE: "runs production's image {0}",
     _RUN: "runs {0}",
+    _RDS: "has a database of RDS of its own: {0}",
 }
 
 
@@ -54,7 +55,8 @@ class PlannedService:
     """One service, and its image: what is done for it, why, and the digest where it is known.
 
     `action` and what `reference` is with it: `build` the folder that is built, `cached` the image that an earlier build
-    of the same content left, `reuse` production's image, `run` the image that the service names.
+    of the same content left, `reuse` production's image, `run` the image that the service names, `rds` the form of a
+    database that is no container on AWS.
     """
 
     name: str
@@ -132,7 +134,8 @@ def show(options: Options, folder: Path, *, form: str, cost: bool = False) -> in
     """
     drawn = draw(options, folder)
     blueprint, built, daemon = _on_aws(drawn) if options.target == AWS else _seen(drawn)
-    plan = replace(make(blueprint, options.profile, daemon, built), cost=_cost(options, blueprint) if cost else None)
+    made = make(blueprint, options.profile, daemon, built, on_aws=options.target == AWS)
+    plan = replace(made, cost=_cost(options, blueprint) if cost else None)
     if form == "json":
         click.echo(json.dumps({"schema": 1, **encode(plan)}, indent=1))
     else:
@@ -179,7 +182,12 @@ def _built(blueprint: Blueprint, daemon: DockerClient) -> Mapping[str, str]:
 
 
 def make(
-    blueprint: Blueprint, profile: str, daemon: str = "", built: Mapping[str, str] = MappingProxyType({})
+    blueprint: Blueprint,
+    profile: str,
+    daemon: str = "",
+    built: Mapping[str, str] = MappingProxyType({}),
+    *,
+    on_aws: bool = False,
 ) -> PlanRecord:
     """The plan of a blueprint; `built` is service -> the image that an earlier build of the same content left.
 
@@ -199,7 +207,9 @@ def make(
         profile=profile,
         open_network=clone.open_network,
         daemon=daemon,
-        services=tuple(_service(blueprint, name, built.get(name, "")) for name in clone.topology.services),
+        services=tuple(
+            _service(blueprint, name, built.get(name, ""), on_aws=on_aws) for name in clone.topology.services
+        ),
         third_parties=_third_parties(blueprint),
         endpoints=tuple(PlannedEndpoint(e.service, e.port, e.scheme) for e in clone.endpoints),
         suites=tuple(
@@ -213,11 +223,15 @@ def make(
     )
 
 
-def _service(blueprint: Blueprint, name: str, built: str) -> PlannedService:
+def _service(blueprint: Blueprint, name: str, built: str, *, on_aws: bool) -> PlannedService:
     clone = blueprint.clone
     service = clone.topology.services[name]
     why = next((change.reason for change in clone.changes if change.path == f"services.{name}.image"), "")
-    if clone.unchanged_builds.get(name):
+    action: str
+    reference: str
+    if on_aws and service.on_aws:
+        action, reference, why = _RDS, service.on_aws.form, "its x-understudy says so with on_aws"
+    elif clone.unchanged_builds.get(name):
         action, reference = _REUSE, clone.unchanged_builds[name]
     elif built:
         action, reference = _CACHED, built

@@ -14,6 +14,7 @@ from understudy.components.aws.job import OneShot, OneShotArgs
 from understudy.components.aws.logs import Logs
 from understudy.components.aws.network import Network, NetworkArgs
 from understudy.components.aws.options import named
+from understudy.components.aws.own_database import OwnDatabase, OwnDatabaseArgs
 from understudy.components.aws.provider import aws_provider
 from understudy.components.aws.queue import Queue, QueueArgs
 from understudy.components.aws.roles import TaskRole, TaskRoleArgs
@@ -21,7 +22,7 @@ from understudy.components.aws.secrets import Secrets
 from understudy.components.aws.service import SERVICES, Behind, Service, ServiceArgs
 from understudy.components.names import slug
 from understudy.components.registry import load
-from understudy.stacks.aws.plan import AwsPlan, ServicePlan
+from understudy.stacks.aws.plan import AwsPlan, DatabasePlan, ServicePlan
 from understudy.stacks.identity import ownership_labels
 from understudy.stacks.secret_rules import Seed
 
@@ -46,7 +47,7 @@ class AwsEnvironmentArgs:
 
 
 class AwsEnvironment(pulumi.ComponentResource):
-    """Provider, logs, network, secrets, stores, the way in, and the services in the order of their dependencies.
+    """Provider, logs, network, stores, secrets, the way in, and the services in the order of their dependencies.
 
     Outputs: `id`, `endpoints` (`<service>:<port>` -> host, port, url), `load_balancer`, `one_shots` (logical name ->
     task definition), `changes` (how many differences AWS itself adds), `commit`, `branch`.
@@ -68,8 +69,12 @@ class AwsEnvironment(pulumi.ComponentResource):
             parent=self,
         )
         self.logs = Logs(f"{name}-logs", plan.log_group, self._nested())
-        self.secrets = Secrets(f"{name}-secrets", plan.secrets, args.seed, self._nested()).arns
         self.network = Network(f"{name}-network", NetworkArgs(plan=plan), self._nested())
+        self.databases = {database.address: self._database(database) for database in plan.databases}
+        self.addresses = {name: made.address for name, made in self.databases.items()}
+        self.secrets = Secrets(
+            f"{name}-secrets", plan.secrets, args.seed, self._nested(), addresses=self.addresses
+        ).arns
         self.queues: dict[str, Queue] = {}
         for queue in plan.queues:
             given = QueueArgs(plan=queue, others=dict(self.queues))
@@ -125,6 +130,10 @@ class AwsEnvironment(pulumi.ComponentResource):
     def _logical(self, logical: str) -> str:
         return f"{self._name}-{slug(logical)}"
 
+    def _database(self, database: DatabasePlan) -> OwnDatabase:
+        given = OwnDatabaseArgs(plan=database, group=self.network.group.id, seed=self._args.seed)
+        return OwnDatabase(self._logical(database.logical), given, self._nested())
+
     def _files(self, plan: AwsPlan) -> Bucket | None:
         if plan.files is None:
             return None
@@ -149,6 +158,7 @@ class AwsEnvironment(pulumi.ComponentResource):
                 group=self.network.group.id,
                 namespace=self.network.namespace.arn,
                 secrets=self.secrets,
+                addresses=self.addresses,
                 wait_for=[
                     self.logs.group,
                     *self.network.rules,
@@ -156,6 +166,7 @@ class AwsEnvironment(pulumi.ComponentResource):
                     *(queue.queue for queue in self.queues.values()),
                     *(bucket.bucket for bucket in self.buckets.values()),
                     *(cache.member for cache in self.caches.values()),
+                    *(database.last for database in self.databases.values()),
                     *(self.services[other].service for other in service.after),
                 ],
                 behind=behind,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 
 import pulumi
 import pulumi_aws as aws
 
+from understudy.components.aws.addresses import Addresses, placed
 from understudy.components.aws.options import child, fixed
 from understudy.components.names import slug
 from understudy.components.secrets import fill
@@ -24,7 +26,13 @@ class Secrets(pulumi.ComponentResource):
     """
 
     def __init__(
-        self, name: str, plans: Sequence[SecretPlan], seed: Seed, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        plans: Sequence[SecretPlan],
+        seed: Seed,
+        opts: pulumi.ResourceOptions | None = None,
+        *,
+        addresses: Addresses = MappingProxyType({}),
     ) -> None:
         super().__init__("understudy:aws:Secrets", name, {}, opts)
         self.arns: dict[str, pulumi.Output[str]] = {}
@@ -39,7 +47,7 @@ class Secrets(pulumi.ComponentResource):
             version = aws.secretsmanager.SecretVersion(
                 f"{name}-{slug(plan.logical)}-value",
                 secret_id=made.id,
-                secret_string=pulumi.Output.secret(fill(plan.template, seed)),
+                secret_string=pulumi.Output.secret(placed(fill(plan.template, seed), plan.template, addresses)),
                 opts=child(self),
             )
             # Known once the secret has its value: a task that starts before would not.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import pulumi
 import pulumi_aws as aws
 
+from understudy.components.aws.addresses import Addresses, placed
 from understudy.components.aws.options import child, steady
 from understudy.components.aws.roles import TaskRole, TaskRoleArgs
 from understudy.components.registry import Registry
@@ -42,6 +44,7 @@ class ServiceArgs:
         group: the id of the environment's security group.
         namespace: the ARN of its namespace.
         secrets: secret -> its ARN.
+        addresses: what stands for an address in the plan -> the address.
         wait_for: what has to be there before.
         behind: only of the gateway.
     """
@@ -51,6 +54,7 @@ class ServiceArgs:
     group: pulumi.Input[str]
     namespace: pulumi.Input[str]
     secrets: Mapping[str, pulumi.Output[str]]
+    addresses: Addresses = field(default_factory=dict)
     wait_for: Sequence[pulumi.Resource] = ()
     behind: Behind | None = None
 
@@ -68,7 +72,7 @@ class Service(pulumi.ComponentResource):
     def __init__(self, name: str, args: ServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(self.pulumi_type, name, {}, opts)
         plan, platform = args.plan, args.platform
-        self.task, role = task_definition(name, plan.task, platform, args.secrets, self)
+        self.task, role = task_definition(name, plan.task, platform, args.secrets, self, addresses=args.addresses)
         behind = [] if args.behind is None else [args.behind.rule]
         self.service = aws.ecs.Service(
             f"{name}-service",
@@ -109,6 +113,8 @@ def task_definition(
     platform: Platform,
     secrets: Mapping[str, pulumi.Output[str]],
     parent: pulumi.Resource,
+    *,
+    addresses: Addresses = MappingProxyType({}),
 ) -> tuple[aws.ecs.TaskDefinition, list[pulumi.Resource]]:
     """A task definition with its role, and what a task that runs it has to wait for."""
     role = None
@@ -128,18 +134,21 @@ def task_definition(
         execution_role_arn=platform.execution_role_arn,
         task_role_arn=None if role is None else role.role.arn,
         volumes=[aws.ecs.TaskDefinitionVolumeArgs(name=volume) for volume in task.volumes] or None,
-        container_definitions=_definitions(task.containers, secrets),
+        container_definitions=_definitions(task.containers, secrets, addresses),
         skip_destroy=False,
         opts=child(parent),
     )
     return made, [] if role is None else [role.policy]
 
 
-def _definitions(containers: Sequence[Container], secrets: Mapping[str, pulumi.Output[str]]) -> pulumi.Output[str]:
-    """The containers as ECS's JSON, with the ARNs of their secrets."""
+def _definitions(
+    containers: Sequence[Container], secrets: Mapping[str, pulumi.Output[str]], addresses: Addresses
+) -> pulumi.Input[str]:
+    """The containers as ECS's JSON, with the ARNs of their secrets and the addresses that they name."""
     used = {logical for container in containers for logical in container.secrets.values()}
     arns = pulumi.Output.all(**{logical: secrets[logical] for logical in sorted(used)})
-    return arns.apply(lambda known: json.dumps([_one(each, known) for each in containers], sort_keys=True))
+    text = arns.apply(lambda known: json.dumps([_one(each, known) for each in containers], sort_keys=True))
+    return placed(text, json.dumps([dict(each.definition) for each in containers]), addresses)
 
 
 def _one(container: Container, arns: Mapping[str, str]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from understudy.stacks.third_parties import called
 from understudy.stacks.topology import Service, Topology
 
 from .plan import Alias, Source
-from .rewrite import rehosted
+from .rewrite import names_of, rehosted
 
 __all__ = ["Calling", "calling", "order"]
 
@@ -62,7 +62,7 @@ def calling(clone: Clone, sources: Mapping[str, Source]) -> Calling:
     hosts: dict[str, str] = {}
     changes: list[Change] = []
     for name, service in clone.topology.services.items():
-        names = _names(service)
+        names = names_of(service)
         asked = [(host, port, fixed) for each in calls.values() for host, port, fixed in each if host in names]
         host = _chosen(names, asked)
         ports = _ports(service, [port for _, port, _ in asked])
@@ -85,13 +85,6 @@ def calling(clone: Clone, sources: Mapping[str, Source]) -> Calling:
         aliases[mock.name] = (Alias(mock.host, mock.port),)
     _hold_apart(aliases)
     return Calling(services, aliases, hosts, tuple(changes))
-
-
-def _names(service: Service) -> tuple[str, ...]:
-    """Every name under which production calls a service, its own first, in lower case."""
-    own = (service.name, *(alias for link in service.networks for alias in link.aliases))
-    more = tuple(name for name in (service.hostname, service.container_name) if name)
-    return tuple(dict.fromkeys(name.lower() for name in (*own, *more)))
 
 
 _Call = tuple[str, int | None, bool]

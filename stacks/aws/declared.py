@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from understudy.stacks.cost.charges import Declared
 from understudy.stacks.cost.compute import SERVICE, TASK
 
-from .plan import AwsPlan, ServicePlan, TaskPlan
+from .plan import AwsPlan, DatabasePlan, ServicePlan, TaskPlan
 
 __all__ = ["chargeable"]
 
@@ -27,6 +27,8 @@ def _resources(plan: AwsPlan) -> Iterator[Declared]:
         yield _service(service, public=not plan.platform.private)
     for logical, task in plan.one_shots.items():
         yield _task(logical, task)
+    for database in plan.databases:
+        yield from _database(database)
     for secret in plan.secrets:
         yield Declared("aws:secretsmanager/secret:Secret", secret.logical, {"name": secret.name})
     for queue in plan.queues:
@@ -44,6 +46,16 @@ def _task(logical: str, task: TaskPlan) -> Declared:
         "runtimePlatform": {"operatingSystemFamily": "LINUX", "cpuArchitecture": task.architecture},
     }
     return Declared(TASK, logical, inputs)
+
+
+def _database(database: DatabasePlan) -> Iterator[Declared]:
+    inputs: dict[str, object] = {"engine": database.engine, "instanceClass": database.instance_class}
+    if database.cluster:
+        yield Declared("aws:rds/cluster:Cluster", database.logical, {"engine": database.engine})
+        yield Declared("aws:rds/clusterInstance:ClusterInstance", database.logical, inputs)
+        return
+    inputs |= {"allocatedStorage": database.storage, "storageType": database.disk}
+    yield Declared("aws:rds/instance:Instance", database.logical, {**inputs, "multiAz": False})
 
 
 def _service(service: ServicePlan, *, public: bool) -> Declared:

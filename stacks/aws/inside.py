@@ -22,7 +22,8 @@ def inside(
     """Each endpoint with the host name that answers: one name for each port of a service, as its callers use it.
 
     Args:
-        clone: derived with AWS's own queues and buckets kept, which have no names here.
+        clone: derived with AWS's own queues and buckets kept, which have no names here; databases with an instance of
+            their own have none either.
         platform: where it stands.
         environment: its id.
         sources: path of the commit -> what lies there.
@@ -37,8 +38,8 @@ def inside(
     }
     answering: list[tuple[Endpoint, str]] = []
     for name, aliases in found.aliases.items():
-        for alias in aliases:
-            service = topology.services.get(name)
+        service = topology.services.get(name)
+        for alias in aliases if service is None or service.on_aws is None else ():
             made = Endpoint(name, alias.port, scheme_of(alias.port, service.kind if service else "service"))
             answering.append((known.get((name, alias.port), made), alias.host))
     return tuple(answering)

@@ -14,6 +14,7 @@ from understudy.stacks.topology import HealthCheck, Resources, Service
 from understudy.stacks.trust import FOLDER, Certificates
 
 from .calling import Calling, calling, order
+from .databases import Original, own_databases
 from .files import Files, Volume, files_of, folder_volume
 from .limits import priority
 from .managed import Stores, files_bucket, stores
@@ -67,6 +68,7 @@ def make_plan(
     sources: Mapping[str, Source] | None = None,
     options: AwsOptions | None = None,
     certificates: Certificates | None = None,
+    originals: Mapping[str, Original] | None = None,
 ) -> AwsPlan:
     """The plan of a clone on a platform.
 
@@ -79,6 +81,8 @@ def make_plan(
         options: what may be chosen.
         certificates: what the environment's authority gives; needed where a mock speaks HTTPS. Its bundle has to hold
             the public authorities too, whatever the clone reaches: AWS itself is called over HTTPS.
+        originals: service -> what a database of its own is made from; None: nobody was asked, and what only AWS knows
+            of them stays open.
 
     Raises:
         UsageError: Fargate cannot do it, an image is missing, or the environment is another target's.
@@ -91,8 +95,9 @@ def make_plan(
     chosen, at = options or AwsOptions(), sources or {}
     store = stores(clone.topology, platform, environment.id)
     vault = Vault(environment.id)
+    own = own_databases(store.topology, platform, environment.id, originals, at)
     shared = share(
-        store.topology,
+        own.topology,
         chosen.shared,
         platform,
         environment=environment.id,
@@ -124,6 +129,7 @@ def make_plan(
         files=maker.files if work.objects or inside else None,
         objects=tuple(each for files in work.objects for each in files.objects),
         caches=shared.caches,
+        databases=own.databases,
         services=services,
         suites=SuitesPlan(role=role_of(environment.id), statements=statements_of(maker.files)) if inside else None,
         one_shots=shared.one_shots(maker),
@@ -131,6 +137,7 @@ def make_plan(
         egress=None if clone.open_network else _outward(clone, shared, platform),
         changes=(
             *store.changes,
+            *own.changes,
             *shared.changes,
             *found.changes,
             *blind,
@@ -251,9 +258,17 @@ def _way_in(clone: Clone, found: Calling, services: Iterable[ServicePlan]) -> tu
     speaking = [e for e in clone.endpoints if e.scheme == "http" and e.service in by_name]
     speaking.sort(key=lambda endpoint: by_name[endpoint.service].kind != "gateway")
     first = next((e for e in speaking if e.port in {a.port for a in found.aliases[e.service]}), None)
-    reason = "on AWS one endpoint is reached from outside; the others by suites that run inside"
+    others = "on AWS one endpoint is reached from outside; the others by suites that run inside"
+    databases = "only the services that call it are told the address that AWS gives it"
+    owned = {service.name for service in clone.topology.services.values() if service.on_aws}
     changes = [
-        Change(f"endpoints.{e.service}:{e.port}", "reached from outside", None, reason, Fidelity.MISSING)
+        Change(
+            f"endpoints.{e.service}:{e.port}",
+            "reached from outside",
+            None,
+            databases if e.service in owned else others,
+            Fidelity.MISSING,
+        )
         for e in clone.endpoints
         if e != first
     ]

@@ -17,6 +17,7 @@ __all__ = [
     "BucketPlan",
     "CachePlan",
     "Container",
+    "DatabasePlan",
     "FileObject",
     "GatewayPlan",
     "QueuePlan",
@@ -173,6 +174,47 @@ class SuitesPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DatabasePlan:
+    """A database with an instance of RDS of its own, or a cluster of Aurora with one member.
+
+    Attributes:
+        logical: the service whose place it takes.
+        form: an empty `instance`, one from a `snapshot`, or an `aurora-clone`.
+        name: the identifier of the instance.
+        cluster: that of the cluster; empty: it has none.
+        address: what stands in configuration where the endpoint goes, which AWS gives: a name that never resolves.
+        port: at which it listens.
+        engine: as RDS calls it.
+        version: the engine's; None: RDS's own choice, or the original's.
+        instance_class: None only where nobody was asked.
+        storage: GB of its disk; None: not known.
+        disk: the type of its disk; None: not known.
+        source: the identifier of the snapshot or of the cluster that is cloned.
+        user: the first user.
+        password: the template of this user's password.
+        database: the one that it is made with; empty: none.
+        subnet_group: the platform's.
+    """
+
+    logical: str
+    form: str
+    name: str
+    cluster: str
+    address: str
+    port: int
+    engine: str
+    version: str | None
+    instance_class: str | None
+    storage: int | None
+    disk: str | None
+    source: str
+    user: str
+    password: str
+    database: str
+    subnet_group: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AwsPlan:
     """Everything of one environment, in the order in which it can be made.
 
@@ -189,6 +231,7 @@ class AwsPlan:
             suites inside are given and leave is in it too.
         objects: the files.
         caches: users on the shared cache.
+        databases: those with an instance of their own.
         services: each after those in its `after`.
         suites: what suites inside stand on; None where none runs there.
         one_shots: tasks that a command runs: logical name -> its task. `<service>-drop` before destroy.
@@ -208,6 +251,7 @@ class AwsPlan:
     files: BucketPlan | None = None
     objects: tuple[FileObject, ...] = ()
     caches: tuple[CachePlan, ...] = ()
+    databases: tuple[DatabasePlan, ...] = ()
     services: tuple[ServicePlan, ...] = ()
     suites: SuitesPlan | None = None
     one_shots: Mapping[str, TaskPlan] = field(default_factory=dict)

@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from understudy.stacks.change import Change
 from understudy.stacks.host_names import in_command, in_value
 from understudy.stacks.secret_values import shown
+from understudy.stacks.third_parties import called
 from understudy.stacks.topology import Service
 
-__all__ = ["changed", "rehosted", "replaced_words"]
+__all__ = ["callers", "changed", "names_of", "rehosted", "replaced_words"]
 
 _BEFORE = r"(?P<before>(?:^|//|[,;\s\[]|\b(?:server|host|data source)\s*=\s*(?:tcp:)?)(?:[^@/,\s]*@)?)"
 _AFTER = r"(?=$|[:/,;?#\s\]\"'])"
+
+
+def names_of(service: Service) -> tuple[str, ...]:
+    """Every name under which production calls a service, its own first, in lower case."""
+    own = (service.name, *(alias for link in service.networks for alias in link.aliases))
+    more = tuple(name for name in (service.hostname, service.container_name) if name)
+    return tuple(dict.fromkeys(name.lower() for name in (*own, *more)))
+
+
+def callers(services: Mapping[str, Service], service: Service) -> dict[str, list[str]]:
+    """The services that call this one, each with the names that it uses."""
+    own = names_of(service)
+    found = {name: [c.host for c in called(other) if c.host in own] for name, other in services.items()}
+    return {name: list(dict.fromkeys(hosts)) for name, hosts in found.items() if hosts and name != service.name}
 
 
 def rehosted(service: Service, old: str, new: str, reason: str, port: tuple[int, int] | None = None) -> _Rewritten:

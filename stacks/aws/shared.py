@@ -19,7 +19,7 @@ from .files import Files
 from .golden import CREATE, DROP
 from .plan import CachePlan, Container, TaskPlan
 from .platform import Platform, SharedDatabase
-from .rewrite import changed, rehosted
+from .rewrite import callers, changed, rehosted
 from .secrets import Vault
 from .tasks import Maker
 
@@ -95,14 +95,6 @@ def _lacking(what: str, platform: Platform) -> UsageError:
     )
 
 
-def _callers(topology: Topology, service: Service) -> dict[str, list[str]]:
-    """The services that call this one, each with the names that it uses."""
-    own = {service.name, *(alias for link in service.networks for alias in link.aliases), service.hostname or ""}
-    lowered = {name.lower() for name in own if name}
-    found = {name: [c.host for c in called(other) if c.host in lowered] for name, other in topology.services.items()}
-    return {name: list(dict.fromkeys(hosts)) for name, hosts in found.items() if hosts and name != service.name}
-
-
 def _database(shared: Shared, service: Service, platform: Platform, environment: str, client_image: str) -> None:
     instance = platform.shared_database
     if instance is None:
@@ -126,7 +118,7 @@ def _database(shared: Shared, service: Service, platform: Platform, environment:
     )
     services = dict(shared.topology.services)
     changes = [*shared.changes]
-    for name, hosts in _callers(shared.topology, service).items():
+    for name, hosts in callers(shared.topology.services, service).items():
         services[name], made = move.caller(services[name], hosts)
         changes += made
     own = {"PGHOST": instance.endpoint, "PGPORT": str(instance.port), "PGDATABASE": "postgres"}
@@ -212,7 +204,7 @@ def _cache(shared: Shared, service: Service, platform: Platform, environment: st
     services = dict(shared.topology.services)
     changes = [*shared.changes]
     prefix = {variable(service.name, "prefix"): f"{user}:"}
-    for name, hosts in _callers(shared.topology, service).items():
+    for name, hosts in callers(shared.topology.services, service).items():
         url = re.compile(rf"rediss?://(?:[^@/\s]*@)?(?:{'|'.join(map(re.escape, hosts))})(?::\d+)?(?![\w.-])")
         reason = f"its cache {service.name!r} is on the platform's shared node: its keys begin with {user}:"
         after, made = changed(

@@ -23,6 +23,7 @@ from .compose_build import build
 from .compose_files import Files, file_mounts
 from .compose_managed import read_managed
 from .compose_network import NetworkMode
+from .compose_on_aws import read_on_aws
 from .document.tree import get
 from .document.tree import items as items_of
 from .document.yaml_text import Node
@@ -92,6 +93,7 @@ def read_service(name: str, node: Node, around: Around, reading: Reading) -> Ser
         **_joined(fields, mode, name, around, reading),
         **_confinement(fields, deploy, around, reading),
         managed=extension.read("managed", lambda given: read_managed(given, reading), None) if extension else None,
+        on_aws=extension.read("on_aws", lambda given: read_on_aws(given, reading), None) if extension else None,
         where=node.key_where,
     )
     if deployed:

@@ -11,8 +11,10 @@ from understudy.stacks.topology import (
     DeviceRequest,
     FileMount,
     HealthCheck,
+    Managed,
     Mount,
     NetworkLink,
+    OnAws,
     Port,
     Resources,
     Restart,
@@ -121,14 +123,19 @@ def _restart(restart: Restart) -> str | None:
 
 
 def _extension(service: Service) -> Document:
-    managed = service.managed
-    given = {item.name: _some(getattr(managed, item.name)) for item in fields(managed)} if managed else {}
     return _present(
         {
             "kind": None if service.kind == kind_of_image(service.image) else service.kind,
-            "managed": _some(_present(given)),
+            "managed": _part(service.managed),
+            "on_aws": _part(service.on_aws),
         }
     )
+
+
+def _part(part: Managed | OnAws | None) -> object:
+    """The fields that are given, by the names of the keys that they are read from."""
+    given = {item.name: _some(getattr(part, item.name)) for item in fields(part)} if part else {}
+    return _some(_present(given))
 
 
 def _seconds(seconds: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from understudy.stacks.profile import LEAST_MEMORY
 from understudy.stacks.secret_rules import ALPHABETS, LONGEST
@@ -32,10 +33,14 @@ from .extension_shapes import (
 )
 from .kinds import KINDS
 
-__all__ = ["COMPOSE_SCHEMA", "GROUPS", "Group", "Key", "keys_of", "schema"]
+__all__ = ["COMPOSE_SCHEMA", "DATABASE_FORMS", "GROUPS", "Form", "Group", "Key", "keys_of", "schema"]
 
 COMPOSE_SCHEMA = "https://raw.githubusercontent.com/compose-spec/compose-spec/main/schema/compose-spec.json"
 """Where the Compose specification publishes its own schema."""
+
+Form = Literal["instance", "snapshot", "aurora-clone"]
+DATABASE_FORMS: tuple[Form, ...] = ("instance", "snapshot", "aurora-clone")
+"""What a database may be on AWS instead of a container."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,7 @@ class Group:
 
 _HOST = r"^(?![0-9.]+$)(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?$"
 _LENGTH = r"^(?=.{1,18}$)0*([1-9][0-9]{0,2}|10[01][0-9]|102[0-4])$"
+_GB = r"^(?=.{1,18}$)0*([2-9][0-9]|[1-9][0-9]{2,})$"
 _EACH_ONCE = r"^(?!.*(.).*\1)..+$"
 _ONE_PLACE = r"^((?!\{\}).)*\{\}((?!\{\}).)*$"
 
@@ -286,12 +292,45 @@ _SERVICE = Group(
     (
         Key("kind", f"one of {', '.join(f'`{kind}`' for kind in KINDS)}", "see [below](#kinds)", choices(KINDS)),
         Key("managed", "what a cloud runs in its place in production", "none", _reference("managed")),
+        Key("on_aws", "what a database is with `--target aws`", "a container", _reference("onAws")),
+    ),
+    {},
+)
+
+_ON_AWS = Group(
+    "onAws",
+    "What a database is in a clone on AWS, instead of a container.",
+    (
+        Key(
+            "form",
+            "`instance`: an empty one of RDS; `snapshot`: one of RDS from a snapshot; `aurora-clone`: a copy-on-write "
+            "clone of a cluster",
+            "",
+            choices(DATABASE_FORMS),
+        ),
+        Key(
+            "source",
+            "the identifier of the snapshot or cluster",
+            "the newest automated snapshot of production's instance; production's cluster",
+            TEXT,
+        ),
+        Key("instance_class", "such as `db.t4g.medium`", "production's", TEXT),
+        Key(
+            "storage",
+            "GB of the disk of an empty instance, at least 20",
+            "production's, else 20",
+            whole(20, None, _GB),
+        ),
     ),
     {},
 )
 
 GROUPS: Mapping[str, Group] = {
-    group.name: group for group in (_TOP, _SECRET, _EXTERNAL, _PROFILE, _PROFILE_OF_SERVICE, _SUITE, _SERVICE, _MANAGED)
+    group.name: group
+    for group in (
+        *(_TOP, _SECRET, _EXTERNAL, _PROFILE, _PROFILE_OF_SERVICE, _SUITE),
+        *(_SERVICE, _MANAGED, _ON_AWS),
+    )
 }
 """Every mapping of ours, by the name that it has in the schema."""
 

@@ -14,6 +14,7 @@ from recording import Recording, record
 from understudy.components.aws.environment import AwsEnvironment, AwsEnvironmentArgs
 from understudy.components.aws.sources import sources
 from understudy.stacks import identity
+from understudy.stacks.aws.databases import Original
 from understudy.stacks.aws.make import AwsOptions, make_plan
 from understudy.stacks.aws.plan import AwsPlan, Source
 from understudy.stacks.aws.platform import Platform, SharedCache, SharedDatabase
@@ -29,6 +30,7 @@ from understudy.stacks.topology import (
     Mount,
     Network,
     NetworkLink,
+    OnAws,
     Port,
     Resources,
     Service,
@@ -86,9 +88,15 @@ def declare(plan: AwsPlan) -> Recording:
     return record(lambda: AwsEnvironment("shop", AwsEnvironmentArgs(plan=plan, seed=Seed(b"seed"))).endpoints, state)
 
 
-def state(_kind: str, name: str, _inputs: Mapping[str, Any]) -> dict[str, Any]:
+_ENDPOINTS: Mapping[str, Mapping[str, Any]] = {
+    "aws:rds/instance:Instance": {"address": "db.instance.example"},
+    "aws:rds/cluster:Cluster": {"endpoint": "orders.cluster.example"},
+}
+
+
+def state(kind: str, name: str, _inputs: Mapping[str, Any]) -> dict[str, Any]:
     """What AWS would add to a resource."""
-    return {"arn": f"arn:{name}"}
+    return {"arn": f"arn:{name}", **_ENDPOINTS.get(kind, {})}
 
 
 @cache
@@ -194,6 +202,28 @@ def everything() -> Clone:
         found,
         endpoints=(Endpoint("web", 8080, "http"), Endpoint("db", 5432, "postgresql")),
         mocks=(Mock("payments", "api.payments.example", 443, "mocks/pay", "https"),),
+    )
+
+
+def databases_plan() -> AwsPlan:
+    """A database of each form that is no container, with what it is made from, and a service that calls the first."""
+    asked = {
+        "empty": (OnAws("instance"), "postgres"),
+        "copied": (OnAws("snapshot"), "postgres"),
+        "shared": (OnAws("aurora-clone"), "aurora-postgresql"),
+    }
+    first = {"POSTGRES_USER": "app", "POSTGRES_PASSWORD": secret_token("DB")}
+    return plan_of(
+        *(
+            service(name, kind="database", environment=first, on_aws=on_aws, managed=Managed("rds", name, engine))
+            for name, (on_aws, engine) in asked.items()
+        ),
+        service("web", environment={"PGHOST": "empty"}),
+        platform=replace(PLATFORM, db_subnet_group="databases"),
+        secrets=("DB",),
+        originals={
+            name: Original("original", engine, "15.4", "db.t4g.micro", 20, "gp3") for name, (_, engine) in asked.items()
+        },
     )
 
 

@@ -62,5 +62,6 @@ def test_what_is_read_ahead_is_what_environments_are_declared_with() -> None:
     folder = ROOT / "components" / "aws"
     texts = [path.read_text(encoding="utf-8") for path in folder.glob("*.py") if not path.name.startswith("platform")]
     named = {part for text in texts for part in re.findall(r"\baws\.(\w+)\.[A-Z]", text)}
-    assert named - {"elasticache"} == set(PARTS)  # which only an environment on the platform's shared cache needs
+    some = {"elasticache", "rds"}  # needed only on the platform's shared cache, and for a database of its own
+    assert named - some == set(PARTS)
     assert read_ahead() is read_ahead()

@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 import pytest
-from aws.plans import declare, everything_plan
+from aws.plans import databases_plan, declare, everything_plan
 from aws.policies import actions, allowed
 from provider_driver import ProviderDriver, connected
 from pulumi.runtime.proto import provider_pb2
@@ -63,11 +63,13 @@ def from_checked(checked: Any) -> dict:
     return from_struct(checked.inputs)
 
 
-def everything(made: Made) -> None:
+def everything(made: Made, moto: Moto) -> None:
     """One of each type, each on those before it."""
     vpc, one, two, group = network(made)
     computing(made, vpc, one, two, group)
-    stores(made, one, two)
+    subnets = made("databases", "aws:rds/subnetGroup:SubnetGroup", subnetIds=[one, two])["name"]
+    databases(made, moto.client("rds"), subnets)
+    stores(made, one)
 
 
 def network(made: Made) -> tuple[str, str, str, str]:
@@ -147,8 +149,9 @@ def computing(made: Made, vpc: str, one: str, two: str, group: str) -> None:
     made("found", "aws:servicediscovery/service:Service", namespaceId=space["id"], forceDestroy=True)
 
 
-def stores(made: Made, one: str, two: str) -> None:
-    databases = made("databases", "aws:rds/subnetGroup:SubnetGroup", subnetIds=[one, two])
+def databases(made: Made, rds: Any, subnets: str) -> None:
+    """An empty instance, one from a snapshot, and a copy of a cluster; what is copied was there before."""
+    last = {"dbSubnetGroupName": subnets, "skipFinalSnapshot": True}
     made(
         "database",
         "aws:rds/instance:Instance",
@@ -157,9 +160,28 @@ def stores(made: Made, one: str, two: str) -> None:
         allocatedStorage=20,
         username="shop",
         password="of-a-test",
-        dbSubnetGroupName=databases["name"],
-        skipFinalSnapshot=True,
+        **last,
     )
+    admin = {"MasterUsername": "shop", "MasterUserPassword": "of-a-test"}
+    size = {"DBInstanceClass": "db.t4g.micro", "AllocatedStorage": 20}
+    rds.create_db_instance(DBInstanceIdentifier="original", Engine="postgres", **size, **admin)
+    rds.create_db_snapshot(DBInstanceIdentifier="original", DBSnapshotIdentifier="taken")
+    rds.create_db_cluster(DBClusterIdentifier="original", Engine="aurora-postgresql", **admin)
+    restored = {"snapshotIdentifier": "taken", "instanceClass": "db.t4g.micro", "password": "of-a-test"}
+    made("restored", "aws:rds/instance:Instance", **restored, **last)
+    aurora = made(
+        "aurora",
+        "aws:rds/cluster:Cluster",
+        engine="aurora-postgresql",
+        masterPassword="of-a-test",
+        restoreToPointInTime={"sourceClusterIdentifier": "original", "restoreType": "copy-on-write"},
+        **last,
+    )
+    size = {"engine": "aurora-postgresql", "instanceClass": "db.r6g.large"}
+    made("member", "aws:rds/clusterInstance:ClusterInstance", clusterIdentifier=aurora["id"], **size)
+
+
+def stores(made: Made, one: str) -> None:
     caches = made("caches", "aws:elasticache/subnetGroup:SubnetGroup", subnetIds=[one])
     cache = {"engine": "redis", "nodeType": "cache.t4g.micro", "numCacheNodes": 1}
     made("cache", "aws:elasticache/cluster:Cluster", **cache, subnetGroupName=caches["name"])
@@ -182,9 +204,9 @@ def stores(made: Made, one: str, two: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def made(driver: ProviderDriver) -> Made:
+def made(driver: ProviderDriver, moto: Moto) -> Made:
     built = Made(driver)
-    everything(built)
+    everything(built, moto)
     return built
 
 
@@ -261,7 +283,8 @@ def types_of_a_platform() -> set[str]:
 def test_the_page_s_policies_are_what_was_asked_for_each_type(moto: Moto) -> None:
     """After the others of this module, which make, see, tag and remove one of each."""
     served = {resource.token for resource in RESOURCES}
-    environment = {each.type for each in declare(everything_plan()).resources if each.type.startswith("aws:")}
+    plans = (everything_plan(), databases_plan())
+    environment = {each.type for plan in plans for each in declare(plan).resources if each.type.startswith("aws:")}
     platform = types_of_a_platform()
     assert environment <= served
     assert platform - served == {"aws:elasticache/userGroup:UserGroup"}  # as the page says
@@ -269,9 +292,12 @@ def test_the_page_s_policies_are_what_was_asked_for_each_type(moto: Moto) -> Non
     def needed(kinds: set[str]) -> set[str]:
         return actions(call for kind in kinds & served for call in moto.asked_for[kind])
 
-    made = (f"UnderstudyMakes{what}" for what in ("Environments", "Buckets", "Secrets", "Roles"))
+    made = (f"UnderstudyMakes{what}" for what in ("Environments", "Databases", "Buckets", "Secrets", "Roles"))
     assert allowed("environments", *made, "UnderstudyPassesRoles") == needed(environment) - allowed("sweep")
-    assert allowed("platform", "UnderstudyMakesThePlatform") == needed(platform)
+    copies = {"rds:restoredbinstancefromdbsnapshot", "rds:modifydbinstance"}  # no instance of a platform is a copy
+    assert allowed("platform", "UnderstudyMakesThePlatform") == needed(platform) - copies
+    mine = allowed("environments", "UnderstudyMakesDatabases")
+    assert mine == {each for each in needed(environment) - allowed("sweep") if each.startswith("rds:")}
 
 
 def refused(call: Any, *arguments: Any, **more: Any) -> str:

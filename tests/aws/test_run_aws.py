@@ -223,3 +223,51 @@ def test_an_account_that_is_not_allowed_or_is_production_s_is_not_even_looked_at
     finally:
         iam.delete_account_alias(AccountAlias="shop-prod")
     assert not project.leases()
+
+
+OWN = """\
+services:
+  web: {image: "registry.example/web:1", environment: {PGHOST: db}, depends_on: [db]}
+  db:
+    image: postgres:15
+    build: db
+    environment: {POSTGRES_USER: shop, POSTGRES_PASSWORD: "${DB_PASSWORD:-dev}"}
+    x-understudy:
+      kind: database
+      managed: {service: rds, name: shop-production, engine: postgres}
+      on_aws: {form: snapshot}
+x-understudy:
+  secrets: [DB_PASSWORD]
+  tests: {all: {command: [pytest]}}
+"""
+
+
+def test_a_database_of_its_own_is_made_from_production_s_snapshot_and_gone_with_the_run(
+    shop: Project, moto: Moto
+) -> None:
+    (shop.folder / "own.yaml").write_text(OWN, encoding="utf-8")
+    shop.commit("Test on production's data")
+    run = ("run", "--target", "aws", "-f", "own.yaml", "--history", "off")
+    moto.calls.clear()
+    nothing = shop.understudy(*run)
+    assert nothing.code == 2, nothing.text
+    assert "(the automated snapshots of shop-production), and there is none" in nothing.text
+    assert not moto.calls
+    assert not shop.leases()
+
+    rds = moto.client("rds")
+    admin = {"MasterUsername": "shop", "MasterUserPassword": "of-production", "DeletionProtection": True}
+    size = {"DBInstanceClass": "db.t4g.medium", "AllocatedStorage": 50}
+    rds.create_db_instance(DBInstanceIdentifier="shop-production", Engine="postgres", **size, **admin)
+    done = shop.understudy(*run, limit=600)
+    assert done.code == 7, done.text
+    found = record(shop)
+    assert found["receipt"]["outcome"] == "CLEAN"
+    changes = {change["path"]: change for change in found["changes"]}
+    assert "with the data of the snapshot rds:shop-production-" in changes["services.db"]["reason"]
+    assert changes["services.web.environment.PGHOST"]["clone"].startswith("(endpoint of ")
+    [(_, restored)] = moto.asked("restore_db_instance_from_db_snapshot")
+    assert restored["DBSnapshotIdentifier"].startswith("rds:shop-production-")
+    left = [each["DBInstanceIdentifier"] for each in rds.describe_db_instances()["DBInstances"]]
+    assert left == ["shop-production"]
+    assert not moto.owned()

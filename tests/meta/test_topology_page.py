@@ -18,7 +18,7 @@ from understudy.stacks.profile import Profile, ServiceProfile
 from understudy.stacks.secret_rules import SecretRule
 from understudy.stacks.sources import compose
 from understudy.stacks.sources.extension_keys import GROUPS, keys_of, schema
-from understudy.stacks.topology import Managed, Need, Suite, Topology
+from understudy.stacks.topology import Managed, Need, OnAws, Suite, Topology
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "topology.md").read_text(encoding="utf-8")
 TABLES = {
@@ -30,6 +30,7 @@ TABLES = {
     "suite": "Tests",
     "service": "Kinds",
     "managed": "Managed services",
+    "onAws": "Databases on AWS",
 }
 """The table of keys -> the heading that it stands below."""
 
@@ -42,6 +43,7 @@ PLACES = {
     "suite": ("x-understudy", "tests", "*"),
     "service": ("services", "*", "x-understudy"),
     "managed": ("services", "*", "x-understudy", "managed"),
+    "onAws": ("services", "*", "x-understudy", "on_aws"),
 }
 
 
@@ -197,6 +199,15 @@ def managed() -> None:
     assert services["mail"].managed == Managed("sqs", "mail", options={"fifo": "true"})
 
 
+def on_aws() -> None:
+    services = read(examples("Databases on AWS")[0]).services
+    assert {name: (service.kind, service.on_aws) for name, service in services.items()} == {
+        "db": ("database", OnAws("snapshot", instance_class="db.t4g.medium")),
+        "stock": ("database", OnAws("instance", instance_class="db.t4g.micro", storage=50)),
+        "orders": ("database", OnAws("aurora-clone", source="orders-production")),
+    }
+
+
 MEANINGS: Mapping[str, Callable[[], None]] = {
     "The extension keys": whole,
     "For editors": editors,
@@ -207,6 +218,7 @@ MEANINGS: Mapping[str, Callable[[], None]] = {
     "Tests": tests,
     "Kinds": kinds,
     "Managed services": managed,
+    "Databases on AWS": on_aws,
 }
 
 

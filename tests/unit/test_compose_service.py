@@ -234,7 +234,7 @@ def test_dependencies_in_both_forms(form: str, dependencies: tuple[Dependency, .
         ("init: maybe", "neither true nor false", 4),
         ("read_only: [true]", "here stands a list", 4),
         ("x-understudy: {kind: lambda}", "'lambda' is not allowed; allowed are service", 4),
-        ("x-understudy: {sort: queue}", "'sort' is not known here; allowed are kind, managed", 4),
+        ("x-understudy: {sort: queue}", "'sort' is not known here; allowed are kind, managed, on_aws", 4),
         ("stop_grace_period: '10'", "duration", 4),
         ("user: ${U:?who}", "the variable U is required and is not set: who", 4),
     ],

@@ -30,6 +30,7 @@ from understudy.stacks.topology import (
     Need,
     Network,
     NetworkLink,
+    OnAws,
     Port,
     Resources,
     Restart,
@@ -128,6 +129,14 @@ MANAGED = st.builds(
     st.dictionaries(NAMES, TEXTS, max_size=2),
 )
 
+ON_AWS = st.builds(
+    OnAws,
+    st.sampled_from(["instance", "snapshot", "aurora-clone"]),
+    st.none() | st.just("rds:shop-db-2030-01-02"),
+    st.none() | st.just("db.t4g.medium"),
+    st.none() | st.integers(20, 1000),
+)
+
 
 def unique(strategy: st.SearchStrategy, **more: object) -> st.SearchStrategy:
     return st.lists(strategy, max_size=3, unique=True, **more).map(tuple)
@@ -198,6 +207,7 @@ def services(draw: st.DrawFn, name: str, others: tuple[str, ...], networks: list
         read_only=draw(st.booleans()),
         container_name=draw(st.none() | st.just(f"c-{name}")) if replicas == 1 else None,
         managed=draw(st.none() | MANAGED),
+        on_aws=draw(st.none() | ON_AWS),
         files=draw(st.just(()) | st.just((TOKEN_FILE,)) | TEXTS.filter(bool).map(lambda text: (config(name, text),))),
         **{key: draw(strategy) for key, strategy in FURTHER.items()},
     )

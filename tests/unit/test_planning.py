@@ -184,3 +184,35 @@ def test_on_aws_it_says_what_is_built_and_what_it_costs_and_asks_nobody(project:
     nowhere = project.understudy(*on, env=NOWHERE | nobody | {"AWS_DEFAULT_REGION": ""})
     assert nowhere.code == 2, nowhere.text
     assert "no region is named" in nowhere.text
+
+
+def test_a_database_of_its_own_is_shown_on_aws_and_nothing_of_it_is_built(tmp_path: Path) -> None:
+    made = make_project(tmp_path / "repository", tmp_path / "state")
+    (made.folder / "db").mkdir()
+    (made.folder / "db" / "Dockerfile").write_text("FROM postgres:15\n")
+    (made.folder / "compose.yaml").write_text("""\
+services:
+  web: {image: "shop/web:1", environment: {PGHOST: db}}
+  db:
+    image: postgres:15
+    build: db
+    environment: {POSTGRES_USER: shop, POSTGRES_PASSWORD: "${DB_PASSWORD:-dev}"}
+    x-understudy:
+      kind: database
+      managed: {service: rds, name: shop, engine: postgres, version: "15.4"}
+      on_aws: {form: instance, instance_class: db.t4g.micro}
+x-understudy:
+  secrets: [DB_PASSWORD]
+""")
+    made.commit("Describe production")
+    on = ("plan", "--target", "aws", "--aws-region", "us-east-1", "--cost")
+    done = made.understudy(*on, "--format", "json", env=NOWHERE)
+    assert done.code == 0, done.text
+    found = json.loads(done.out)
+    (db,) = [each for each in found["services"] if each["name"] == "db"]
+    assert (db["action"], db["reference"]) == ("rds", "instance")
+    assert ("db", "postgres db.t4g.micro") in {(row["name"], row["kind"]) for row in found["cost"]["rows"]}
+    shown = made.understudy(*on, env=NOWHERE)
+    assert "has a database of RDS of its own: instance" in shown.out
+    on_docker = made.understudy("plan", "--format", "json", env=NOWHERE)
+    assert "rds" not in {each["action"] for each in json.loads(on_docker.out)["services"]}

@@ -229,7 +229,15 @@ MANAGED = mapping(
 )
 
 
-@given(mapping(kind=choice("job", "queue", "bucket"), managed=MANAGED).any)
+ON_AWS = mapping(
+    ("form",),
+    form=choice("instance", "snapshot", "aurora-clone"),
+    **dict.fromkeys(("source", "instance_class"), TEXT),
+    storage=Values(several(20, 100, "25", "0020"), several(19, "19", 0, -1, 20.5, "GB") | SCALARS),
+)
+
+
+@given(mapping(kind=choice("job", "queue", "bucket"), managed=MANAGED, on_aws=ON_AWS).any)
 def test_services(value: object) -> None:
     agree(document(None, value))
 
@@ -276,7 +284,8 @@ def test_the_reader_takes_every_declared_key_and_no_other(monkeypatch: pytest.Mo
         "profiles": {"default": {"services": {"database-1": {"replicas": 1}}}},
         "tests": {"all": {"command": "a"}},
     }
-    read(document(whole, {"kind": "service", "managed": {"service": "rds", "name": "a"}}))
+    own = {"managed": {"service": "rds", "name": "a"}, "on_aws": {"form": "instance"}}
+    read(document(whole, {"kind": "service", **own}))
     places = {
         "x-understudy": "extension",
         "x-understudy.secrets.K1": "secret",
@@ -286,6 +295,7 @@ def test_the_reader_takes_every_declared_key_and_no_other(monkeypatch: pytest.Mo
         "x-understudy.tests.all": "suite",
         "services.frontend-1.x-understudy": "service",
         "services.frontend-1.x-understudy.managed": "managed",
+        "services.frontend-1.x-understudy.on_aws": "onAws",
     }
     assert set(places.values()) == set(GROUPS)
     assert {place: asked[place] for place in places} == {place: set(keys_of(group)) for place, group in places.items()}

@@ -22,6 +22,7 @@ from understudy.provider.values import has_unknown
 from .access import ACCESS
 from .account import Account, Aws, Clients, Record
 from .balancer import BALANCER
+from .clusters import CLUSTERS
 from .data import DATA
 from .declare import Resource
 from .ecs import ECS
@@ -35,7 +36,7 @@ __all__ = ["RESOURCES", "VERSION", "AwsPackage"]
 VERSION = "7.51.1"
 """The version of pulumi_aws whose schema this is."""
 
-RESOURCES: tuple[Resource, ...] = (*NETWORK, *GROUPS, *BALANCER, *ECS, *STORES, *DATA, *ACCESS, *REGISTRY)
+RESOURCES: tuple[Resource, ...] = (*NETWORK, *GROUPS, *BALANCER, *ECS, *STORES, *CLUSTERS, *DATA, *ACCESS, *REGISTRY)
 
 _TAKES = frozenset(
     [
