@@ -48,7 +48,8 @@ def held(backend: Backend, **given: Any) -> SimpleNamespace:
 
 
 def test_the_stack_of_the_platform_is_read_once_for_a_command() -> None:
-    backend = Backend(replace(PLATFORM, registry="registry.example/previews").outputs())
+    registry = f"{PLATFORM.account}.dkr.ecr.{PLATFORM.region}.amazonaws.com/previews"
+    backend = Backend(replace(PLATFORM, registry=registry).outputs())
     assert held(backend).platform.vpc_id == PLATFORM.vpc_id
     assert backend.read == 1
 
