@@ -17,6 +17,7 @@ import pytest
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from s3_server import credentials, make_bucket, serve_moto
 
+from understudy.components.aws.ahead import read_ahead
 from understudy.engine.interface import Engine
 from understudy.engine.pulumi_cli import find
 from understudy.engine.pulumi_engine import PulumiEngine
@@ -42,6 +43,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent) and item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group("aws"))
+
+
+@pytest.fixture(autouse=True)
+def _read_to_the_end() -> Iterator[None]:
+    """What a command in this process began to read of pulumi_aws is there before the next test uses it."""
+    yield
+    if read_ahead.cache_info().currsize:
+        read_ahead().join()
 
 
 @dataclass

@@ -231,7 +231,8 @@ def test_default_tags_reach_every_resource_that_has_tags(made: Made) -> None:
     assert len(tagged) > 25
 
 
-def test_tags_change_in_place(made: Made) -> None:
+def change_tags(made: Made) -> None:
+    """In place."""
     tagged = {resource.token for resource in RESOURCES if resource.tagging is not None}
     for name, (token, object_id, inputs, state) in made.all.items():
         if token in tagged:
@@ -255,8 +256,8 @@ def test_a_preview_makes_nothing(driver: ProviderDriver, moto: Moto) -> None:
     assert len(moto.calls) == before
 
 
-def test_everything_goes_in_reverse_and_going_again_is_no_error(made: Made) -> None:
-    """The last of this module: what was made goes."""
+def remove(made: Made) -> None:
+    """In reverse; going again is no error."""
     for name, (kind, object_id, inputs, state) in reversed(made.all.items()):
         made.driver.delete(kind, object_id, state)
         if name not in {"value", "versioning", "providers"}:  # a part of what it is of, and goes with that
@@ -280,8 +281,14 @@ def types_of_a_platform() -> set[str]:
     return {each.type for each in found if each.type.startswith("aws:")}
 
 
-def test_the_page_s_policies_are_what_was_asked_for_each_type(moto: Moto) -> None:
-    """After the others of this module, which make, see, tag and remove one of each."""
+def test_tags_change_in_place_all_goes_and_the_page_s_policies_are_what_was_asked_for_each_type(
+    made: Made, moto: Moto
+) -> None:
+    """The last of this module that has one of each: they go."""
+    for token, object_id, inputs, _ in made.all.values():
+        made.driver.read(token, object_id, inputs)
+    change_tags(made)
+    remove(made)
     served = {resource.token for resource in RESOURCES}
     plans = (everything_plan(), databases_plan())
     environment = {each.type for plan in plans for each in declare(plan).resources if each.type.startswith("aws:")}

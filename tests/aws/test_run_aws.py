@@ -98,10 +98,11 @@ def test_a_run_makes_all_says_that_nothing_was_tested_and_removes_all(shop: Proj
     proven = shop.understudy("receipt", found["environment"])
     assert proven.code == 0, proven.text
     assert any(change["path"] == "networks.egress" for change in found["changes"])
+    hold_cost(shop, found)
 
 
-def test_a_run_cost_what_the_plan_says_for_as_long_as_it_was_there(shop: Project) -> None:
-    found = record(shop)
+def hold_cost(shop: Project, found: dict[str, Any]) -> None:
+    """What the run cost is what the plan says, for as long as it was there."""
     cost, provisioned = found["cost"], next(each for each in found["phases"] if each["name"] == "provision")
     planned = json.loads(shop.understudy("plan", "--target", "aws", *FILES, "--cost", "--format", "json").out)["cost"]
     assert cost["per_hour"] == planned["per_hour"] == round(sum(row["per_hour"] for row in planned["rows"]), 6) > 0

@@ -102,7 +102,8 @@ def test_sinks_get_all_of_it_before_and_after_destroy(small: Callable[[str], Pro
         proxy.fail(1000, (403, "AccessDenied"))
         again = project.understudy("export", "latest", "--export", f"s3://{name}/other", env=env)
         assert again.code == 6, again.text
-        assert "403 AccessDenied" in again.text
+        assert "put_object" in again.text
+        assert "AccessDenied" in again.text
         proxy.answer = lambda _asked: None
         again = project.understudy("export", "latest", "--export", f"s3://{name}/other", env=env)
         assert again.code == 0, again.text
