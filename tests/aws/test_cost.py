@@ -9,27 +9,23 @@ from pathlib import Path
 
 import pytest
 from aws.plans import PLATFORM, declare, everything_plan, private, shop_plan
+from price_tables import price_table
 
 from understudy.prices.estimating import of_plan
 from understudy.stacks.aws.declared import chargeable
 from understudy.stacks.aws.plan import AwsPlan
 from understudy.stacks.cost.charges import Declared
 from understudy.stacks.cost.estimate import Estimate, estimate
-from understudy.stacks.cost.table import Price, PriceTable, Source
 
-TABLE = PriceTable(
-    region="eu-west-1",
-    currency="USD",
-    dated="2030-01-02",
-    sources={"page": Source("a page", "https://prices.example", "2030")},
-    prices={
-        "fargate/vcpu/x86_64": Price(0.04, "vCPU-hour", ("page",)),
-        "fargate/memory/x86_64": Price(0.004, "GB-hour", ("page",)),
-        "fargate/vcpu/arm64": Price(0.03, "vCPU-hour", ("page",)),
-        "fargate/memory/arm64": Price(0.003, "GB-hour", ("page",)),
-        "ipv4": Price(0.005, "address-hour", ("page",)),
-        "secret": Price(0.73, "secret-month", ("page",)),
-    },
+TABLE = price_table(
+    {
+        "fargate/vcpu/x86_64": (0.04, "vCPU-hour"),
+        "fargate/memory/x86_64": (0.004, "GB-hour"),
+        "fargate/vcpu/arm64": (0.03, "vCPU-hour"),
+        "fargate/memory/arm64": (0.003, "GB-hour"),
+        "ipv4": (0.005, "address-hour"),
+        "secret": (0.73, "secret-month"),
+    }
 )
 
 

@@ -12,6 +12,7 @@ from aws.plans import PLATFORM, declare, plan_of, planned, service, topology
 from aws.strict import findings
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from price_tables import price_table
 from recording import SECRET, Recording
 
 from understudy.errors import UsageError
@@ -24,7 +25,6 @@ from understudy.stacks.aws.plan import Source as FromCommit
 from understudy.stacks.aws_names import database_instance
 from understudy.stacks.clone import Clone, Endpoint, secret_token
 from understudy.stacks.cost.estimate import estimate
-from understudy.stacks.cost.table import Price, PriceTable, Source
 from understudy.stacks.topology import (
     Build,
     Dependency,
@@ -276,16 +276,12 @@ def test_tasks_and_secrets_have_the_endpoint_and_wait_for_it() -> None:
     assert member.urn in running.dependencies
 
 
-TABLE = PriceTable(
-    region="eu-west-1",
-    currency="USD",
-    dated="2030-01-02",
-    sources={"page": Source("a page", "https://prices.example", "2030")},
-    prices={
-        "rds/postgres/db.m6g.large/single": Price(0.2, "hour", ("page",)),
-        "rds/storage/gp3/single": Price(0.73, "GB-month", ("page",)),
-        "rds/aurora-postgresql/db.r6g.large/single": Price(0.3, "hour", ("page",)),
-    },
+TABLE = price_table(
+    {
+        "rds/postgres/db.m6g.large/single": (0.2, "hour"),
+        "rds/storage/gp3/single": (0.73, "GB-month"),
+        "rds/aurora-postgresql/db.r6g.large/single": (0.3, "hour"),
+    }
 )
 
 

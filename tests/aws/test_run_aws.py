@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from price_tables import price_table
 from support import ROOT, Project, make_project
 
 from understudy.lease import LeaseStore
 from understudy.prices.shelf import keep
 from understudy.provider.server import PackageServer
-from understudy.stacks.cost.table import Price, PriceTable, Source
 from understudy.stacks.identity import LABEL, format_time
 
 from .conftest import ACCOUNT, REGION, Moto, commanded
@@ -31,16 +31,12 @@ INSIDE = "x-understudy: {tests: {inside: {command: [pytest], folder: tests, imag
 FILES = ("-f", "compose.yaml", "-f", "images.yaml")
 
 
-PRICES = PriceTable(
-    region=REGION,
-    currency="USD",
-    dated="2030-01-02",
-    sources={"page": Source("a page", "https://prices.example", "2030")},
-    prices={
-        "fargate/vcpu/x86_64": Price(0.04, "vCPU-hour", ("page",)),
-        "fargate/memory/x86_64": Price(0.004, "GB-hour", ("page",)),
-        "ipv4": Price(0.005, "address-hour", ("page",)),
-    },
+PRICES = price_table(
+    {
+        "fargate/vcpu/x86_64": (0.04, "vCPU-hour"),
+        "fargate/memory/x86_64": (0.004, "GB-hour"),
+        "ipv4": (0.005, "address-hour"),
+    }
 )
 """Of a region of which none are shipped; of secrets nobody has any."""
 

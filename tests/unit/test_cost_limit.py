@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
+from price_tables import price_table
 from report_records import shop
 
 from understudy.errors import LimitError
@@ -20,17 +21,11 @@ from understudy.report_html.page import render
 from understudy.stacks.cost.charges import Declared
 from understudy.stacks.cost.estimate import estimate, nothing
 from understudy.stacks.cost.limit import doubts, hold_cost
-from understudy.stacks.cost.table import Price, PriceTable, Source, no_prices
+from understudy.stacks.cost.table import no_prices
 
 NAT = Declared("aws:ec2/natGateway:NatGateway", "nat", {})
 BUS = Declared("aws:msk/cluster:Cluster", "bus", {})
-TABLE = PriceTable(
-    region="eu-west-1",
-    currency="USD",
-    dated="2030-01-02",
-    sources={"page": Source("a page", "https://prices.example", "2030")},
-    prices={"nat": Price(0.05, "hour", ("page",))},
-)
+TABLE = price_table({"nat": (0.05, "hour")})
 FOUND = estimate([NAT, BUS], TABLE)
 
 

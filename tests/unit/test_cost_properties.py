@@ -9,29 +9,23 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from price_tables import price_table
 
 from understudy.stacks.cost.charges import Declared
 from understudy.stacks.cost.estimate import Estimate, estimate
-from understudy.stacks.cost.table import HOURS, MONTHLY, Price, PriceTable, Source, no_prices
+from understudy.stacks.cost.table import HOURS, MONTHLY, no_prices
 
-TABLE = PriceTable(
-    region="eu-west-1",
-    currency="USD",
-    dated="2030-01-02",
-    sources={"page": Source("a page", "https://prices.example", "2030")},
-    prices={
-        name: Price(rate, unit, ("page",))
-        for name, rate, unit in (
-            ("fargate/vcpu/x86_64", 0.04048, "vCPU-hour"),
-            ("fargate/memory/x86_64", 0.004445, "GB-hour"),
-            ("ipv4", 0.005, "address-hour"),
-            ("nat", 0.045, "hour"),
-            ("rds/postgres/db.t4g.micro/single", 0.016, "hour"),
-            ("rds/storage/gp3/single", 0.115, "GB-month"),
-            ("elasticache/redis/cache.t4g.micro", 0.016, "hour"),
-            ("secret", 0.4, "secret-month"),
-        )
-    },
+TABLE = price_table(
+    {
+        "fargate/vcpu/x86_64": (0.04048, "vCPU-hour"),
+        "fargate/memory/x86_64": (0.004445, "GB-hour"),
+        "ipv4": (0.005, "address-hour"),
+        "nat": (0.045, "hour"),
+        "rds/postgres/db.t4g.micro/single": (0.016, "hour"),
+        "rds/storage/gp3/single": (0.115, "GB-month"),
+        "elasticache/redis/cache.t4g.micro": (0.016, "hour"),
+        "secret": (0.4, "secret-month"),
+    }
 )
 
 
