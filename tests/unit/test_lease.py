@@ -101,22 +101,23 @@ def test_an_update_returns_what_it_wrote_and_does_not_revive_the_closed(store: L
     assert store.list() == ((), ())
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "{",
-        "[]",
-        "{}",
-        a_lease().to_json()[:-40],
-        a_lease().to_json().replace("2026-01-01T01:00:00Z", "soon"),
-        a_lease().to_json().replace('"provisioning"', '"dreaming"'),
-        a_lease().to_json().replace('"stack"', '"stuck"'),
-        a_lease("../x").to_json(),
-        a_lease("other").to_json(),
-        a_lease().to_json().replace('"rests_as": null', '"rests_as": "testing"'),
-    ],
-)
+BROKEN = {
+    "nothing": "",
+    "half a bracket": "{",
+    "a list": "[]",
+    "no fields": "{}",
+    "its first part": a_lease().to_json()[:-40],
+    "no time": a_lease().to_json().replace("2026-01-01T01:00:00Z", "soon"),
+    "no state": a_lease().to_json().replace('"provisioning"', '"dreaming"'),
+    "another field": a_lease().to_json().replace('"stack"', '"stuck"'),
+    "no id": a_lease("../x").to_json(),
+    "another's id": a_lease("other").to_json(),
+    "no state to rest in": a_lease().to_json().replace('"rests_as": null', '"rests_as": "testing"'),
+}
+"""What is in the file, by name: an id of a test that held the number of this process would differ in each worker."""
+
+
+@pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN)
 def test_a_broken_file_is_listed_as_broken(store: LeaseStore, text: str) -> None:
     store.create(a_lease("egood"))
     broken = folder_of(store) / "ebad.json"
