@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from .change import Change, Fidelity, worst
 from .topology import External, Topology
 
-__all__ = ["SECRET_TOKEN", "Change", "Clone", "Endpoint", "Fidelity", "Mock", "recorded", "secret_token", "worst"]
+__all__ = [
+    "SECRET_TOKEN",
+    "Change",
+    "Clone",
+    "Endpoint",
+    "Fidelity",
+    "Mock",
+    "once",
+    "recorded",
+    "secret_token",
+    "targeted",
+    "worst",
+]
 
 SECRET_TOKEN = r"\{\{understudy\.secret\.([A-Za-z_][A-Za-z0-9_]*)\}\}"  # noqa: S105 - a pattern, no secret
 """The pattern of the place that a value made anew takes; the value itself never stands in a topology."""
@@ -78,3 +90,27 @@ class Clone:
 def recorded(clone: Clone, *changes: Change) -> Clone:
     """The clone with further differences on the record."""
     return replace(clone, changes=clone.changes + changes)
+
+
+def once(clone: Clone) -> Clone:
+    """Record no path twice: production's side of the first Change, the clone's of the last, and every reason."""
+    found: dict[str, list[Change]] = {}
+    for change in clone.changes:
+        found.setdefault(change.path, []).append(change)
+    changes = (
+        Change(
+            path,
+            same[0].production,
+            same[-1].clone,
+            "; ".join(dict.fromkeys(change.reason for change in same)),
+            worst(change.fidelity for change in same),
+            "; ".join(dict.fromkeys(change.rule for change in same if change.rule)),
+        )
+        for path, same in found.items()
+    )
+    return replace(clone, changes=tuple(changes))
+
+
+def targeted(clone: Clone, changes: Iterable[Change]) -> Clone:
+    """The clone with what its target makes differ on the record too; no path stands in it twice."""
+    return once(recorded(clone, *changes))

@@ -10,9 +10,10 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from . import builds, means, scaling, steps
-from .clone import Clone
+from .clone import Clone, once
 from .commit_changes import commit_changes
 from .compare import hidden
+from .ground import ON_DOCKER, Ground
 from .hardening import NOT_HARDENED, Hardening, harden
 from .profile import DEFAULT, Profile
 from .secret_values import refuse_literals
@@ -48,7 +49,7 @@ def derive(
     why_built: Mapping[str, str] = MappingProxyType({}),
     hardening: Hardening = NOT_HARDENED,
     absent_binds: Collection[str] = (),
-    kept: Collection[str] = (),
+    ground: Ground = ON_DOCKER,
 ) -> Clone:
     """The clone of one commit.
 
@@ -62,7 +63,7 @@ def derive(
         why_built: service -> what of its build is not the same as in production.
         absent_binds: sources of binds of which the commit has nothing.
         hardening: what each container gets that production does not give it.
-        kept: managed services (`sqs`, `s3`) that the target runs itself, so that no container stands in for them.
+        ground: the kind of target that it is for.
 
     Raises:
         TopologyError: names of the clone collide, a secret stands where none can, or the profile does not fit.
@@ -81,7 +82,7 @@ def derive(
         lambda clone: builds.images(clone, before, commit, unchanged, why_built),
         lambda clone: scaling.without(clone, profile),
         lambda clone: scaling.scale(clone, profile),
-        lambda clone: stand_ins(clone, kept),
+        lambda clone: stand_ins(clone, ground.kept),
         steps.jobs,
         steps.secrets,
         steps.labels,
@@ -90,14 +91,14 @@ def derive(
         lambda clone: means.absent(clone, absent_binds),
         means.units,
         lambda clone: harden(clone, hardening),
-        steps.host_sides,
-        lambda clone: steps.networks(clone, profile),
-        third_parties,
-        unlisted,
+        lambda clone: steps.host_sides(clone, ground),
+        lambda clone: steps.networks(clone, profile, ground),
+        lambda clone: third_parties(clone, ground),
+        lambda clone: unlisted(clone, ground),
         trust,
         steps.volumes,
-        steps.endpoints,
-        steps.once,
+        lambda clone: steps.endpoints(clone, ground),
+        once,
     )
     clone = Clone(after)
     for step in order:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from .builds import build_after_all
-from .clone import Change, Clone, Fidelity, recorded, worst
+from .clone import Change, Clone, Fidelity, recorded
 from .compare import as_text, port_text
 from .endpoints import endpoints_of
+from .ground import Ground
 from .identity import RESERVED_LABELS
 from .needs import needed_ports
 from .profile import Profile
@@ -25,12 +26,10 @@ __all__ = [
     "labels",
     "left_out",
     "networks",
-    "once",
     "secrets",
     "volumes",
 ]
 
-_RELAY = "one relay publishes every endpoint on a port that the kernel chooses, so that clones stand side by side"
 _ENDLESS = frozenset({"always", "unless-stopped"})
 
 
@@ -117,7 +116,7 @@ def labels(clone: Clone) -> Clone:
     return recorded(replace(clone, topology=changed), *changes)
 
 
-def host_sides(clone: Clone) -> Clone:
+def host_sides(clone: Clone, ground: Ground) -> Clone:
     """Take away fixed host ports and container names, of which a host has only one; the names stay as aliases."""
     changes: list[Change] = []
     for name, service in clone.topology.services.items():
@@ -129,7 +128,7 @@ def host_sides(clone: Clone) -> Clone:
             Change(
                 f"services.{name}.ports.{target}/{protocol}",
                 ", ".join(map(port_text, ports)),
-                *_relayed(service, ports[0]),
+                *_published(service, ports[0], ground),
             )
             for (target, protocol), ports in placed.items()
         ]
@@ -145,12 +144,12 @@ def host_sides(clone: Clone) -> Clone:
     return recorded(_with_services(clone, _without_host_side), *changes)
 
 
-def _relayed(service: Service, port: Port) -> tuple[str | None, str, Fidelity]:
+def _published(service: Service, port: Port, ground: Ground) -> tuple[str | None, str, Fidelity]:
     if port.protocol == "udp":
-        return None, "the relay publishes TCP only; inside the clone the port is there", Fidelity.MISSING
+        return None, "TCP alone is published; inside the clone the port is there", Fidelity.MISSING
     if service.kind == "job":
         return None, "a job ends before anyone could reach its ports", Fidelity.CHANGED
-    return f"relay:{port.target}", _RELAY, Fidelity.CHANGED
+    return f"{ground.published}{port.target}", ground.reason, Fidelity.CHANGED
 
 
 def _without_host_side(service: Service) -> Service:
@@ -158,7 +157,7 @@ def _without_host_side(service: Service) -> Service:
     return replace(service, ports=ports, container_name=None)
 
 
-def networks(clone: Clone, profile: Profile) -> Clone:
+def networks(clone: Clone, profile: Profile, ground: Ground) -> Clone:
     """Close every network to the outside, unless the profile opens them."""
     if profile.network == "open":
         reason = "the profile opens the networks: the clone reaches the outside"
@@ -166,7 +165,7 @@ def networks(clone: Clone, profile: Profile) -> Clone:
         change = Change("profile.network", None, "open", reason, rule=rule)
         return recorded(replace(clone, open_network=True), change)
     changes = [
-        Change(f"networks.{name}.internal", "false", "true", "a clone reaches nothing outside by default")
+        Change(f"networks.{name}.internal", "false", "true", ground.closed)
         for name, network in clone.topology.networks.items()
         if not network.internal
     ]
@@ -191,7 +190,7 @@ def volumes(clone: Clone) -> Clone:
     return recorded(clone, *changes)
 
 
-def endpoints(clone: Clone) -> Clone:
+def endpoints(clone: Clone, ground: Ground) -> Clone:
     """Name what tests reach; what production does not publish is a Change."""
     found = endpoints_of(clone.topology, clone.mocks)
     published = {(name, p.target) for name, s in clone.topology.services.items() for p in s.ports}
@@ -199,8 +198,8 @@ def endpoints(clone: Clone) -> Clone:
         Change(
             f"services.{e.service}.ports.{e.port}/tcp",
             None,
-            f"relay:{e.port}",
-            "published for tests only",
+            f"{ground.published}{e.port}",
+            ground.tests,
             rule=rule_of(clone.topology, "endpoints", f"{e.service}:{e.port}"),
         )
         for e in found
@@ -210,7 +209,7 @@ def endpoints(clone: Clone) -> Clone:
         Change(
             f"services.{name}.ports.{port}/tcp",
             None,
-            f"relay:{port}",
+            f"{ground.published}{port}",
             f"suite {suite.name!r} needs it on the host",
             rule=need.where.place,
         )
@@ -218,22 +217,3 @@ def endpoints(clone: Clone) -> Clone:
         if (name, port) not in published
     ]
     return recorded(replace(clone, endpoints=found), *changes)
-
-
-def once(clone: Clone) -> Clone:
-    """Record no path twice: production's side of the first Change, the clone's of the last, and every reason."""
-    found: dict[str, list[Change]] = {}
-    for change in clone.changes:
-        found.setdefault(change.path, []).append(change)
-    changes = (
-        Change(
-            path,
-            same[0].production,
-            same[-1].clone,
-            "; ".join(dict.fromkeys(change.reason for change in same)),
-            worst(change.fidelity for change in same),
-            "; ".join(dict.fromkeys(change.rule for change in same if change.rule)),
-        )
-        for path, same in found.items()
-    )
-    return replace(clone, changes=tuple(changes))

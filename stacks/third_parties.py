@@ -1,4 +1,4 @@
-"""Third parties: each is mocked, allowed through the egress relay, the real one in an open clone, or missing."""
+"""Third parties: each is mocked, the real one where it is allowed or the clone is open, or missing."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from .clone import Change, Clone, Fidelity, Mock, recorded
+from .ground import Ground
 from .host_names import Mention, in_command, in_file, in_value
 from .topology import External, Service, Topology, TopologyError
 
@@ -22,7 +23,7 @@ class Call:
     place: str
 
 
-def third_parties(clone: Clone) -> Clone:
+def third_parties(clone: Clone, ground: Ground) -> Clone:
     """Put a mock in the place of each third party that has one; say what becomes of the others.
 
     Raises:
@@ -30,7 +31,6 @@ def third_parties(clone: Clone) -> Clone:
     """
     mocks: list[Mock] = []
     allowed: list[External] = []
-    changes: list[Change] = []
     names = own_names(clone.topology)
     for external in clone.topology.externals.values():
         _hold_names(external, clone.topology, names)
@@ -38,9 +38,10 @@ def third_parties(clone: Clone) -> Clone:
             mocks.append(Mock(external.name, external.host, external.port, external.mock, external.scheme))
         elif external.allow and not clone.open_network:
             allowed.append(external)
-        changes.append(_change(external, open_network=clone.open_network))
-    _hold_ports(allowed)
-    return recorded(replace(clone, mocks=tuple(mocks), allowed=tuple(allowed)), *changes)
+    if ground.out is None:
+        _hold_ports(allowed)
+    made = replace(clone, mocks=tuple(mocks), allowed=tuple(allowed))
+    return recorded(made, *(_change(external, made, ground) for external in clone.topology.externals.values()))
 
 
 def own_names(topology: Topology) -> frozenset[str]:
@@ -76,8 +77,8 @@ def _companion(environment: Mapping[str, str], key: str) -> int | None:
     return int(given) if re.fullmatch(r"[0-9]{1,5}", given) and 0 < int(given) < 65536 else None  # noqa: PLR2004 - ports
 
 
-def unlisted(clone: Clone) -> Clone:
-    """Record what a closed clone's services call and cannot reach, because no entry in the document is for it.
+def unlisted(clone: Clone, ground: Ground) -> Clone:
+    """Record what a closed clone's services call, and no entry in the document is for: most of it they cannot reach.
 
     Wherever a third party has an entry, a fixed address of it in `extra_hosts` goes, as it would lead past the mock
     or the egress relay.
@@ -96,7 +97,7 @@ def unlisted(clone: Clone) -> Clone:
         services[name] = replace(service, extra_hosts=tuple(each for each in service.extra_hosts if each not in fixed))
         if not clone.open_network:
             strangers = [each for each in called(service) if not _is_own(each.host, known, topology)]
-            changes += _missing(service, strangers, listed)
+            changes += _strangers(service, strangers, listed, ground.reached(clone.allowed))
     return recorded(replace(clone, topology=replace(topology, services=services)), *changes)
 
 
@@ -117,8 +118,10 @@ def _unfixed(service: str, host: str, address: str) -> Change:
     return Change(f"services.{service}.extra_hosts.{host}", address, None, reason)
 
 
-def _missing(service: Service, calls: Iterable[Call], listed: Mapping[str, list[External]]) -> Iterator[Change]:
-    """One Change for each host, with all the places that call it."""
+def _strangers(
+    service: Service, calls: Iterable[Call], listed: Mapping[str, list[External]], reached: frozenset[int]
+) -> Iterator[Change]:
+    """One Change for each host, with all the places that call it; `reached` are the ports that lead to any address."""
     found: dict[str, list[Call]] = {}
     for call in calls:
         entries = listed.get(call.host, [])
@@ -134,14 +137,14 @@ def _missing(service: Service, calls: Iterable[Call], listed: Mapping[str, list[
             why = f"its entry under x-understudy, externals is for port {ports}"
         else:
             why = "it is no service of the clone and has no entry under x-understudy, externals"
-        yield Change(
-            f"services.{service.name}.externals.{host}",
-            f"{host}:{port}" if port else host,
-            None,
-            f"called in {places}, it cannot be reached: {why}; give it one with a mock, or with `allow: true`",
-            Fidelity.MISSING,
-            service.where.place,
-        )
+        path, real = f"services.{service.name}.externals.{host}", f"{host}:{port}" if port else host
+        if port in reached:
+            reason = f"called in {places}, the real one is reached, as every address is at this port: {why}; give it "
+            yield Change(path, real, real, f"{reason}one with a mock", Fidelity.FAITHFUL, service.where.place)
+            continue
+        but = f" but at port {', '.join(map(str, sorted(reached)))}" if reached and port is None else ""
+        reason = f"called in {places}, it cannot be reached{but}: {why}; give it one with a mock, or with `allow: true`"
+        yield Change(path, real, None, reason, Fidelity.MISSING, service.where.place)
 
 
 def _names(service: Service) -> Iterator[str]:
@@ -177,16 +180,19 @@ def _hold_ports(allowed: list[External]) -> None:
             )
 
 
-def _change(external: External, *, open_network: bool) -> Change:
+def _change(external: External, clone: Clone, ground: Ground) -> Change:
     path, real = f"externals.{external.name}", f"{external.host}:{external.port}"
     rule = external.where.place
     if external.mock is not None:
         speaks = "HTTPS, with a certificate of the environment's authority" if external.scheme == "https" else "HTTP"
         reason = f"a mock answers under the third party's host name, in {speaks}"
         return Change(path, real, f"mock of {external.mock}", reason, Fidelity.MOCKED, rule)
-    if open_network:
+    if clone.open_network:
         return Change(path, real, real, "the profile is open: this is the real one", Fidelity.FAITHFUL, rule)
     if external.allow:
-        reason = "it is allowed: the real one is reached through the egress relay"
-        return Change(path, real, f"{real} by the egress relay", reason, Fidelity.FAITHFUL, rule)
+        reason = f"it is allowed: the real one is reached through {ground.way}"
+        return Change(path, real, f"{real} by {ground.way}", reason, Fidelity.FAITHFUL, rule)
+    if external.port in ground.reached(clone.allowed):
+        reason = "it has no mock, and every address is reached at this port: this is the real one"
+        return Change(path, real, real, reason, Fidelity.FAITHFUL, rule)
     return Change(path, real, None, "it has no mock and cannot be reached", Fidelity.MISSING, rule)

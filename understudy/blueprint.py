@@ -22,6 +22,7 @@ from understudy.stacks.align import aligned
 from understudy.stacks.allowed import Allowed
 from understudy.stacks.clone import Change, Clone
 from understudy.stacks.derive import derive, profile_named
+from understudy.stacks.ground import ON_AWS, ON_DOCKER
 from understudy.stacks.hardening import NOT_HARDENED, Hardening
 from understudy.stacks.identity import parse_time
 from understudy.stacks.topology import Topology, TopologyError
@@ -30,9 +31,6 @@ from understudy.targets.choose import AWS, kind_of
 from understudy.untrusted import Untrusted
 
 _NO_DEFAULT = "no default branch is known here, so the commit stands for production"
-
-_AWS_RUNS = ("sqs", "s3")
-"""Managed services that a clone on AWS has of its own, so that nothing stands in for them."""
 
 __all__ = ["Blueprint", "draw", "read_topology", "redraw"]
 
@@ -273,7 +271,7 @@ def _derive(
             why_built=why,
             hardening=hardening,
             absent_binds=absent,
-            kept=_AWS_RUNS if on_aws else (),
+            ground=ON_AWS if on_aws else ON_DOCKER,
         )
     except TopologyError as error:
         raise UsageError(f"Derived the clone, and the topology does not allow it: {error}.") from error

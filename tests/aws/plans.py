@@ -20,6 +20,7 @@ from understudy.stacks.aws.plan import AwsPlan, Source
 from understudy.stacks.aws.platform import Platform, SharedCache, SharedDatabase
 from understudy.stacks.clone import Clone, Endpoint, Mock, secret_token
 from understudy.stacks.derive import derive, profile_named
+from understudy.stacks.ground import ON_AWS
 from understudy.stacks.secret_rules import Seed
 from understudy.stacks.sources import compose
 from understudy.stacks.topology import (
@@ -108,7 +109,7 @@ def shop() -> Clone:
 
     text = (SHOP / "compose.yaml").read_text(encoding="utf-8")
     found = compose.read(text, "compose.yaml", variables={}, read_file=read)
-    return derive(found, found, commit="c" * 40, profile=profile_named(found), unchanged_builds={}, kept=("sqs", "s3"))
+    return derive(found, found, commit="c" * 40, profile=profile_named(found), unchanged_builds={}, ground=ON_AWS)
 
 
 @cache

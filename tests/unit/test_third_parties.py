@@ -10,13 +10,15 @@ from understudy.stacks.clone import Change, Clone, Fidelity, Mock
 from understudy.stacks.derive import derive, profile_named
 from understudy.stacks.endpoints import mock_endpoint
 from understudy.stacks.fidelity import fidelity, fidelity_report
+from understudy.stacks.ground import ON_AWS, ON_DOCKER, Ground
 from understudy.stacks.sources.compose import read
 from understudy.stacks.topology import External, Service, Topology, TopologyError
 
 
-def clone_of(text: str, profile: str = "default") -> Clone:
+def clone_of(text: str, profile: str = "default", ground: Ground = ON_DOCKER) -> Clone:
     topology = read(text, "compose.yaml", variables={}, read_file=lambda _path: None)
-    return derive(topology, topology, commit="c" * 12, profile=profile_named(topology, profile), unchanged_builds={})
+    chosen = profile_named(topology, profile)
+    return derive(topology, topology, commit="c" * 12, profile=chosen, unchanged_builds={}, ground=ground)
 
 
 def with_externals(externals: str, service: str = "image: x", **fields: Any) -> Clone:
@@ -140,6 +142,37 @@ x-understudy: {externals: {mail: {host: smtp.example, port: 587, allow: true}}}
 """)
     assert clone.outward == ("front",)
     assert all(network.internal for network in clone.topology.networks.values())
+
+
+def test_on_aws_what_a_security_group_lets_out_is_reached_at_any_address() -> None:
+    service = (
+        "image: x, environment: {A: 'https://a.example', B: 'smtp://b.example:587', C_HOST: c.example, D: 'ftp://d'}"
+    )
+    externals = "mail: {host: smtp.example, port: 587, allow: true}, sms: {host: sms.example, port: 443}"
+    clone = with_externals(externals, service, ground=ON_AWS)
+    path = "services.web.externals."
+    found = {each.path.removeprefix(path): each for each in clone.changes if each.path.startswith(path)}
+    assert {host: (each.clone, each.fidelity) for host, each in found.items()} == {
+        "a.example": ("a.example:443", Fidelity.FAITHFUL),
+        "b.example": ("b.example:587", Fidelity.FAITHFUL),
+        "c.example": (None, Fidelity.MISSING),
+        "d": (None, Fidelity.MISSING),
+    }
+    assert "the real one is reached, as every address is at this port" in found["a.example"].reason
+    assert "it cannot be reached but at port 443, 587: " in found["c.example"].reason
+    assert "it cannot be reached: " in found["d"].reason
+    assert change(clone, "externals.sms").clone == "sms.example:443"
+    assert "relay" not in change(clone, "externals.mail").reason
+    on_docker = with_externals(externals, service)
+    assert {each.clone for each in on_docker.changes if each.path.startswith(path)} == {None}
+    assert change(on_docker, "externals.sms").clone is None
+
+
+def test_on_aws_nothing_has_to_tell_apart_those_that_share_a_port() -> None:
+    two = "a: {host: a.example, port: 25, allow: true}, b: {host: b.example, port: 25, allow: true}"
+    with pytest.raises(TopologyError, match="both allowed on port 25"):
+        with_externals(two)
+    assert len(with_externals(two, ground=ON_AWS).allowed) == 2
 
 
 def test_an_open_clone_needs_no_relay() -> None:
