@@ -31,7 +31,7 @@ from understudy.stacks.aws.plan import AwsPlan
 from understudy.stacks.aws.platform import Platform, platform_of
 from understudy.stacks.aws.suites import size_of
 from understudy.stacks.builds import build_after_all
-from understudy.stacks.clone import Clone
+from understudy.stacks.clone import Clone, targeted
 from understudy.stacks.cost.estimate import Estimate
 from understudy.stacks.cost.limit import doubts, hold_cost
 from understudy.stacks.secret_rules import Seed
@@ -48,6 +48,7 @@ __all__ = [
     "Site",
     "aws_of",
     "hold",
+    "hold_on",
     "hold_suites",
     "inside",
     "outputs_of",
@@ -151,12 +152,21 @@ def hold(session: Session, blueprint: Blueprint) -> Platform:
     """Hold that an environment can be made here, before anything is; returns its platform.
 
     Raises:
-        UsageError: an option is of Docker only, or an image would have to be built and there is no registry for it.
+        UsageError: as `hold_on`.
         NotFoundError: there is no platform.
         ToolError: AWS does not answer.
     """
-    options = session.options
     platform = _platform(session)
+    hold_on(platform, session.options, blueprint)
+    return platform
+
+
+def hold_on(platform: Platform, options: Options, blueprint: Blueprint) -> None:
+    """Hold that an environment can be made on a platform, as far as that is known without asking AWS.
+
+    Raises:
+        UsageError: an option is of Docker only, or an image would have to be built and there is no registry for it.
+    """
     if blueprint.trusted_sha:
         raise UsageError(
             "An untrusted commit has no way out on Docker, and on AWS its tasks reach any address by HTTPS.",
@@ -179,7 +189,6 @@ def hold(session: Session, blueprint: Blueprint) -> Platform:
         from understudy.targets.aws.registry import hold_repository
 
         hold_repository(platform.registry, platform.region)
-    return platform
 
 
 def to_build(clone: Clone) -> set[str]:
@@ -313,7 +322,7 @@ class Site:
             UsageError: Fargate cannot do it.
         """
         made = self._made({name: image.reference for name, image in images.items()}, keep=True)
-        keep_changes(self.tree.root, (*self.blueprint.clone.changes, *made.plan.changes))
+        keep_changes(self.tree.root, targeted(self.blueprint.clone, made.plan.changes).changes)
         return made
 
     def held(self, *, keep: bool) -> Made:

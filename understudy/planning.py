@@ -7,7 +7,7 @@ import shlex
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -22,7 +22,6 @@ from understudy.build.keys import Origin, image_tags
 from understudy.components.plan import make_plan
 from understudy.console import printable
 from understudy.errors import ProvisionError, ToolError
-from understudy.on_aws import pinned
 from understudy.options import Options
 from understudy.preparation import with_images
 from understudy.report.codec import encode
@@ -103,7 +102,8 @@ class PlannedSuite:
 class PlanRecord:
     """What is to be made for a commit, and its fidelity report.
 
-    `daemon`: why the images are not known, else empty. `cost`: what it would cost by the hour, where that was asked.
+    `daemon`: why the images are not known, else empty. `taken`: on AWS, what was taken for what only AWS knows, and
+    what stands for it in names. `cost`: what it would cost by the hour, where that was asked.
     """
 
     project: str
@@ -123,6 +123,7 @@ class PlanRecord:
     verdicts: Mapping[str, str]
     properties: tuple[PropertyRecord, ...]
     warnings: tuple[str, ...]
+    taken: str = ""
     cost: Estimate | None = None
 
 
@@ -130,31 +131,25 @@ def show(options: Options, folder: Path, *, form: str, cost: bool = False) -> in
     """Print the plan, and if asked what it would cost; returns 0.
 
     Raises:
-        UsageError: the input is not usable, or the topology does not allow a clone.
+        UsageError: the input is not usable, or the topology does not allow a clone on this target.
     """
     drawn = draw(options, folder)
-    blueprint, built, daemon = _on_aws(drawn) if options.target == AWS else _seen(drawn)
-    made = make(blueprint, options.profile, daemon, built, on_aws=options.target == AWS)
-    plan = replace(made, cost=_cost(options, blueprint) if cost else None)
+    estimate: Callable[[], Estimate] = nothing
+    if options.target == AWS:
+        from understudy.imagined import imagined
+
+        found = imagined(options, drawn)
+        blueprint, estimate = found.blueprint, found.estimate
+        plan = replace(make(blueprint, options.profile, on_aws=True), taken=found.taken)
+    else:
+        blueprint, built, daemon = _seen(drawn)
+        plan = make(blueprint, options.profile, daemon, built)
+    plan = replace(plan, cost=estimate() if cost else None)
     if form == "json":
         click.echo(json.dumps({"schema": 1, **encode(plan)}, indent=1))
     else:
         _print(plan, blueprint)
     return 0
-
-
-def _cost(options: Options, blueprint: Blueprint) -> Estimate:
-    """On Docker nothing: the machine is there anyway."""
-    if options.target != AWS:
-        return nothing()
-    from understudy.imagined import estimated
-
-    return estimated(options, blueprint)
-
-
-def _on_aws(blueprint: Blueprint) -> tuple[Blueprint, Mapping[str, str], str]:
-    """The blueprint with the images that Fargate would run; nobody is asked."""
-    return replace(blueprint, clone=pinned(blueprint.clone)), {}, ""
 
 
 def _seen(blueprint: Blueprint) -> tuple[Blueprint, Mapping[str, str], str]:
@@ -191,11 +186,14 @@ def make(
 ) -> PlanRecord:
     """The plan of a blueprint; `built` is service -> the image that an earlier build of the same content left.
 
+    `on_aws`: it was held to be possible there, and what is so on Docker alone does not count.
+
     Raises:
         UsageError: its services cannot be made in any order, or its endpoints are not those of its services.
     """
     clone = blueprint.clone
-    make_plan(clone, "plan")
+    if not on_aws:
+        make_plan(clone, "plan")
     findings = fidelity_report(blueprint.production, clone)
     return PlanRecord(
         project=clone.topology.name,
@@ -282,6 +280,8 @@ def _print(plan: PlanRecord, blueprint: Blueprint) -> None:
     )
     if plan.daemon:
         page.say(f"which images are there already, and their digests, is not known: {plan.daemon}")
+    if plan.taken:
+        page.say(plan.taken)
     page.head("services")
     for service in plan.services:
         said = _SAID[service.action].format(service.reference)

@@ -40,7 +40,7 @@ from understudy.last_lines import last_lines
 from understudy.lease import Lease
 from understudy.progress import Phase, Progress, ProgressListener, State, safely
 from understudy.provision import Provisioned
-from understudy.recording import environment_failed, first_record, image_records, keep_clone, mock_records
+from understudy.recording import compared, environment_failed, first_record, image_records, keep_clone, mock_records
 from understudy.redact import Redactor, redact_error
 from understudy.removal import with_target
 from understudy.report import (
@@ -58,12 +58,11 @@ from understudy.report import (
     utc,
 )
 from understudy.report.cleaning import cleaned
-from understudy.report.fidelity_text import fidelity_markdown
 from understudy.report.timeline import timeline
 from understudy.report_html import REPORT, write_report
 from understudy.session import Session
+from understudy.stacks.clone import targeted
 from understudy.stacks.cost.estimate import Estimate, nothing
-from understudy.stacks.fidelity import fidelity_report
 from understudy.stops import ended
 from understudy.suites.arrangement import Arrangement
 from understudy.suites.contract import EndpointAddress
@@ -109,12 +108,7 @@ class Recorder:
         now, began = datetime.now(UTC), time.monotonic()
         base = session.folder / session.options.runs
         folder = RunFolder.create(base, lease.id, now, Redactor(secrets))
-        record = first_record(blueprint, lease, session.options, folder.name, now)
-        findings = fidelity_report(blueprint.production, blueprint.clone)
-        record = record.with_changes(blueprint.clone.changes).with_report(findings)
-        record = replace(record, graph=graph_of(blueprint.clone, record.verdicts))
-        folder.write_changes(blueprint.clone.changes)
-        folder.write_text("fidelity.md", fidelity_markdown(findings))
+        record = compared(first_record(blueprint, lease, session.options, folder.name, now), blueprint, folder)
         folder.write_run(record)
         folder.write_summary(record)
         return cls(session, blueprint, lease, folder, record, at=began)
@@ -199,10 +193,10 @@ class Recorder:
             for service, seconds in made.waited.items()
         )
         self._estimate = made.estimate
-        changes = (*self.blueprint.clone.changes, *made.changes)
-        self.folder.write_changes(changes)
-        with self._lock:
-            self.record = self.record.with_changes(changes)
+        if made.changes:
+            self.blueprint = replace(self.blueprint, clone=targeted(self.blueprint.clone, made.changes))
+            with self._lock:
+                self.record = compared(self.record, self.blueprint, self.folder)
         self._change(
             ready_at=None if made.untestable else utc(made.ready_at),
             ready_offset=ready and ready.offset + ready.seconds,

@@ -1,9 +1,10 @@
-"""What of a run becomes its record: what is known at its beginning, its images, its mocks, an environment's failure."""
+"""What of a run becomes its record: its beginning, how its clone stands to production, images, mocks, a failure."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -18,11 +19,13 @@ from understudy.lease import Lease
 from understudy.options import Options
 from understudy.preparation import CLONE
 from understudy.provision import Provisioned
-from understudy.report import CiRecord, ImageRecord, MockRecord, RunRecord, utc
+from understudy.report import CiRecord, ImageRecord, MockRecord, RunRecord, graph_of, utc
+from understudy.report.fidelity_text import fidelity_markdown
 from understudy.stacks.clone import Clone
+from understudy.stacks.fidelity import fidelity_report
 from understudy.suites.results import SuitesResult
 
-__all__ = ["environment_failed", "first_record", "image_records", "mock_records"]
+__all__ = ["compared", "environment_failed", "first_record", "image_records", "keep_clone", "mock_records"]
 
 
 def first_record(blueprint: Blueprint, lease: Lease, options: Options, run: str, now: datetime) -> RunRecord:
@@ -45,6 +48,16 @@ def first_record(blueprint: Blueprint, lease: Lease, options: Options, run: str,
         warnings=blueprint.warnings,
         shard=str(shard_of(options) or ""),
     )
+
+
+def compared(record: RunRecord, blueprint: Blueprint, folder: RunFolder) -> RunRecord:
+    """The record with how the clone stands to production, which is written into the folder too."""
+    clone = blueprint.clone
+    findings = fidelity_report(blueprint.production, clone)
+    folder.write_changes(clone.changes)
+    folder.write_text("fidelity.md", fidelity_markdown(findings))
+    record = record.with_changes(clone.changes).with_report(findings)
+    return replace(record, graph=graph_of(clone, record.verdicts))
 
 
 def keep_clone(folder: RunFolder, lease: Lease) -> None:

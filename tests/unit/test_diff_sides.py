@@ -147,6 +147,22 @@ def test_beside_an_environment_on_aws_a_commit_is_cloned_for_aws(
     assert compare_sides(*pair(Sides(on_docker, project.folder), "last", None)).different
 
 
+def test_what_aws_makes_differ_from_production_is_shown_or_why_it_is_not(project: Project) -> None:
+    sides = Sides(Options(target="aws", aws_region="eu-west-1"), project.folder)
+    there, back = (compare_sides(*pair(sides, *named)) for named in ((None, None), ("HEAD", "production")))
+    for record in (there, back):
+        assert {"networks.egress", "services.web.resources.cpus"} <= paths(record, "clone")
+        assert any("AWS was not asked" in warning for warning in record.warnings)
+    assert "networks.egress" not in paths(compare_sides(*pair(sides, "main", "HEAD")))
+    write(project, COMPOSE.replace("web:1", "web:2\n    entrypoint: []"), "goodbye")
+    project.commit("Ask for what Fargate has not")
+    record = compare_sides(*pair(sides, None, None))
+    assert "services.web.image" in paths(record, "commit")
+    assert "networks.egress" not in paths(record)
+    told = "what AWS makes differ is not shown: Service 'web' cannot run on Fargate"
+    assert [warning for warning in record.warnings if warning.startswith(told)]
+
+
 @pytest.mark.parametrize("wanted", [Wanted(drift=True), Wanted(engine=True)])
 def test_the_engine_s_look_at_an_environment_on_aws_is_refused_before_anything_is_asked(
     project: Project, environment: Callable[..., Lease], wanted: Wanted, monkeypatch: pytest.MonkeyPatch

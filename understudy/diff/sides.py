@@ -14,7 +14,7 @@ from understudy.errors import UsageError
 from understudy.options import Options
 from understudy.options import Origin as Given
 from understudy.stacks.differences import Compared
-from understudy.targets.choose import kind_of
+from understudy.targets.choose import AWS, kind_of
 
 __all__ = ["Sides"]
 
@@ -61,6 +61,19 @@ class Sides:
         if not side.target or self.options.origins.get("target") is Given.FLAG:
             return self
         return replace(self, options=replace(self.options, target=kind_of(side.target)))
+
+    def standing(self, side: Side) -> Side:
+        """A commit that is drawn for AWS with what AWS itself makes differ on its record; any other side as it is."""
+        if side.blueprint is None or self.options.target != AWS:
+            return side
+        from understudy.imagined import imagined
+
+        try:
+            found = imagined(self.options, side.blueprint)
+        except UsageError as error:
+            return replace(side, warnings=(*side.warnings, f"what AWS makes differ is not shown: {error}"))
+        compared = replace(side.compared, clone=found.blueprint.clone)
+        return replace(side, compared=compared, warnings=(*side.warnings, found.taken))
 
     def file(self, path: Path) -> Side:
         """What a topology file declares, as it lies.
