@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -47,6 +48,7 @@ def first_record(blueprint: Blueprint, lease: Lease, options: Options, run: str,
         ci=CiRecord.of(job) if (job := ci_job(os.environ)) else None,
         warnings=blueprint.warnings,
         shard=str(shard_of(options) or ""),
+        documents=tuple(posixpath.normpath(f"{blueprint.folder or '.'}/{name}") for name in blueprint.documents.files),
     )
 
 

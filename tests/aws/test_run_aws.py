@@ -93,6 +93,7 @@ def test_a_run_makes_all_says_that_nothing_was_tested_and_removes_all(shop: Proj
     assert not shop.leases()
     proven = shop.understudy("receipt", found["environment"])
     assert proven.code == 0, proven.text
+    assert found["documents"] == ["examples/shop/compose.yaml", "examples/shop/images.yaml"]
     planned = json.loads(shop.understudy("plan", "--target", "aws", *FILES, "--cost", "--format", "json").out)
     hold_changes(planned, found)
     hold_cost(shop, planned["cost"], found)

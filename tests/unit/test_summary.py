@@ -100,6 +100,11 @@ def test_what_ran_on_aws_is_run_again_there() -> None:
     assert "--target" not in shown(summary(run(suite())))
 
 
+def test_every_file_is_named_that_a_run_was_of() -> None:
+    two = replace(run(suite()), documents=("shop/compose.yaml", "base/images.yaml"))
+    assert "--file compose.yaml --file ../base/images.yaml" in shown(summary(two))
+
+
 def test_each_kind_of_bad_test_is_told_apart() -> None:
     cases = (
         failed("broken"),

@@ -104,7 +104,7 @@ def join(parts: Sequence[Part], run: str) -> RunRecord:
 
 _SAME = (
     *("dirty", "version", "profile", "ci", "changes", "fidelity", "properties", "verdicts"),
-    *("images", "past", "plan"),
+    *("images", "past", "plan", "documents"),
 )
 """What follows from the commit, so that each part says the same of it."""
 

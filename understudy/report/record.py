@@ -101,6 +101,7 @@ class RunRecord:
     shard: str = ""
     plan: str = ""
     elsewhere: tuple[str, ...] = ()
+    documents: tuple[str, ...] = ()
     parts: tuple[PartRecord, ...] = ()
     schema: Literal[2] = SCHEMA
 

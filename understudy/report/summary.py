@@ -195,10 +195,11 @@ def _sinks(record: RunRecord) -> Iterator[str]:
 def _commands(record: RunRecord) -> Iterator[str]:
     """How to run it again, and how to remove what is or may be still there."""
     again = ["understudy", "run", *(["--dirty"] if record.dirty else ["--commit", record.commit])]
-    again += ["--file", posixpath.basename(record.topology)] if record.topology else []
+    folder = posixpath.dirname(record.topology)
+    for path in record.documents or filter(None, (record.topology,)):
+        again += ["--file", posixpath.relpath(path, folder or ".")]
     again += ["--profile", record.profile] if record.profile not in {"", "default"} else []
     again += ["--target", "aws"] if record.target.startswith("aws:") else []
-    folder = posixpath.dirname(record.topology)
     where = f" in {code(folder)}" if folder else ""
     said = [f"Run it again{where}: {code(shlex.join(again))}"]
     if record.kept is not None:
