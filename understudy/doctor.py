@@ -21,7 +21,7 @@ from understudy.engine.settings import state_folder
 from understudy.errors import ToolError, UnderstudyError
 from understudy.watchdog.outliving import examine as ended_with_us
 
-__all__ = ["TESTED", "Check", "examine", "main", "package", "render"]
+__all__ = ["TESTED", "TESTED_ON_AWS", "UNTESTED_ON_AWS", "Check", "examine", "main", "package", "render"]
 
 TESTED: Mapping[str, str] = {
     "python": "3.11",
@@ -31,6 +31,16 @@ TESTED: Mapping[str, str] = {
     "pulumi_docker": "5.2.0",
 }
 """The versions that the tests run with; others of the same major version are expected to work."""
+
+TESTED_ON_AWS: Mapping[str, str] = {
+    **{name: TESTED[name] for name in ("python", "pulumi", "pulumi SDK")},
+    "pulumi_aws": "7.51.1",
+    "moto": "5.2.5",
+    "ministack": "1.5.33",
+}
+"""Those on AWS: moto and ministack are emulators, and of pulumi_aws it is the classes alone."""
+
+UNTESTED_ON_AWS = "the published plugin of pulumi_aws was not run, and no account of AWS was used: docs/aws.md"
 
 LIMIT = 20
 """Seconds for a tool to say its version."""
@@ -55,23 +65,27 @@ def examine(*, docker: bool = True) -> list[Check]:
     return [*_guarded("python", _python), *_guarded("git", _git), *daemon, *_guarded("pulumi", _pulumi), *_rest()]
 
 
-def render(checks: Iterable[Check]) -> str:
-    """The checks as text: a word, the name, what was found; below it what to do."""
+def render(checks: Iterable[Check], *, docker: bool = True) -> str:
+    """The checks as text: a word, the name, what was found; below it what to do; at the end what the tests run with."""
     words = {True: "ok", None: "note", False: "MISSING"}
     lines = []
     for check in checks:
         lines.append(f"{words[check.ok]:<8}{check.name:<14}{_printable(check.detail)}".rstrip())
         if check.hint:
             lines.append(f"{'':<22}{_printable(check.hint)}")
-    tested = ", ".join(f"{name} {version}" for name, version in TESTED.items())
-    return "\n".join([*lines, "", f"Tested with {tested}."])
+    tested = ", ".join(f"{name} {version}" for name, version in _tested(docker=docker).items())
+    return "\n".join([*lines, "", f"Tested with {tested}." if docker else f"Tested with {tested}; {UNTESTED_ON_AWS}."])
+
+
+def _tested(*, docker: bool) -> Mapping[str, str]:
+    return TESTED if docker else TESTED_ON_AWS
 
 
 def main(form: str = "text", more: Iterable[Check] = (), *, docker: bool = True) -> int:
     """Print the checks, and `more` after them, as text or json; 0 when nothing that is needed is missing, else 2."""
     checks = [*examine(docker=docker), *more]
-    data = {"checks": [asdict(check) for check in checks], "tested": dict(TESTED)}
-    print(json.dumps(data, indent=1) if form == "json" else render(checks))  # noqa: T201 - what the command is for
+    data = {"checks": [asdict(check) for check in checks], "tested": dict(_tested(docker=docker))}
+    print(json.dumps(data, indent=1) if form == "json" else render(checks, docker=docker))  # noqa: T201 - what the command is for
     return 2 if any(check.ok is False for check in checks) else 0
 
 

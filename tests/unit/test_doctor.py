@@ -4,10 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support import ROOT
 
 from understudy import doctor
-from understudy.doctor import TESTED, Check, examine, main, render
+from understudy.doctor import TESTED, TESTED_ON_AWS, Check, examine, main, render
 from understudy.targets.docker_client import client
+
+REQUIREMENTS = ("requirements-dev.txt", "tests/aws/e2e/requirements.txt")
 
 NOWHERE = "tcp://127.0.0.1:1"
 """A port that nobody listens on; of a missing unix socket docker-py leaves its own end open."""
@@ -116,6 +119,17 @@ def test_the_text_names_every_check_its_hint_and_the_tested_versions() -> None:
         ["MISSING", "three", "gone"],
     ]
     assert all(f"{name} {version}" in lines[-1] for name, version in TESTED.items())
+
+
+def test_on_aws_it_names_the_emulators_as_they_are_pinned_and_what_was_not_run() -> None:
+    last = render([], docker=False).splitlines()[-1]
+    pinned = "".join((ROOT / name).read_text(encoding="utf-8") for name in REQUIREMENTS).replace("moto[server]", "moto")
+    for name, version in TESTED_ON_AWS.items():
+        assert f"{name} {version}" in last
+        if name in {"pulumi_aws", "moto", "ministack"}:
+            assert f"\n{name.replace('_', '-')}=={version}\n" in pinned
+    assert "plugin of pulumi_aws was not run" in last
+    assert "docker" not in last
 
 
 def test_what_a_tool_says_cannot_steer_the_terminal() -> None:
