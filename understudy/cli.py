@@ -177,7 +177,7 @@ def export(run: str, form: str, **flags: object) -> None:
 @click.option("--drift", is_flag=True, help="Compare the environment A with what runs on its target.")
 @printed_as("text", "json", "markdown", "html")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when something differs.")
-@declared(*_WHERE, "target", *_HOW, "lease_dir", "runs")
+@declared(*_WHERE, *_ON, *_HOW, "lease_dir", "runs")
 def diff(sides: tuple[str, ...], engine: bool, drift: bool, form: str, exit_code: bool, **flags: object) -> None:  # noqa: FBT001 - by name
     """Show what differs between two sides: production and this commit, if none is named.
 

@@ -115,8 +115,7 @@ def test_an_environment_from_up_to_its_receipt(project: Project, moto: Moto) -> 
     assert in_process(project, "logs", environment, "nobody").code == 7
     longer = json.loads(in_process(project, "extend", environment, "10m", "--format", "json").out)
     assert longer["expires"] > shown["expires"]
-    same = in_process(project, "diff", "last", "--exit-code")
-    assert same.code == 0, same.text
+    hold_previews(project, moto)
     tested = in_process(project, "test")
     assert tested.code == 7, tested.text
     found: Any = project.record()
@@ -127,6 +126,25 @@ def test_an_environment_from_up_to_its_receipt(project: Project, moto: Moto) -> 
     down = in_process(project, "down", "--format", "json")
     assert (down.code, json.loads(down.out)["outcome"]) == (0, "CLEAN"), down.text
     assert_gone(project, moto, environment)
+
+
+def hold_previews(project: Project, moto: Moto) -> None:
+    """A preview on the living stack says what `up` would do, of the same commit nothing, and changes nothing."""
+    asked(moto)
+    same = in_process(project, "diff", "last", "--engine", "--exit-code", "--format", "json")
+    assert same.code == 0, same.text
+    found = json.loads(same.out)["preview"]
+    assert (found["living"], set(found["counts"])) == (True, {"same"})
+    compose = project.folder / "compose.yaml"
+    compose.write_text(SMALL.replace("web:1", "web:2"), encoding="utf-8")
+    other = in_process(project, "diff", "last", "--engine", "--dirty", "--exit-code", "--format", "json")
+    compose.write_text(SMALL, encoding="utf-8")
+    assert other.code == 1, other.text
+    found = json.loads(other.out)
+    assert [each["path"] for each in found["differences"]] == ["services.web.image"]
+    steps = {each["type"].rpartition(":")[2]: each["op"] for each in found["preview"]["steps"] if each["op"] != "same"}
+    assert steps == {"TaskDefinition": "replace", "Service": "update"}
+    assert asked(moto) == {"get_caller_identity"}
 
 
 def assert_gone(project: Project, moto: Moto, environment: str) -> None:

@@ -163,14 +163,26 @@ def test_what_aws_makes_differ_from_production_is_shown_or_why_it_is_not(project
     assert [warning for warning in record.warnings if warning.startswith(told)]
 
 
-@pytest.mark.parametrize("wanted", [Wanted(drift=True), Wanted(engine=True)])
-def test_the_engine_s_look_at_an_environment_on_aws_is_refused_before_anything_is_asked(
-    project: Project, environment: Callable[..., Lease], wanted: Wanted, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ((Wanted(drift=True), Options()), "on AWS, .* this version sees Docker's only"),
+        ((Wanted(engine=True), Options(origins={"target": Origin.FLAG})), "as for docker: it is on aws"),
+    ],
+    ids=["drift", "another target"],
+)
+def test_what_the_engine_cannot_say_of_an_environment_on_aws_is_refused_before_anything_is_asked(
+    project: Project,
+    environment: Callable[..., Lease],
+    asked: tuple[Wanted, Options],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     environment(AWS)
     monkeypatch.setattr("understudy.session.target_of", lambda *_, **__: pytest.fail("a target was asked for"))
-    with pytest.raises(UsageError, match=r"on AWS, .* this version (sees|previews) Docker's only"):
-        run(Options(), project.folder, "eabcdefghij", None, wanted)
+    wanted, options = asked
+    with pytest.raises(UsageError, match=words):
+        run(options, project.folder, "eabcdefghij", None, wanted)
 
 
 def test_a_branch_is_the_commit_and_its_environment_is_named(

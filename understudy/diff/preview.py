@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import replace
 
+from understudy import on_aws
 from understudy.blueprint import Blueprint
 from understudy.diff.record import PreviewRecord, StepRecord
 from understudy.diff.side import Side
@@ -13,27 +13,28 @@ from understudy.engine.events import Diagnostic, EngineEvent
 from understudy.engine.interface import PreviewStep, StackRef
 from understudy.errors import UsageError
 from understudy.lease import Lease
-from understudy.options import Options
+from understudy.options import Options, Origin
 from understudy.preparation import hold_here
 from understudy.provision import own_lease
 from understudy.rehearsal import rehearsed
 from understudy.session import Session
 from understudy.stacks import identity
-from understudy.targets.choose import AWS, kind_meant
+from understudy.targets.choose import kind_meant
 
 __all__ = ["foreseen", "hold_previewed", "steps_of"]
 
 
 def hold_previewed(options: Options, before: Side) -> None:
-    """Hold that the environment is on Docker, or would be.
+    """Hold that the commit is cloned as for the target that the environment is on.
 
     Raises:
-        UsageError: it is on AWS.
+        UsageError: the command line names another.
     """
-    if kind_meant(options, before.lease.target if before.lease else "") == AWS:
+    kind = kind_meant(options, before.lease.target if before.lease else "")
+    if options.target != kind and options.origins.get("target") is Origin.FLAG:
         raise UsageError(
-            "A preview by the engine was asked of an environment on AWS, and this version previews Docker's only.",
-            hint="`understudy plan --target aws` says what would be made; plain `pulumi preview` asks the engine.",
+            f"A preview was asked of {before.record.title}, with a clone as for {options.target}: it is on {kind}.",
+            hint="Leave --target out, or --engine.",
         )
 
 
@@ -44,7 +45,8 @@ def foreseen(session: Session, before: Side, after: Side) -> tuple[PreviewRecord
 
     Raises:
         UsageError: `after` is no commit.
-        NotFoundError: the environment is on another target.
+        NotFoundError: the environment is on another target, or there is no platform.
+        LimitError: the target has no room, or it would cost more than is allowed.
         EngineError: the preview failed.
     """
     blueprint = after.blueprint
@@ -64,12 +66,9 @@ def foreseen(session: Session, before: Side, after: Side) -> tuple[PreviewRecord
         if isinstance(event, Diagnostic) and event.severity == "warning":
             told.append(event.message)
 
-    with ExitStack() as until:
-
-        def program() -> None:
-            until.enter_context(rehearsed(session, blueprint, known or lease))()
-
-        result = session.engine.preview(ref, program, listener=hear)
+    config = on_aws.CONFIG if session.on_aws else None
+    with rehearsed(session, blueprint, known or lease) as program:
+        result = session.engine.preview(ref, program, config=config, listener=hear)
     if known is not None and known.plain:
         told.append(f"stack {ref.qualified} is of a program of its own: what else that declares is shown as deleted")
     return PreviewRecord(ref.qualified, known is not None, dict(result.changes), steps_of(result.steps)), tuple(told)
