@@ -83,7 +83,7 @@ def test_sinks_get_all_of_it_before_and_after_destroy(small: Callable[[str], Pro
         assert [(sink["sink"].partition(" ")[0], sink["ok"]) for sink in record["sinks"]] == [
             (f"s3://{name}/ci", True),
             ("command", True),
-        ]
+        ], record["sinks"]
         assert record["sinks"][0]["attempts"] == 3
         manifest = json.loads(bucket.get_object(Bucket=name, Key=f"ci/{run.name}/manifest.json")["Body"].read())
         sent = {each["path"] for each in manifest["files"]}

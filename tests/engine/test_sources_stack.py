@@ -55,7 +55,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     (state / "backend").mkdir(parents=True)
     tag = secrets.token_hex(4)
     images = {
-        name: str(client().images.build(path=str(folder / name), tag=f"sources-{name}:{tag}")[0].id)
+        name: str(
+            client().images.build(path=str(folder / name), tag=f"sources-{name}:{tag}", rm=True, forcerm=True)[0].id
+        )
         for name in ("catalog", "orders", "worker")
     }
     cli_found = find()
