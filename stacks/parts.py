@@ -216,15 +216,15 @@ class Managed:
 
 @dataclass(frozen=True, slots=True)
 class OnAws:
-    """What a database is in a clone on AWS, where it is no container.
+    """What a database or a cache is in a clone on AWS, where it is no container.
 
-    `form` is an empty `instance` of RDS, one from a `snapshot`, or an `aurora-clone` of a cluster. `source` is the
-    snapshot's or the cluster's identifier; without it the newest automated snapshot of production's instance, or
-    production's cluster. `instance_class` and `storage` (GB, of an empty instance) are production's where they are not
-    said.
+    `form` is `shared`: on the platform's instance, or of a database an empty `instance` of RDS, one from a `snapshot`,
+    or an `aurora-clone` of a cluster. `source` is the snapshot's or the cluster's identifier; without it the newest
+    automated snapshot of production's instance, or production's cluster. `instance_class` and `storage` (GB, of an
+    empty instance) are production's where they are not said.
     """
 
-    form: Literal["instance", "snapshot", "aurora-clone"]
+    form: Literal["shared", "instance", "snapshot", "aurora-clone"]
     source: str | None = None
     instance_class: str | None = None
     storage: int | None = None

@@ -74,7 +74,7 @@ class Service:
     `private`. Only where it was allowed by name, these are `host`, as `uts` and `userns` can be, and there are
     `privileged`, `host_network`, `devices`, `device_requests` and `device_cgroup_rules`.
     `managed` says what a cloud runs in production; `image` is then what stands in for it where containers run.
-    `on_aws` says what a database is on AWS, where it is no container.
+    `on_aws` says what a database or cache is on AWS, where it is no container.
     """
 
     name: str

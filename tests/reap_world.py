@@ -83,6 +83,9 @@ class MemoryTarget:
     def inventory(self, whose: Whose | None = None) -> tuple[Owned, ...]:
         return tuple(item for item in self._all() if is_owned(item.labels, whose))
 
+    def owed(self, _whose: Whose) -> tuple[str, ...]:
+        return ()
+
     def sweep(self, whose: Whose, spare: Spare = spare_none, _seen: Sequence[Owned] | None = None) -> Swept:
         removed, failed = [], []
         for item in self.inventory(whose):

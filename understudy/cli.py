@@ -44,6 +44,7 @@ _HOW = (
 )
 _TARGET = ("target", "aws_region", "aws_accounts")
 _ON = (*_TARGET, "aws_platform")
+_MADE = (*_ON, "aws_spot")
 _LIFE = ("ttl", "max_ttl", "idle_ttl", "lease_dir", "lock_timeout")
 _ROOM = ("max_environments", "min_free_memory", "min_free_disk", "on_limit", "queue_timeout", "max_hourly_cost")
 _TESTS = ("workers", "fail_fast", "max_failures", "order", "shard", "durations", "history", "runs")
@@ -58,7 +59,7 @@ def cli() -> None:
 
 @cli.command()
 @printed_as("text", "json")
-@declared(*_WHERE, *_ON, *_HOW, *_LIFE, *_ROOM, *_TESTS, *_SINKS, "on_newer", "shards", "keep_on_failure", "reuse")
+@declared(*_WHERE, *_MADE, *_HOW, *_LIFE, *_ROOM, *_TESTS, *_SINKS, "on_newer", "shards", "keep_on_failure", "reuse")
 def run(form: str, **flags: object) -> None:
     """Clone, provision, test, export and destroy one commit."""
     options = resolved(flags)
@@ -74,7 +75,7 @@ def run(form: str, **flags: object) -> None:
 @cli.command()
 @click.option("--cost", is_flag=True, help="Say too what it would cost by the hour.")
 @printed_as("text", "json")
-@declared(*_WHERE, "target", "aws_region", "docker_provider")
+@declared(*_WHERE, "target", "aws_region", "aws_spot", "docker_provider")
 def plan(cost: bool, form: str, **flags: object) -> None:  # noqa: FBT001 - by name
     """Say what `run` would build, run and mock for a commit, and how near that is to production; create nothing."""
     options = resolved(flags)
@@ -85,7 +86,7 @@ def plan(cost: bool, form: str, **flags: object) -> None:  # noqa: FBT001 - by n
 
 @cli.command()
 @printed_as("text", "json")
-@declared(*_WHERE, *_ON, *_HOW, *_LIFE, *_ROOM)
+@declared(*_WHERE, *_MADE, *_HOW, *_LIFE, *_ROOM)
 def up(form: str, **flags: object) -> None:
     """Make or update the environment of this branch and leave it running."""
     options = resolved(flags)
@@ -177,7 +178,7 @@ def export(run: str, form: str, **flags: object) -> None:
 @click.option("--drift", is_flag=True, help="Compare the environment A with what runs on its target.")
 @printed_as("text", "json", "markdown", "html")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when something differs.")
-@declared(*_WHERE, *_ON, *_HOW, "lease_dir", "runs")
+@declared(*_WHERE, *_MADE, *_HOW, "lease_dir", "runs")
 def diff(sides: tuple[str, ...], engine: bool, drift: bool, form: str, exit_code: bool, **flags: object) -> None:  # noqa: FBT001 - by name
     """Show what differs between two sides: production and this commit, if none is named.
 

@@ -17,7 +17,7 @@ from understudy.preparation import image_refs, take_tree
 from understudy.prices.estimating import of_plan
 from understudy.scratch import Scratch
 from understudy.stacks import aws_names
-from understudy.stacks.aws.make import make_plan
+from understudy.stacks.aws.make import AwsOptions, make_plan
 from understudy.stacks.aws.plan import AwsPlan
 from understudy.stacks.aws.platform import Platform, SharedCache, SharedDatabase, platform_of, target_of
 from understudy.stacks.change import Change
@@ -86,6 +86,7 @@ def imagined(options: Options, drawn: Blueprint, variables: Mapping[str, str] = 
             platform,
             {name: image.reference for name, image in images.items()},
             sources=sources(clone, str(tree.root / blueprint.folder)),
+            options=AwsOptions(spot=options.aws_spot),
             certificates=Certificates({}, keystores) if clone.speaks_https else None,
         )
     changes = [_told(change, words) for change in plan.changes]

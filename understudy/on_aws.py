@@ -24,6 +24,7 @@ from understudy.progress import Phase, Progress, State
 from understudy.seed import environment_seed
 from understudy.session import Session
 from understudy.stacks.aws.databases import Original
+from understudy.stacks.aws.errands import errands_of
 from understudy.stacks.aws.inside import inside as names_inside
 from understudy.stacks.aws.limits import hold_room, priority
 from understudy.stacks.aws.make import AwsOptions, make_plan
@@ -40,6 +41,7 @@ from understudy.suites.contract import EndpointAddress
 if TYPE_CHECKING:
     from understudy.suites.tasks import Tasks
     from understudy.targets.aws.session import AwsSession
+    from understudy.targets.aws.target import AwsTarget
 
 __all__ = [
     "CONFIG",
@@ -199,11 +201,15 @@ def to_build(clone: Clone) -> set[str]:
 
 def aws_of(session: Session) -> AwsSession:
     """The connection to AWS of a command whose target is there."""
+    return _target(session).session
+
+
+def _target(session: Session) -> AwsTarget:
     from understudy.targets.aws.target import AwsTarget
 
     if not isinstance(session.target, AwsTarget):
         raise TypeError(f"{type(session.target).__name__} is not on AWS")
-    return session.target.session
+    return session.target
 
 
 def inside(session: Session, blueprint: Blueprint, lease: Lease) -> Tasks | None:
@@ -323,7 +329,17 @@ class Site:
         """
         made = self._made({name: image.reference for name, image in images.items()}, keep=True)
         keep_changes(self.tree.root, targeted(self.blueprint.clone, made.plan.changes).changes)
+        self._give_back_besides(made.plan)
         return made
+
+    def _give_back_besides(self, plan: AwsPlan) -> None:
+        """Take away what a former commit had on shared instances, and this one has not: the update forgets of it.
+
+        Raises:
+            LeftoversError: it failed.
+            ToolError: AWS does not answer.
+        """
+        _target(self.session).give_back(self.lease.whose, besides=errands_of(plan).items())
 
     def held(self, *, keep: bool) -> Made:
         """The environment before anything is built, held to be possible and to cost no more than is allowed.
@@ -354,12 +370,17 @@ class Site:
             self.platform,
             {name: ref.reference for name, ref in image_refs(blueprint, built).items()},
             sources=sources(clone, str(self.tree.root / blueprint.folder)),
-            options=AwsOptions(mock_image=options.mock_image, priority=self.priority),
+            options=AwsOptions(mock_image=options.mock_image, priority=self.priority, spot=options.aws_spot),
             certificates=certificates_for(
                 blueprint, options, store=session.store, lease=self.lease, settings=session.settings, write=keep
             ),
             originals=self.originals,
         )
+        if self.lease.plain and (owed := errands_of(plan)):
+            raise UsageError(
+                f"`pulumi destroy` runs no code of ours, so that {', '.join(owed.values())} would stay there.",
+                hint="Use `understudy up`, or take `on_aws: {form: shared}` away.",
+            )
         seed = Seed(environment_seed(session.settings, self.lease.id), clone.topology.secret_rules)
 
         def program() -> None:

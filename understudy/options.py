@@ -180,6 +180,11 @@ class Options:
     aws_platform: str = _option(
         "", values.text, "With --target aws: the platform's stack (default: that of the region's name)."
     )
+    aws_spot: bool = _option(
+        False,
+        values.switch,
+        "With --target aws: run services, gateways and mocks on Fargate Spot, which AWS may take back.",
+    )
     lease_dir: str = _option(
         "", values.text, "The folder where leases lie, where the backend is neither file:// nor s3://."
     )

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PlanRecord", "PlannedEndpoint", "PlannedService", "PlannedSuite", "PlannedThirdParty", "make", "show"]
 
-_BUILD, _CACHED, _REUSE, _RUN, _RDS = "build", "cached", "reuse", "run", "rds"
+_BUILD, _CACHED, _REUSE, _RUN, _RDS, _SHARED = "build", "cached", "reuse", "run", "rds", "shared"
 
 _SAID = {
     _BUILD: "will be built from {0}",
@@ -46,6 +46,7 @@ _SAID = {
     _REUSE: "runs production's image {0}",
     _RUN: "runs {0}",
     _RDS: "has a database of RDS of its own: {0}",
+    _SHARED: "is on the platform's {0} instance",
 }
 
 
@@ -54,8 +55,8 @@ class PlannedService:
     """One service, and its image: what is done for it, why, and the digest where it is known.
 
     `action` and what `reference` is with it: `build` the folder that is built, `cached` the image that an earlier build
-    of the same content left, `reuse` production's image, `run` the image that the service names, `rds` the form of a
-    database that is no container on AWS.
+    of the same content left, `reuse` production's image, `run` the image that the service names; where it is no
+    container on AWS, `rds` the form of a database of its own, or `shared`.
     """
 
     name: str
@@ -228,7 +229,8 @@ def _service(blueprint: Blueprint, name: str, built: str, *, on_aws: bool) -> Pl
     action: str
     reference: str
     if on_aws and service.on_aws:
-        action, reference, why = _RDS, service.on_aws.form, "its x-understudy says so with on_aws"
+        form = service.on_aws.form
+        action, reference, why = _SHARED if form == "shared" else _RDS, form, "its x-understudy says so with on_aws"
     elif clone.unchanged_builds.get(name):
         action, reference = _REUSE, clone.unchanged_builds[name]
     elif built:

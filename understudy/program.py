@@ -45,6 +45,7 @@ _CONFIGURED = (
     "aws_region",
     "aws_accounts",
     "aws_platform",
+    "aws_spot",
 )
 
 

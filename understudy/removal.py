@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from understudy.engine.errors import StackLockedError
 from understudy.engine.interface import Engine, StackRef
-from understudy.errors import EnvironmentFailedError, ProvisionError, ToolError, UnderstudyError
+from understudy.errors import EnvironmentFailedError, LeftoversError, ProvisionError, ToolError, UnderstudyError
 from understudy.lease import Lease
 from understudy.locks import break_stale
 from understudy.progress import Phase, Progress, ProgressListener, State
@@ -89,6 +89,8 @@ class Removal:
         receipt = self._look()
         if isinstance(failure, StackLockedError):
             return self._left(receipt, f"its stack is locked by {next(iter(failure.locks), 'another process')}")
+        if isinstance(failure, LeftoversError):
+            return self._left(receipt, str(failure.args[0]))
         if receipt.outcome is Outcome.LEFTOVERS:
             self._sweep(receipt.leftovers)
             receipt = self._look()
@@ -114,13 +116,9 @@ class Removal:
         while True:
             break_stale(self.engine, self.former, (), self.listener)
             try:
+                self._give_back()
                 self.engine.destroy(self.ref, remove=not self.lease.plain)
-                if locks := self.engine.locks(
-                    self.ref
-                ):  # a stack that is not there is destroyed without a look at them
-                    error = StackLockedError(f"Destroyed {self.ref.qualified}, and it is locked by {locks[0]}.")
-                    error.locks = locks
-                    raise error
+                self._hold_unlocked("Destroyed")  # a stack that is not there is destroyed without a look at them
             except StackLockedError as error:
                 if break_stale(self.engine, self.former, error.locks, self.listener):
                     continue
@@ -129,6 +127,27 @@ class Removal:
                 time.sleep(_LOOK)
             else:
                 return
+
+    def _give_back(self) -> None:
+        """Take away what lies outside of the environment's own objects, while it is known and can be reached."""
+        owed = self.target.owed(self.lease.whose)
+        if not owed:
+            return
+        self._hold_unlocked("Looked what is to be given back of")
+        self.listener(Progress(Phase.DESTROY, State.STARTED, "shared instances", "; ".join(owed)))
+        self.target.give_back(self.lease.whose)
+        self.listener(Progress(Phase.DESTROY, State.DONE, "shared instances", "; ".join(owed)))
+
+    def _hold_unlocked(self, doing: str) -> None:
+        """Hold that nobody holds the stack.
+
+        Raises:
+            StackLockedError: somebody does.
+        """
+        if locks := self.engine.locks(self.ref):
+            error = StackLockedError(f"{doing} {self.ref.qualified}, and it is locked by {locks[0]}.")
+            error.locks = locks
+            raise error
 
     def _without_state(self, receipt: Receipt) -> Receipt:
         """The target is empty but the stack's state is not: bring that up to date, or remove it unread."""

@@ -10,7 +10,7 @@ import pulumi
 from understudy.components.aws.bucket import Bucket, BucketArgs
 from understudy.components.aws.cache import CacheUser, CacheUserArgs
 from understudy.components.aws.gateway import WayIn, WayInArgs
-from understudy.components.aws.job import OneShot, OneShotArgs
+from understudy.components.aws.job import Errand, ErrandArgs
 from understudy.components.aws.logs import Logs
 from understudy.components.aws.network import Network, NetworkArgs
 from understudy.components.aws.options import named
@@ -49,8 +49,8 @@ class AwsEnvironmentArgs:
 class AwsEnvironment(pulumi.ComponentResource):
     """Provider, logs, network, stores, secrets, the way in, and the services in the order of their dependencies.
 
-    Outputs: `id`, `endpoints` (`<service>:<port>` -> host, port, url), `load_balancer`, `one_shots` (logical name ->
-    task definition), `changes` (how many differences AWS itself adds), `commit`, `branch`.
+    Outputs: `id`, `endpoints` (`<service>:<port>` -> host, port, url), `load_balancer`, `changes` (how many
+    differences AWS itself adds), `commit`, `branch`.
 
     Example:
         >>> env = AwsEnvironment("shop", AwsEnvironmentArgs(plan=plan, seed=seed))  # doctest: +SKIP
@@ -92,18 +92,18 @@ class AwsEnvironment(pulumi.ComponentResource):
             )
             for cache in plan.caches
         }
+        self.errands = {
+            logical: Errand(
+                self._logical(logical),
+                ErrandArgs(task=task, platform=plan.platform, secrets=self.secrets),
+                self._nested(),
+            )
+            for logical, task in plan.errands.items()
+        }
         self.way_in = self._way_in(plan)
         self.services: dict[str, Service] = {}
         for service in plan.services:
             self.services[service.logical] = self._service(service)
-        self.one_shots = {
-            logical: OneShot(
-                self._logical(logical),
-                OneShotArgs(task=task, platform=plan.platform, secrets=self.secrets),
-                self._nested(),
-            )
-            for logical, task in plan.one_shots.items()
-        }
         self.suites = None
         if plan.suites is not None:
             self.suites = TaskRole(
@@ -117,7 +117,6 @@ class AwsEnvironment(pulumi.ComponentResource):
                 "id": plan.environment.id,
                 "endpoints": self.endpoints,
                 "load_balancer": plan.platform.alb_dns_name,
-                "one_shots": {logical: each.task.arn for logical, each in self.one_shots.items()},
                 "changes": len(plan.changes),
                 "commit": args.commit,
                 "branch": args.branch,
@@ -167,6 +166,7 @@ class AwsEnvironment(pulumi.ComponentResource):
                     *(bucket.bucket for bucket in self.buckets.values()),
                     *(cache.member for cache in self.caches.values()),
                     *(database.last for database in self.databases.values()),
+                    *(errand.task for errand in self.errands.values()),
                     *(self.services[other].service for other in service.after),
                 ],
                 behind=behind,

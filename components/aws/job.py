@@ -1,4 +1,4 @@
-"""A job: a task whose service is steady once the job has ended well; and a task that a command runs when it is due."""
+"""A job: a task whose service is steady once the job has ended well; and one that is run before all is destroyed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from understudy.components.aws.service import SERVICES, Service, task_definition
 from understudy.stacks.aws.plan import TaskPlan
 from understudy.stacks.aws.platform import Platform
 
-__all__ = ["Job", "OneShot", "OneShotArgs"]
+__all__ = ["Errand", "ErrandArgs", "Job"]
 
 
 @SERVICES.register("job")
@@ -26,22 +26,22 @@ class Job(Service):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OneShotArgs:
-    """What a task that a command runs is given."""
+class ErrandArgs:
+    """What an errand is given."""
 
     task: TaskPlan
     platform: Platform
     secrets: Mapping[str, pulumi.Output[str]]
 
 
-class OneShot(pulumi.ComponentResource):
+class Errand(pulumi.ComponentResource):
     """A task definition alone, such as the one that drops a database before its environment is destroyed.
 
     Example:
-        >>> OneShot("shop-db-drop", OneShotArgs(task=drop, **rest), ResourceOptions(parent=env))  # doctest: +SKIP
+        >>> Errand("shop-db-drop", ErrandArgs(task=drop, **rest), ResourceOptions(parent=env))  # doctest: +SKIP
     """
 
-    def __init__(self, name: str, args: OneShotArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("understudy:aws:OneShot", name, {}, opts)
+    def __init__(self, name: str, args: ErrandArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("understudy:aws:Errand", name, {}, opts)
         self.task, _ = task_definition(name, args.task, args.platform, args.secrets, self)
         self.register_outputs({"task": self.task.arn})

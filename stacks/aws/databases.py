@@ -9,14 +9,13 @@ from dataclasses import dataclass, replace
 from understudy.errors import UsageError
 from understudy.stacks import aws_names
 from understudy.stacks.change import Change
-from understudy.stacks.host_names import in_file
 from understudy.stacks.secret_values import token_free
-from understudy.stacks.third_parties import called
 from understudy.stacks.topology import OnAws, Service, Topology
 
 from .plan import DatabasePlan, Source
 from .platform import Platform
-from .rewrite import callers, names_of, rehosted
+from .rewrite import callers, rehosted
+from .unwritten import hold_files, hold_rewritten
 
 __all__ = ["Original", "Owned", "own_databases"]
 
@@ -60,7 +59,7 @@ def own_databases(
     originals: Mapping[str, Original] | None,
     sources: Mapping[str, Source],
 ) -> Owned:
-    """Give the databases that ask for one (`Service.on_aws`) an instance of their own.
+    """Give the databases that ask for one (`Service.on_aws`) an instance of their own; `shared` ones have none.
 
     Args:
         topology: of the clone.
@@ -76,14 +75,14 @@ def own_databases(
     changes: list[Change] = []
     services = dict(topology.services)
     for name, service in topology.services.items():
-        if service.on_aws is None:
+        if service.on_aws is None or service.on_aws.form == "shared":
             continue
         made = _plan(service, service.on_aws, platform, environment, originals)
         databases.append(made)
         changes += _changes(service, made)
-        _hold_files(services, service, made, sources)
+        hold_files(services.values(), service, made.port, sources)
         for caller, hosts in callers(services, service).items():
-            services[caller], told = _moved(services[caller], hosts, made)
+            services[caller], told = _moved(services[caller], service, hosts, made)
             changes += told
         del services[name]
     gone = {each.logical for each in databases}
@@ -196,7 +195,7 @@ def _first_user(service: Service, family: str, *, named: bool) -> tuple[str, str
     return user, password, database
 
 
-def _moved(service: Service, hosts: list[str], made: DatabasePlan) -> tuple[Service, list[Change]]:
+def _moved(service: Service, store: Service, hosts: list[str], made: DatabasePlan) -> tuple[Service, list[Change]]:
     """The caller with the instance's address in the place of the names that it used."""
     changes: list[Change] = []
     reason = f"its database {made.logical!r} is {_what(made)}"
@@ -205,47 +204,8 @@ def _moved(service: Service, hosts: list[str], made: DatabasePlan) -> tuple[Serv
         changes += [
             replace(change, clone=(change.clone or "").replace(made.address, _endpoint(made))) for change in told
         ]
-    if left := sorted({call.place for call in called(service) if call.host in hosts}):
-        raise UsageError(
-            f"Service {service.name!r} names the database {made.logical!r} where its instance's address cannot be put: "
-            f"{', '.join(left)}.",
-            hint="Name it in a URL or a variable such as PGHOST, or let the database run in a container.",
-        )
+    hold_rewritten(service, store, hosts)
     return service, changes
-
-
-_COMMENT = ("#", ";", "//")
-
-
-def _hold_files(
-    services: Mapping[str, Service], database: Service, made: DatabasePlan, sources: Mapping[str, Source]
-) -> None:
-    """Hold that no file calls the database: files are not rewritten, and its names are nobody's on AWS.
-
-    A file calls it by a name with a dot, in a URL, or with the database's port.
-    """
-    own = names_of(database)
-    names = "|".join(map(re.escape, own))
-    call = re.compile(rf"(?<![\w.-])(?:{names}):{made.port}\b|//(?:[^@\s]*@)?(?:{names})(?![\w.-])", re.IGNORECASE)
-
-    def calls(text: str) -> bool:
-        lines = (line for line in text.splitlines() if not line.lstrip().startswith(_COMMENT))
-        return any(map(call.search, lines)) or any(mention.host in own for mention in in_file(text))
-
-    for service in (each for each in services.values() if each.on_aws is None):
-        texts = [(file.target, file.content or "") for file in service.files]
-        for place, source in [
-            *((mount.target, mount.from_tree) for mount in service.mounts),
-            *((file.target, file.source) for file in service.files),
-        ]:
-            files = sources.get(source or "", Source({})).files
-            texts += [(f"{path} at {place}", content.decode("utf-8", "replace")) for path, content in files.items()]
-        if left := sorted({place for place, text in texts if calls(text)}):
-            raise UsageError(
-                f"Files of service {service.name!r} call the database {database.name!r}, whose instance has another "
-                f"address that only AWS knows: {', '.join(left)}.",
-                hint="Say the database's host in a variable, or let the database run in a container.",
-            )
 
 
 def _endpoint(made: DatabasePlan) -> str:

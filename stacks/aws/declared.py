@@ -25,7 +25,7 @@ def _resources(plan: AwsPlan) -> Iterator[Declared]:
     for service in plan.services:
         yield _task(service.logical, service.task)
         yield _service(service, public=not plan.platform.private)
-    for logical, task in plan.one_shots.items():
+    for logical, task in plan.errands.items():
         yield _task(logical, task)
     for database in plan.databases:
         yield from _database(database)

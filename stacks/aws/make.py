@@ -22,7 +22,7 @@ from .plan import AwsPlan, GatewayPlan, ServicePlan, Source, SuitesPlan, TaskPla
 from .platform import Platform
 from .resolver import unanswered
 from .secrets import Vault
-from .shared import Shared, share
+from .shared import Clients, Shared, share
 from .suites import role_of, statements_of
 from .tasks import Maker
 
@@ -43,20 +43,18 @@ class AwsOptions:
     """What may be chosen for an environment on AWS.
 
     Attributes:
-        shared: databases and caches that are on the platform's instances instead of in containers.
         spot: services, gateways and mocks run on Fargate Spot, which AWS may take back.
         priority: of the host rule; None: that of the hash. A command looks for a free one before and keeps it.
         tool_image: an image with the AWS CLI and a shell, for the containers that fetch files.
         mock_image: WireMock.
-        client_image: an image with psql 15 or newer.
+        clients: images of the tasks that make and take away what is on the platform's shared instances.
     """
 
-    shared: frozenset[str] = frozenset()
     spot: bool = False
     priority: int | None = None
     tool_image: str = "public.ecr.aws/aws-cli/aws-cli:2.31.0"
     mock_image: str = "wiremock/wiremock:3.13.1"
-    client_image: str = "public.ecr.aws/docker/library/postgres:17"
+    clients: Clients = field(default_factory=Clients)
 
 
 def make_plan(
@@ -96,14 +94,7 @@ def make_plan(
     store = stores(clone.topology, platform, environment.id)
     vault = Vault(environment.id)
     own = own_databases(store.topology, platform, environment.id, originals, at)
-    shared = share(
-        own.topology,
-        chosen.shared,
-        platform,
-        environment=environment.id,
-        vault=vault,
-        client_image=chosen.client_image,
-    )
+    shared = share(own.topology, platform, environment=environment.id, vault=vault, clients=chosen.clients, sources=at)
     found = calling(replace(clone, topology=shared.topology), at)
     after, blind = order(found, shared.topology, clone.mocks)
     maker = Maker(
@@ -132,7 +123,7 @@ def make_plan(
         databases=own.databases,
         services=services,
         suites=SuitesPlan(role=role_of(environment.id), statements=statements_of(maker.files)) if inside else None,
-        one_shots=shared.one_shots(maker),
+        errands=shared.errands(maker),
         gateway=None if first is None else _gateway(first, environment.id, platform, chosen.priority),
         egress=None if clone.open_network else _outward(clone, shared, platform),
         changes=(
@@ -144,6 +135,7 @@ def make_plan(
             *work.changes,
             *unreached,
             *_network(clone),
+            *_spot(services),
         ),
     )
 
@@ -292,6 +284,12 @@ def _outward(clone: Clone, shared: Shared, platform: Platform) -> tuple[int, ...
     ports += [platform.shared_database.port] if platform.shared_database and shared.images else []
     ports += [platform.shared_cache.port] if platform.shared_cache and shared.caches else []
     return tuple(dict.fromkeys(ports))
+
+
+def _spot(services: Iterable[ServicePlan]) -> Iterator[Change]:
+    if names := [service.logical for service in services if service.spot]:
+        reason = "aws_spot is set: AWS may take a task back, two minutes after it has said so"
+        yield Change("capacity", None, f"Fargate Spot for {', '.join(names)}", reason, Fidelity.SCALED)
 
 
 def _network(clone: Clone) -> Iterator[Change]:

@@ -234,7 +234,7 @@ class AwsPlan:
         databases: those with an instance of their own.
         services: each after those in its `after`.
         suites: what suites inside stand on; None where none runs there.
-        one_shots: tasks that a command runs: logical name -> its task. `<service>-drop` before destroy.
+        errands: tasks that are run before the environment is destroyed: logical name -> its task.
         gateway: the way in; None where no endpoint speaks HTTP.
         egress: TCP ports at which any address is reached; None: every port.
         changes: what differs on AWS from the clone that was derived.
@@ -254,7 +254,7 @@ class AwsPlan:
     databases: tuple[DatabasePlan, ...] = ()
     services: tuple[ServicePlan, ...] = ()
     suites: SuitesPlan | None = None
-    one_shots: Mapping[str, TaskPlan] = field(default_factory=dict)
+    errands: Mapping[str, TaskPlan] = field(default_factory=dict)
     gateway: GatewayPlan | None = None
     egress: tuple[int, ...] | None = (443,)
     changes: tuple[Change, ...] = ()

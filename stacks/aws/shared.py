@@ -15,33 +15,54 @@ from understudy.stacks.secret_values import token_free
 from understudy.stacks.third_parties import called
 from understudy.stacks.topology import Dependency, Service, Topology
 
+from .errands import logical, marked
 from .files import Files
 from .golden import CREATE, DROP
-from .plan import CachePlan, Container, TaskPlan
+from .keys import UNLINK
+from .plan import CachePlan, Container, Source, TaskPlan
 from .platform import Platform, SharedDatabase
 from .rewrite import callers, changed, rehosted
 from .secrets import Vault
 from .tasks import Maker
+from .unwritten import hold_files, hold_rewritten
 
-__all__ = ["Shared", "share"]
+__all__ = ["Clients", "Shared", "share"]
+
+_POSTGRES, _REDIS = 5432, 6379
 
 _USER_KEY = re.compile(r"(?:PG|DB|DATABASE|POSTGRES|SQL)\w*USER(?:NAME)?$", re.IGNORECASE)
 _NAME_KEY = re.compile(r"(?:PG|POSTGRES_?)?(?:DB|DATABASE)(?:_?NAME)?$|DB_?NAME$|DATABASE_NAME$", re.IGNORECASE)
 _PORT_KEY = re.compile(r"(?:PG|DB|DATABASE|POSTGRES|SQL)\w*PORT$", re.IGNORECASE)
 
 
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """Images of the tasks that make and take away, each with a shell: psql 15 or newer, redis-cli 6 or newer."""
+
+    postgres: str = "public.ecr.aws/docker/library/postgres:17"
+    redis: str = "public.ecr.aws/docker/library/redis:7.4"
+
+
+@dataclass(frozen=True, slots=True)
+class _Drop:
+    """The task that takes away what a store has on a shared instance, and what that is, in words."""
+
+    task: Service
+    what: str
+
+
 @dataclass(slots=True)
 class Shared:
     """The topology with jobs in the place of shared databases and without shared caches.
 
-    `images` and `platform_secrets` are of those jobs; `drops` are the tasks that take the databases away again.
+    `images` and `platform_secrets` are of those jobs; `drops` are the errands that take away again what was made.
     """
 
     topology: Topology
     caches: tuple[CachePlan, ...] = ()
     images: dict[str, str] = field(default_factory=dict)
     platform_secrets: dict[str, Mapping[str, str]] = field(default_factory=dict)
-    drops: dict[str, Service] = field(default_factory=dict)
+    drops: dict[str, _Drop] = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
 
     def with_admin(self, name: str, task: TaskPlan) -> TaskPlan:
@@ -56,36 +77,62 @@ class Shared:
         )
         return replace(task, containers=containers)
 
-    def one_shots(self, maker: Maker) -> dict[str, TaskPlan]:
-        """The tasks that a command runs before destroy: logical name -> its task."""
+    def errands(self, maker: Maker) -> dict[str, TaskPlan]:
+        """The tasks that are run before the environment is destroyed: logical name -> its task."""
         none = Files((), "", ())
+        made = {
+            name: self.with_admin(name, maker.task(drop.task, str(drop.task.image), none, (), ())[0])
+            for name, drop in self.drops.items()
+        }
         return {
-            name: self.with_admin(name, maker.task(service, str(service.image), none, (), ())[0])
-            for name, service in self.drops.items()
+            name: marked(task, self.drops[name].what, maker.platform, maker.environment) for name, task in made.items()
         }
 
 
 def share(
-    topology: Topology, names: frozenset[str], platform: Platform, *, environment: str, vault: Vault, client_image: str
+    topology: Topology,
+    platform: Platform,
+    *,
+    environment: str,
+    vault: Vault,
+    clients: Clients,
+    sources: Mapping[str, Source],
 ) -> Shared:
-    """Put some databases and caches on the platform's instances.
+    """Put the databases and caches that ask for it (`Service.on_aws`) on the platform's instances.
+
+    Args:
+        topology: of the clone.
+        platform: whose instances they are.
+        environment: its id.
+        vault: takes the passwords.
+        clients: images of the tasks.
+        sources: path of the commit -> what lies there.
 
     Raises:
         UsageError: the platform has no such instance, or configuration names a store where it cannot be rewritten.
     """
     shared = Shared(topology)
-    for name in sorted(names):
-        service = topology.services.get(name)
-        if service is None or service.kind not in {"database", "cache"}:
+    for name, service in sorted(topology.services.items()):
+        if service.on_aws is None or service.on_aws.form != "shared":
+            continue
+        if service.kind not in {"database", "cache"}:
             raise UsageError(
-                f"{name!r} is to be on the platform's shared instance, and it is no database or cache of the clone.",
-                hint=f"There are {', '.join(topology.services)}.",
+                f"Service {name!r} is to be on the platform's shared instance, and it is neither a database nor a "
+                "cache.",
+                hint="Take `on_aws` away, or say its `kind`.",
             )
+        hold_files(topology.services.values(), service, _port(service), sources)
         if service.kind == "database":
-            _database(shared, service, platform, environment, client_image)
+            _database(shared, service, platform, environment, clients.postgres)
         else:
-            _cache(shared, service, platform, environment, vault)
+            _cache(shared, service, platform, environment, vault, clients.redis)
     return shared
+
+
+def _port(service: Service) -> int:
+    """The port at which production calls it."""
+    usual = _POSTGRES if service.kind == "database" else _REDIS
+    return next((port.target for port in service.container_ports), usual)
 
 
 def _lacking(what: str, platform: Platform) -> UsageError:
@@ -120,6 +167,7 @@ def _database(shared: Shared, service: Service, platform: Platform, environment:
     changes = [*shared.changes]
     for name, hosts in callers(shared.topology.services, service).items():
         services[name], made = move.caller(services[name], hosts)
+        hold_rewritten(services[name], service, hosts)
         changes += made
     own = {"PGHOST": instance.endpoint, "PGPORT": str(instance.port), "PGDATABASE": "postgres"}
     names = {"ROLE": move.role, "DATABASE": move.database}
@@ -132,15 +180,21 @@ def _database(shared: Shared, service: Service, platform: Platform, environment:
         environment={**own, **names, "TEMPLATE": instance.template, "ROLE_PASSWORD": password, "SCRIPT": CREATE},
         networks=service.networks,
     )
-    drop = f"{service.name}.drop"
+    drop = logical(service.name)
     services[service.name] = job
-    shared.drops[drop] = replace(job, name=drop, kind="service", environment={**own, **names, "SCRIPT": DROP})
+    away = replace(job, name=drop, kind="service", environment={**own, **names, "SCRIPT": DROP})
+    shared.drops[drop] = _Drop(away, f"the database {move.database} and its role on the instance {instance.id}")
     keys = {"PGUSER": "username", "PGPASSWORD": "password"}
     admin = {key: f"{instance.secret_arn}:{field}::" for key, field in keys.items()}
     shared.images |= {service.name: client_image}
     shared.platform_secrets |= {service.name: admin, drop: admin}
-    reason = f"a database of its own on the platform's instance {instance.id}, copied from {instance.template}"
-    changes.append(Change(f"services.{service.name}", "an instance of its own", move.database, reason))
+    reason = (
+        f"a database of its own on the platform's instance {instance.id}, copied from {instance.template}; what its "
+        "container would be initialised with is not run"
+    )
+    changes.append(
+        Change(f"services.{service.name}", _before(service), move.database, reason, rule=service.where.place)
+    )
     endpoints = tuple(e for e in shared.topology.endpoints if e[0] != service.name)
     shared.topology = replace(shared.topology, services=services, endpoints=endpoints)
     shared.changes = tuple(changes)
@@ -162,7 +216,7 @@ class _Move:
         changes: list[Change] = []
         reason = f"its database {self.service.name!r} is on the platform's shared instance"
         for host in hosts:
-            ports = (5432, self.instance.port)
+            ports = (_POSTGRES, self.instance.port)
             service, made = rehosted(service, host, self.instance.endpoint, reason, ports)
             changes += made
         told, made = changed(service, self._value, lambda words: tuple(map(self._url, words)), reason)
@@ -181,7 +235,7 @@ class _Move:
             return self.database
         if _USER_KEY.search(key) and text == self.user:
             return self.role
-        if _PORT_KEY.search(key) and text == "5432":
+        if _PORT_KEY.search(key) and text == str(_POSTGRES):
             return str(self.instance.port)
         return self._url(text)
 
@@ -193,14 +247,22 @@ class _Move:
         return place.sub(lambda m: f"{m['scheme']}{self.role}{m['password'] or ''}@{m['host']}/{self.database}", text)
 
 
-def _cache(shared: Shared, service: Service, platform: Platform, environment: str, vault: Vault) -> None:
+def _before(service: Service) -> str | None:
+    """What production has in the place of what is shared."""
+    held = service.managed
+    return f"{held.service} {held.name}" if held else service.image
+
+
+def _cache(  # noqa: PLR0917 - as _database, and the vault
+    shared: Shared, service: Service, platform: Platform, environment: str, vault: Vault, client_image: str
+) -> None:
     node = platform.shared_cache
     if node is None or not node.user_group_id:
         raise _lacking("cache", platform)
     user = aws_names.cache_user(environment, service.name)
     token = secret_token("understudy_cache_" + re.sub(r"\W", "_", service.name, flags=re.ASCII))
     password = vault.of(token, f"{service.name}.password")
-    place = f"rediss://{user}:{token}@{node.endpoint}:{node.port}"
+    own = f"rediss://{user}:{token}@{node.endpoint}:{node.port}"
     services = dict(shared.topology.services)
     changes = [*shared.changes]
     prefix = {variable(service.name, "prefix"): f"{user}:"}
@@ -209,7 +271,7 @@ def _cache(shared: Shared, service: Service, platform: Platform, environment: st
         reason = f"its cache {service.name!r} is on the platform's shared node: its keys begin with {user}:"
         after, made = changed(
             services[name],
-            lambda _, text, url=url: url.sub(place, text),  # type: ignore[misc]  # the default binds the loop's value
+            lambda _, text, url=url: url.sub(own, text),  # type: ignore[misc]  # the default binds the loop's value
             lambda words: words,
             reason,
         )
@@ -228,7 +290,18 @@ def _cache(shared: Shared, service: Service, platform: Platform, environment: st
         for name, other in services.items()
     }
     reason = "a user of its own on the platform's shared node"
-    changes.append(Change(f"services.{service.name}", "a node of its own", user, reason))
+    changes.append(Change(f"services.{service.name}", _before(service), user, reason, rule=service.where.place))
+    place = {"HOST": node.endpoint, "PORT": str(node.port), "TLS": "--tls", "CACHE_USER": user, "PREFIX": f"{user}:"}
+    drop = logical(service.name)
+    away = Service(
+        drop,
+        image=client_image,
+        entrypoint=("sh", "-c"),
+        command=(UNLINK,),
+        environment={**place, "REDISCLI_AUTH": token},
+        networks=service.networks,
+    )
+    shared.drops[drop] = _Drop(away, f"the keys that begin with {user}: on the shared cache")
     endpoints = tuple(e for e in shared.topology.endpoints if e[0] != service.name)
     shared.topology = replace(shared.topology, services=services, endpoints=endpoints)
     shared.caches += (

@@ -1,16 +1,16 @@
-"""`on_aws` under a service's `x-understudy`: what a database is in a clone on AWS."""
+"""`on_aws` under a service's `x-understudy`: what a database or cache is in a clone on AWS."""
 
 from __future__ import annotations
 
 from understudy.stacks.topology import OnAws
 
 from .document.yaml_text import Node
-from .extension_keys import DATABASE_FORMS, Form, keys_of
+from .extension_keys import ON_AWS_FORMS, Form, keys_of
 from .nodes import Fields, Reading, choice, integer, text
 
 __all__ = ["read_on_aws"]
 
-_FORMS: dict[str, Form] = {form: form for form in DATABASE_FORMS}
+_FORMS: dict[str, Form] = {form: form for form in ON_AWS_FORMS}
 
 _LEAST_STORAGE = 20
 """GB of a gp3 disk (Amazon RDS User Guide, gp3 storage)."""

@@ -33,14 +33,14 @@ from .extension_shapes import (
 )
 from .kinds import KINDS
 
-__all__ = ["COMPOSE_SCHEMA", "DATABASE_FORMS", "GROUPS", "Form", "Group", "Key", "keys_of", "schema"]
+__all__ = ["COMPOSE_SCHEMA", "GROUPS", "ON_AWS_FORMS", "Form", "Group", "Key", "keys_of", "schema"]
 
 COMPOSE_SCHEMA = "https://raw.githubusercontent.com/compose-spec/compose-spec/main/schema/compose-spec.json"
 """Where the Compose specification publishes its own schema."""
 
-Form = Literal["instance", "snapshot", "aurora-clone"]
-DATABASE_FORMS: tuple[Form, ...] = ("instance", "snapshot", "aurora-clone")
-"""What a database may be on AWS instead of a container."""
+Form = Literal["shared", "instance", "snapshot", "aurora-clone"]
+ON_AWS_FORMS: tuple[Form, ...] = ("shared", "instance", "snapshot", "aurora-clone")
+"""What a database may be on AWS instead of a container; a cache is one that is `shared`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,21 +292,22 @@ _SERVICE = Group(
     (
         Key("kind", f"one of {', '.join(f'`{kind}`' for kind in KINDS)}", "see [below](#kinds)", choices(KINDS)),
         Key("managed", "what a cloud runs in its place in production", "none", _reference("managed")),
-        Key("on_aws", "what a database is with `--target aws`", "a container", _reference("onAws")),
+        Key("on_aws", "what a database or cache is with `--target aws`", "a container", _reference("onAws")),
     ),
     {},
 )
 
 _ON_AWS = Group(
     "onAws",
-    "What a database is in a clone on AWS, instead of a container.",
+    "What a database or cache is in a clone on AWS, instead of a container.",
     (
         Key(
             "form",
+            "`shared`: a database, or a cache's user and keys, on the platform's instance; of databases also "
             "`instance`: an empty one of RDS; `snapshot`: one of RDS from a snapshot; `aurora-clone`: a copy-on-write "
             "clone of a cluster",
             "",
-            choices(DATABASE_FORMS),
+            choices(ON_AWS_FORMS),
         ),
         Key(
             "source",

@@ -228,6 +228,15 @@ def databases_plan() -> AwsPlan:
     )
 
 
+DB = service(
+    "db",
+    kind="database",
+    environment={"POSTGRES_USER": "app", "POSTGRES_DB": "main", "POSTGRES_PASSWORD": secret_token("DB")},
+    networks=(NetworkLink("back", ("db.internal",)),),
+    on_aws=OnAws("shared"),
+)
+"""A database that is to be on the platform's shared instance."""
+
 SOURCES = {
     "conf": Source({"a.conf": b"a", "deep/b.conf": b"b"}, executable=frozenset({"deep/b.conf"})),
     "tool.conf": Source({"tool.conf": b"t"}, single=True),
@@ -235,8 +244,15 @@ SOURCES = {
 }
 
 
-def everything_plan(**options: Any) -> AwsPlan:
-    return planned(everything(), sources=SOURCES, certificates=CERTIFICATES, options=AwsOptions(**options))
+def everything_plan(*shared: str, **options: Any) -> AwsPlan:
+    """The plan of it, with these stores on the platform's shared instances."""
+    clone = everything()
+    services = {
+        name: replace(each, on_aws=OnAws("shared") if name in shared else None)
+        for name, each in clone.topology.services.items()
+    }
+    clone = replace(clone, topology=replace(clone.topology, services=services))
+    return planned(clone, sources=SOURCES, certificates=CERTIFICATES, options=AwsOptions(**options))
 
 
 def private(platform: Platform) -> Platform:

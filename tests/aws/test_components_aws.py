@@ -45,7 +45,7 @@ def every() -> Recording:
 
 @pytest.fixture(scope="module")
 def shared() -> Recording:
-    return declare(everything_plan(shared=frozenset({"db", "cache"})))
+    return declare(everything_plan("db", "cache"))
 
 
 @pytest.fixture(params=["shop", "every", "shared"])
@@ -242,8 +242,10 @@ def test_a_database_on_the_shared_instance_is_a_job_and_a_task_that_drops_it(sha
     }
     told = {e["name"]: e["value"] for e in made["environment"]}
     assert (told["PGHOST"], told["PGPORT"], told["TEMPLATE"]) == ("shared.rds.example", "5433", "golden")
-    drop = next(t for t in shared.of("TaskDefinition", "aws:ecs") if "db-drop" in t.inputs["family"])
-    assert "DROP DATABASE" in drop.inputs["containerDefinitions"]
+    database, cache = (t.inputs for t in shared.of("TaskDefinition", "aws:ecs") if "errand" in t.inputs["family"])
+    assert "DROP DATABASE" in database["containerDefinitions"]
+    assert "UNLINK" in cache["containerDefinitions"]
+    assert SECRET not in database["containerDefinitions"] + cache["containerDefinitions"]
     (user,) = shared.of("User", "aws:elasticache")
     assert user.inputs["accessString"] == "on ~eabcdefghij-cache:* &eabcdefghij-cache:* +@all -@admin -@dangerous"
     assert SECRET in json.dumps(user.wire["passwords"])

@@ -30,7 +30,7 @@ TABLE = price_table(
 
 
 def shared_plan() -> AwsPlan:
-    return everything_plan(shared=frozenset({"db", "cache"}))
+    return everything_plan("db", "cache")
 
 
 def on_spot() -> AwsPlan:

@@ -1,4 +1,4 @@
-"""The SQL of a shared database, run by PostgreSQL: a copy of its own, a template untouched, and nothing left."""
+"""What is run on shared instances, by PostgreSQL and Redis: a copy of its own, others' untouched, and nothing left."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from engine.stages import wait_until
 
 from understudy.stacks.aws.golden import CREATE, DROP
+from understudy.stacks.aws.keys import UNLINK
 
 pytestmark = [pytest.mark.docker, pytest.mark.images]
 
@@ -78,3 +79,48 @@ def test_another_environment_cannot_connect(sql: Sql) -> None:
 def test_a_failure_is_an_exit_code(sql: Sql) -> None:
     assert sql(CREATE, **MADE | {"TEMPLATE": "absent"}).returncode != 0
     assert sql(DROP, **OWN).returncode == 0
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[Callable[..., str]]:
+    """Run a program beside a cache with a user as `CacheUser` makes it, whose default user may do nothing."""
+    started = ["docker", "run", "--detach", "--rm", "--network", "none", "redis:7"]
+    container = subprocess.run(started, capture_output=True, text=True, check=True).stdout.strip()
+
+    def run(*command: str, code: int = 0, **variables: str) -> str:
+        options = [word for key, value in variables.items() for word in ("--env", f"{key}={value}")]
+        done = subprocess.run(
+            ["docker", "exec", *options, container, *command], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout
+
+    try:
+        wait_until(lambda: run("redis-cli", "ping").strip() == "PONG")
+        access = ["on", "~e1-cache:*", "&e1-cache:*", "+@all", "-@admin", "-@dangerous"]
+        run("redis-cli", "-e", "ACL", "SETUSER", "e1-cache", *access, ">word")
+        run("redis-cli", "-e", "ACL", "SETUSER", "admin", "on", "~*", "+@all", ">a")
+        run("redis-cli", "-e", "ACL", "SETUSER", "default", "off", "-@all")
+        yield run
+    finally:
+        subprocess.run(["docker", "rm", "--force", "--volumes", container], capture_output=True, check=False)
+
+
+ADMIN = ("redis-cli", "--user", "admin", "--pass", "a", "--no-auth-warning", "-e")
+PLACE = {"HOST": "127.0.0.1", "PORT": "6379", "TLS": "", "CACHE_USER": "e1-cache", "PREFIX": "e1-cache:"}
+
+
+def test_the_keys_of_an_environment_go_and_those_of_others_stay(redis: Callable[..., str]) -> None:
+    fill = "for n = 1, 2500 do redis.call('SET', 'e1-cache:' .. n, n) redis.call('SET', 'e2-cache:' .. n, n) end"
+    redis(*ADMIN, "EVAL", fill, "0")
+    redis(*ADMIN, "SET", 'e1-cache:it\'s "mine"\n*', "x")
+    assert redis(*ADMIN, "DBSIZE").strip() == "5001"
+    for _ in range(2):
+        redis("sh", "-c", UNLINK, **PLACE, REDISCLI_AUTH="word")
+        assert redis(*ADMIN, "DBSIZE").strip() == "2500"
+    assert redis(*ADMIN, "--scan", "--pattern", "e1-*") == ""
+
+
+def test_a_cache_that_refuses_is_an_exit_code(redis: Callable[..., str]) -> None:
+    redis("sh", "-c", UNLINK, code=1, **PLACE, REDISCLI_AUTH="wrong")
+    redis("sh", "-c", UNLINK, code=1, **{**PLACE, "PORT": "1"}, REDISCLI_AUTH="word")

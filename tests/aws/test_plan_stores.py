@@ -7,14 +7,20 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from aws.plans import PLATFORM, TARGET, everything_plan, plan_of, private, service
+from aws.plans import DB, PLATFORM, TARGET, everything_plan, plan_of, private, service
 
 from understudy.errors import UsageError
-from understudy.stacks.aws.make import AwsOptions
+from understudy.stacks.aws.errands import errands_of
 from understudy.stacks.aws.plan import AwsPlan
 from understudy.stacks.aws_names import bucket
-from understudy.stacks.clone import secret_token
-from understudy.stacks.topology import Dependency, Managed, NetworkLink, Service
+from understudy.stacks.topology import (
+    Dependency,
+    FileMount,
+    HealthCheck,
+    Managed,
+    OnAws,
+    Service,
+)
 
 URL = "https://sqs.us-east-1.amazonaws.com/999999999999/orders"
 OWN_URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/eabcdefghij-orders"
@@ -83,13 +89,7 @@ def test_what_depended_on_a_store_is_created_all_the_same() -> None:
     assert plan.service("web").after == ()
 
 
-DB = service(
-    "db",
-    kind="database",
-    environment={"POSTGRES_USER": "app", "POSTGRES_DB": "main", "POSTGRES_PASSWORD": secret_token("DB")},
-    networks=(NetworkLink("back", ("db.internal",)),),
-)
-SHARED = AwsOptions(shared=frozenset({"db"}))
+CACHE = service("cache", kind="cache", on_aws=OnAws("shared"))
 
 
 @pytest.mark.parametrize(
@@ -113,11 +113,13 @@ SHARED = AwsOptions(shared=frozenset({"db"}))
     ],
 )
 def test_callers_of_a_shared_database_are_told_its_place(given: dict[str, str], expected: dict[str, str]) -> None:
-    plan = plan_of(DB, service("web", environment=given), options=SHARED)
+    plan = plan_of(DB, service("web", environment=given))
     assert told(plan, "web") == expected
     assert plan.service("web").after == ("db",)
     assert plan.service("db").kind == "job"
-    assert set(plan.one_shots) == {"db.drop"}
+    assert errands_of(plan) == {
+        "eabcdefghij-understudy-errand-db-0hmm4ke55p": "the database eabcdefghij_db and its role on the instance shared"
+    }
     assert plan.egress == (443, 5433)
 
 
@@ -125,35 +127,35 @@ def without_password() -> Service:
     return replace(DB, environment={"POSTGRES_PASSWORD": "literal"})
 
 
+def calling(**fields: Any) -> Service:
+    """A service that calls the shared database in a URL that is rewritten."""
+    return service("web", environment={"URL": "postgres://app:pw@db:5432/main"}, **fields)
+
+
 @pytest.mark.parametrize(
-    ("services", "options", "message"),
+    ("services", "message"),
     [
-        ((DB, service("web", environment={"PGHOST": "db"})), {"shared": {"db"}}, "nothing in its configuration"),
-        ((without_password(),), {"shared": {"db"}}, "a POSTGRES_PASSWORD that is made anew"),
-        ((DB,), {"shared": {"web"}}, "'web' is to be on the platform's shared instance"),
-        ((DB, service("web")), {"shared": {"web"}}, "no database or cache"),
-        (
-            (service("cache", kind="cache"), service("web", environment={"REDIS_HOST": "cache"})),
-            {"shared": {"cache"}},
-            "otherwise than by a URL",
-        ),
+        ((DB, service("web", environment={"PGHOST": "db"})), "nothing in its configuration"),
+        ((without_password(),), "a POSTGRES_PASSWORD that is made anew"),
+        ((DB, service("web", on_aws=OnAws("shared"))), "neither a database nor a cache"),
+        ((CACHE, service("web", environment={"REDIS_HOST": "cache"})), "otherwise than by a URL"),
+        ((DB, calling(healthcheck=HealthCheck(("CMD", "probe", "postgres://db:5432")))), "healthcheck.test"),
+        ((DB, calling(files=(FileMount("config", "c", "/pool.ini", content="[x]\nhost=db:5432\n"),))), "/pool.ini"),
     ],
 )
-def test_what_cannot_be_shared_is_refused(services: tuple[Service, ...], options: Any, message: str) -> None:
+def test_what_cannot_be_shared_is_refused(services: tuple[Service, ...], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        plan_of(*services, options=AwsOptions(shared=frozenset(options["shared"])))
+        plan_of(*services)
 
 
 @pytest.mark.parametrize("kind", ["database", "cache"])
 def test_a_platform_without_the_instance_is_said(kind: Any) -> None:
     with pytest.raises(UsageError, match=f"has no shared {kind}"):
-        plan_of(
-            service("store", kind=kind), platform=private(PLATFORM), options=AwsOptions(shared=frozenset({"store"}))
-        )
+        plan_of(service("store", kind=kind, on_aws=OnAws("shared")), platform=private(PLATFORM))
 
 
 def test_a_shared_cache_is_called_as_a_user_over_tls() -> None:
-    plan = everything_plan(shared=frozenset({"cache"}))
+    plan = everything_plan("cache")
     (cache,) = plan.caches
     (main,) = [c for c in plan.service("full").task.containers if c.definition["name"] == "full"]
     assert "cache" not in {each.logical for each in plan.services}

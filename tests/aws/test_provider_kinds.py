@@ -290,17 +290,21 @@ def test_tags_change_in_place_all_goes_and_the_page_s_policies_are_what_was_aske
     change_tags(made)
     remove(made)
     served = {resource.token for resource in RESOURCES}
-    plans = (everything_plan(), databases_plan())
+    plans = (everything_plan(), everything_plan("db", "cache"), databases_plan())
     environment = {each.type for plan in plans for each in declare(plan).resources if each.type.startswith("aws:")}
     platform = types_of_a_platform()
-    assert environment <= served
+    assert environment - served == {"aws:elasticache/userGroupAssociation:UserGroupAssociation"}  # as the page says
     assert platform - served == {"aws:elasticache/userGroup:UserGroup"}  # as the page says
 
     def needed(kinds: set[str]) -> set[str]:
         return actions(call for kind in kinds & served for call in moto.asked_for[kind])
 
-    made = (f"UnderstudyMakes{what}" for what in ("Environments", "Databases", "Buckets", "Secrets", "Roles"))
-    assert allowed("environments", *made, "UnderstudyPassesRoles") == needed(environment) - allowed("sweep")
+    kinds = ("Environments", "Databases", "CacheUsers", "Buckets", "Secrets", "Roles")
+    groups = {"elasticache:describeusergroups", "elasticache:modifyusergroup"}  # as AWS's reference has them
+    made = allowed("environments", *(f"UnderstudyMakes{kind}" for kind in kinds), "UnderstudyPassesRoles")
+    assert made - groups == needed(environment) - allowed("sweep")
+    users = {each for each in needed(environment) - allowed("sweep") if each.startswith("elasticache:")}
+    assert allowed("environments", "UnderstudyMakesCacheUsers") == users | groups
     copies = {"rds:restoredbinstancefromdbsnapshot", "rds:modifydbinstance"}  # no instance of a platform is a copy
     assert allowed("platform", "UnderstudyMakesThePlatform") == needed(platform) - copies
     mine = allowed("environments", "UnderstudyMakesDatabases")

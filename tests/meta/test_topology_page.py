@@ -205,6 +205,7 @@ def on_aws() -> None:
         "db": ("database", OnAws("snapshot", instance_class="db.t4g.medium")),
         "stock": ("database", OnAws("instance", instance_class="db.t4g.micro", storage=50)),
         "orders": ("database", OnAws("aurora-clone", source="orders-production")),
+        "users": ("database", OnAws("shared")),
     }
 
 

@@ -49,6 +49,9 @@ class FakeTarget:
         assert not follow
         return (("web", "a line"),)
 
+    def owed(self, _whose: Whose) -> tuple[str, ...]:
+        return ()
+
     def receipt(self, whose: Whose, expected: str) -> Receipt:
         self.looked.append(whose.environment)
         return Receipt(whose.environment, expected, Outcome.CLEAN, "2026-01-01T00:00:00Z")

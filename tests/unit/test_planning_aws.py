@@ -190,6 +190,10 @@ services:
       kind: database
       managed: {service: rds, name: shop, engine: postgres, version: "15.4"}
       on_aws: {form: instance, instance_class: db.t4g.micro}
+  users:
+    image: postgres:15
+    environment: {POSTGRES_USER: users, POSTGRES_PASSWORD: "${DB_PASSWORD:-dev}"}
+    x-understudy: {on_aws: {form: shared}}
 x-understudy:
   secrets: [DB_PASSWORD]
 """,
@@ -202,7 +206,10 @@ x-understudy:
     shown = changes(found)
     assert shown["services.db"] == ("rds shop", "the RDS instance <environment>-db", "changed")
     assert shown["services.web.environment.PGHOST"] == ("db", "(endpoint of <environment>-db)", "changed")
+    _, users, how = shown["services.users"]
+    assert (users, how) == ("<environment>_users", "changed")
     text = plan(project, "--aws-region", "us-east-1")
     assert "has a database of RDS of its own: instance" in text.out
+    assert "is on the platform's shared instance" in text.out
     on_docker = in_process(project, "plan", "--format", "json")
     assert "rds" not in {each["action"] for each in json.loads(on_docker.out)["services"]}

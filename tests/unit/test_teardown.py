@@ -15,7 +15,7 @@ from understudy.engine.errors import EngineCrashedError
 from understudy.engine.fake import FakeEngine
 from understudy.engine.interface import StackRef
 from understudy.engine.stale_locks import Lock
-from understudy.errors import NotFoundError, ToolError
+from understudy.errors import LeftoversError, NotFoundError, ToolError
 from understudy.lease import FolderShelf, Lease, LeaseState, LeaseStore
 from understudy.owner import Owner, this_process
 from understudy.progress import Progress, State
@@ -39,6 +39,10 @@ class FakeTarget:
     asked: int = 0
     looked: int = 0
     seen: Sequence[Owned] | None = None
+    elsewhere: tuple[str, ...] = ()
+    given: list[list[str]] = field(default_factory=list)
+    """What the engine had done, each time that what lies elsewhere was taken away."""
+    engine: FakeEngine | None = None
 
     def reach(self) -> None:
         self.identity()
@@ -53,6 +57,15 @@ class FakeTarget:
 
     def inventory(self, _whose: Whose | None = None) -> tuple[Owned, ...]:
         return tuple(self.held)
+
+    def owed(self, _whose: Whose) -> tuple[str, ...]:
+        return self.elsewhere
+
+    def give_back(self, _whose: Whose) -> None:
+        self.given.append([call.verb for call in self.engine.calls] if self.engine else [])
+        if self.stuck:
+            raise LeftoversError("Took away the database, and it failed.")
+        self.elsewhere = ()
 
     def sweep(self, _whose: Whose, _spare: Spare = spare_none, seen: Sequence[Owned] | None = None) -> Swept:
         self.swept += 1
@@ -136,6 +149,26 @@ def test_what_cannot_be_removed_keeps_the_lease(down: Down, store: LeaseStore) -
     assert any(event.state is State.FAILED and event.detail == "in use" for event in heard)
 
 
+def test_what_lies_elsewhere_is_given_back_before_the_engine_destroys(down: Down) -> None:
+    engine = FakeEngine(run_programs=False)
+    target = FakeTarget(elsewhere=("the database",), engine=engine)
+    receipt, heard = down(target, engine)
+    assert receipt.outcome is Outcome.CLEAN
+    assert target.given == [[]]
+    assert "destroy" in [call.verb for call in engine.calls]
+    assert [e.state for e in heard if e.subject == "shared instances"] == [State.STARTED, State.DONE]
+
+
+def test_what_cannot_be_given_back_keeps_the_whole_environment(down: Down, store: LeaseStore) -> None:
+    engine = FakeEngine(run_programs=False)
+    target = FakeTarget(held=[LOST], elsewhere=("the database",), stuck=True, engine=engine)
+    receipt, _ = down(target, engine)
+    assert (receipt.outcome, receipt.reason) == (Outcome.LEFTOVERS, "Took away the database, and it failed.")
+    assert (target.swept, engine.calls) == (0, [])
+    (kept,) = store.list()[0]
+    assert (kept.state, kept.attempts) == (LeaseState.DESTROYING, 1)
+
+
 def test_another_target_is_left_alone(down: Down, store: LeaseStore) -> None:
     target, engine = FakeTarget(here="docker:two", held=[LOST]), FakeEngine(run_programs=False)
     receipt, _ = down(target, engine)
@@ -195,10 +228,11 @@ def holder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lock]:
 def test_under_a_living_pulumi_nothing_is_removed_and_nothing_is_clean(
     down: Down, store: LeaseStore, holder: Lock, held: list[Owned]
 ) -> None:
-    engine, target = FakeEngine(run_programs=False), FakeTarget(held=list(held))
+    engine, target = FakeEngine(run_programs=False), FakeTarget(held=list(held), elsewhere=("the database",))
     engine.locked[StackRef("understudy", "eaaaaaaaaaa")] = [holder]
     receipt, _ = down(target, engine)
     assert receipt.outcome is Outcome.LEFTOVERS
+    assert target.given == []
     assert f"its stack is locked by process {holder.pid}" in receipt.reason
     assert target.held == held
     assert engine.locks(StackRef("understudy", "eaaaaaaaaaa")) == (holder,)

@@ -98,6 +98,9 @@ class FakeTarget:
     def identity(self) -> str:
         return "docker:one"
 
+    def owed(self, _whose: Whose) -> tuple[str, ...]:
+        return ()
+
     def sweep(self, _whose: Whose, _spare: Spare = spare_none, _seen: Sequence[Owned] | None = None) -> Swept:
         gone, self.held = tuple(self.held), []
         return Swept(gone, ())

@@ -127,6 +127,13 @@ class DockerTarget:
         strangers = (item for item in found if not is_owned(item.labels, whose))
         return tuple(sorted(strangers, key=lambda item: item.name))
 
+    def owed(self, whose: Whose) -> tuple[str, ...]:  # noqa: ARG002 - as the interface has it
+        """Nothing: on Docker all that an environment has is an object of its own."""
+        return ()
+
+    def give_back(self, whose: Whose) -> None:
+        """Nothing is to be done."""
+
     def sweep(
         self,
         whose: Whose,

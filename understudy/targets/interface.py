@@ -173,12 +173,29 @@ class Target(Protocol):
             ToolError: the target does not say.
         """
 
+    def owed(self, whose: Whose) -> tuple[str, ...]:
+        """What an environment has outside of its own objects, in words, such as a database on a shared instance.
+
+        No engine and no sweep takes that away, and what is known of it goes with the environment.
+
+        Raises:
+            ToolError: the target does not answer.
+        """
+
+    def give_back(self, whose: Whose) -> None:
+        """Take away what is `owed`; doing it again does no harm.
+
+        Raises:
+            LeftoversError: it failed, so that nothing else may be removed yet.
+            ToolError: the target does not answer.
+        """
+
     def sweep(self, whose: Whose, spare: Spare = spare_none, seen: Sequence[Owned] | None = None) -> Swept:
         """Remove all that carries all ownership labels of one environment, re-reading the labels before each removal.
 
         Anonymous volumes go with their containers. What is already gone counts as removed. What `spare` has a reason
         to keep by the labels just read stays, and is among the failures. Where a listing is dear, it begins with what a
-        look has just `seen` of the environment.
+        look has just `seen` of the environment. What is `owed` is taken away first, or nothing is removed.
         """
 
     def receipt(self, whose: Whose, expected: str) -> Receipt:

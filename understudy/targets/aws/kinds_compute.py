@@ -12,7 +12,7 @@ from understudy.targets.interface import Owned
 if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient
 
-__all__ = ["COMPUTE", "cluster_of", "described_services", "described_tasks", "task_arns"]
+__all__ = ["COMPUTE", "cluster_of", "described_definition", "described_services", "described_tasks", "task_arns"]
 
 _SERVICES, _TASKS, _DEFINITIONS = 10, 100, 10
 """The most that one DescribeServices, DescribeTasks or DeleteTaskDefinitions takes (ECS API Reference)."""
@@ -151,19 +151,27 @@ def _definitions(aws: AwsSession, ids: Sequence[str]) -> Iterator[Owned]:
     AWS keeps it for as long as a task or a service refers to it, begins nothing with it, and ends it by itself; nobody
     can take that back (Amazon ECS API Reference, DeleteTaskDefinitions).
     """
+    for arn in ids:
+        answer = described_definition(aws, arn)
+        if answer and answer["taskDefinition"].get("status") != "DELETE_IN_PROGRESS":
+            yield Owned("task-definition", arn, arn.rpartition("/")[2], labels_of(answer.get("tags")))
+
+
+def described_definition(aws: AwsSession, name: str) -> Mapping[str, Any] | None:
+    """A task definition and its tags, by its ARN, or of a family the newest active one; None: there is none.
+
+    Raises:
+        botocore.exceptions.ClientError: ECS refused.
+    """
     from botocore.exceptions import ClientError
 
     ecs: ECSClient = aws.client("ecs")
-    for arn in ids:
-        try:
-            answer = ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"])
-        except ClientError as error:
-            if "Unable to describe" in error.response.get("Error", {}).get("Message", ""):  # ECS's way to say: none
-                continue
-            raise
-        row = answer["taskDefinition"]
-        if row.get("status") != "DELETE_IN_PROGRESS":
-            yield Owned("task-definition", arn, arn.rpartition("/")[2], labels_of(answer.get("tags")))
+    try:
+        return ecs.describe_task_definition(taskDefinition=name, include=["TAGS"])
+    except ClientError as error:
+        if "Unable to describe" in error.response.get("Error", {}).get("Message", ""):  # ECS's way to say: none
+            return None
+        raise
 
 
 def _deregister(aws: AwsSession, item: Owned) -> None:

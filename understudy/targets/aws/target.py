@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
+from understudy.errors import UnderstudyError
 from understudy.redact import Redactor
 from understudy.stacks.aws.platform import TAG as PLATFORM_TAG
 from understudy.stacks.identity import LABEL, Whose
+from understudy.targets.aws.emulated import control_plane_only
 from understudy.targets.aws.endpoints import endpoints_of
+from understudy.targets.aws.errands import Due, due, run
+from understudy.targets.aws.errands import Pace as ErrandPace
 from understudy.targets.aws.evidence import task_facts, tasks_of
 from understudy.targets.aws.listers import list_claimed, list_owned
 from understudy.targets.aws.logs import AwsFollower, hold_services, tail
@@ -36,6 +40,7 @@ class AwsTarget:
         stop: once set, waiting ends.
         now: the clock for receipts.
         pace: how long a sweep goes on.
+        errands: how long it may take to give back what is on shared instances.
     """
 
     def __init__(
@@ -45,11 +50,13 @@ class AwsTarget:
         stop: threading.Event | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         pace: Pace | None = None,
+        errands: ErrandPace | None = None,
     ) -> None:
         self.session = session or AwsSession()
         self._stop = stop or threading.Event()
         self._now = now
         self._pace = pace or Pace()
+        self._errands = errands
 
     def identity(self) -> str:
         """`aws:<account>:<region>`, asked of STS each time.
@@ -101,7 +108,40 @@ class AwsTarget:
         Raises:
             ToolError: AWS does not say who it is, or it is an account in which nothing may be removed.
         """
-        return sweep(self.session, whose, self.session.permitted(), spare, self._pace, seen)
+        identity = self.session.permitted()
+        try:
+            run(self.session, whose, self._due(whose, identity, spare), self._errands)
+        except UnderstudyError as error:
+            return Swept((), ((Owned("errand", whose.environment, whose.environment), str(error)),))
+        return sweep(self.session, whose, identity, spare, self._pace, seen)
+
+    def owed(self, whose: Whose) -> tuple[str, ...]:
+        """What it has on the platform's shared instances, by the definitions of the tasks that take it away.
+
+        Raises:
+            ToolError: AWS does not answer, or it is an account in which nothing may be removed.
+        """
+        return tuple(each.errand.what for each in self._due(whose, self.session.permitted()))
+
+    def give_back(self, whose: Whose, besides: Collection[tuple[str, str]] = ()) -> None:
+        """Run the tasks that take it away.
+
+        Args:
+            whose: whose it is.
+            besides: family and what it takes away of those tasks that are not run.
+
+        Raises:
+            LeftoversError: one failed.
+            ToolError: AWS does not answer, or it is an account in which nothing may be removed.
+        """
+        found = self._due(whose, self.session.permitted())
+        left = [each for each in found if (each.family, each.errand.what) not in besides]
+        run(self.session, whose, left, self._errands)
+
+    def _due(self, whose: Whose, identity: str, spare: Spare = spare_none) -> tuple[Due, ...]:
+        """The errands that are due; none at an emulator that runs no task, so that none has made anything either."""
+        found = due(self.session, whose, identity, spare)
+        return () if found and control_plane_only() else found
 
     def receipt(self, whose: Whose, expected: str) -> Receipt:
         """Look again, by the tagging API and by each kind's own listing."""
