@@ -95,7 +95,12 @@ class AwsEnvironment(pulumi.ComponentResource):
         self.errands = {
             logical: Errand(
                 self._logical(logical),
-                ErrandArgs(task=task, platform=plan.platform, secrets=self.secrets),
+                ErrandArgs(
+                    task=task,
+                    platform=plan.platform,
+                    secrets=self.secrets,
+                    wait_for=[self.logs.group, *self.network.rules, *(cache.member for cache in self.caches.values())],
+                ),
                 self._nested(),
             )
             for logical, task in plan.errands.items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -27,11 +27,12 @@ class Job(Service):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrandArgs:
-    """What an errand is given."""
+    """What an errand is given. `wait_for` is what its task needs: while the definition is there, so is that."""
 
     task: TaskPlan
     platform: Platform
     secrets: Mapping[str, pulumi.Output[str]]
+    wait_for: Sequence[pulumi.Resource]
 
 
 class Errand(pulumi.ComponentResource):
@@ -43,5 +44,5 @@ class Errand(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ErrandArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("understudy:aws:Errand", name, {}, opts)
-        self.task, _ = task_definition(name, args.task, args.platform, args.secrets, self)
+        self.task, _ = task_definition(name, args.task, args.platform, args.secrets, self, wait_for=args.wait_for)
         self.register_outputs({"task": self.task.arn})

@@ -9,9 +9,9 @@ import pulumi
 __all__ = ["child", "fixed", "named", "steady"]
 
 
-def child(parent: pulumi.Resource) -> pulumi.ResourceOptions:
+def child(parent: pulumi.Resource, depends_on: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
     """A child of a component, with its provider."""
-    return pulumi.ResourceOptions(parent=parent)
+    return pulumi.ResourceOptions(parent=parent, depends_on=list(depends_on))
 
 
 def fixed(parent: pulumi.Resource, depends_on: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:

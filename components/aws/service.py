@@ -115,8 +115,9 @@ def task_definition(
     parent: pulumi.Resource,
     *,
     addresses: Addresses = MappingProxyType({}),
+    wait_for: Sequence[pulumi.Resource] = (),
 ) -> tuple[aws.ecs.TaskDefinition, list[pulumi.Resource]]:
-    """A task definition with its role, and what a task that runs it has to wait for."""
+    """A task definition with its role, made after `wait_for`, and what a task that runs it has to wait for."""
     role = None
     if task.role:
         given = TaskRoleArgs(role=task.role, statements=task.statements, platform=platform)
@@ -136,7 +137,7 @@ def task_definition(
         volumes=[aws.ecs.TaskDefinitionVolumeArgs(name=volume) for volume in task.volumes] or None,
         container_definitions=_definitions(task.containers, secrets, addresses),
         skip_destroy=False,
-        opts=child(parent),
+        opts=child(parent, wait_for),
     )
     return made, [] if role is None else [role.policy]
 

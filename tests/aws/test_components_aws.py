@@ -246,6 +246,22 @@ def test_a_database_on_the_shared_instance_is_a_job_and_a_task_that_drops_it(sha
     assert "DROP DATABASE" in database["containerDefinitions"]
     assert "UNLINK" in cache["containerDefinitions"]
     assert SECRET not in database["containerDefinitions"] + cache["containerDefinitions"]
+
+
+def test_what_takes_away_is_there_before_what_makes_and_while_that_is_what_it_needs(shared: Recording) -> None:
+    errands = [t for t in shared.of("TaskDefinition", "aws:ecs") if "errand" in t.inputs["family"]]
+    kinds = ("LogGroup", "aws:cloudwatch"), ("UserGroupAssociation", "aws:elasticache")
+    needed = {each.urn for kind, module in kinds for each in shared.of(kind, module)}
+    rules = {each.urn for each in shared.resources if each.type.startswith("aws:vpc/securityGroup")}
+    assert len(errands) == 2
+    assert rules
+    for errand in errands:
+        assert errand.dependencies >= needed | rules
+    for each in shared.of("Service", "aws:ecs"):
+        assert each.dependencies >= {errand.urn for errand in errands}
+
+
+def test_a_user_of_the_shared_cache_has_keys_of_its_own(shared: Recording) -> None:
     (user,) = shared.of("User", "aws:elasticache")
     assert user.inputs["accessString"] == "on ~eabcdefghij-cache:* &eabcdefghij-cache:* +@all -@admin -@dangerous"
     assert SECRET in json.dumps(user.wire["passwords"])
