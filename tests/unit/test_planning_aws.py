@@ -104,6 +104,16 @@ def test_what_aws_makes_differ_is_shown_with_words_for_what_nobody_was_asked(pro
     assert not [path for path in Path(project.env["XDG_STATE_HOME"]).rglob("*") if path.is_file()]
 
 
+def test_what_the_commit_changes_and_aws_then_too_has_production_s_value_and_both_reasons(project: Project) -> None:
+    write(project, COMPOSE.replace('cpus: "0.3"', 'cpus: "0.6"'))
+    project.commit("Ask for more")
+    found = planned(project, "--aws-region", "eu-west-1")
+    (change,) = [each for each in found["changes"] if each["path"] == "services.worker.resources.cpus"]
+    assert (change["production"], change["clone"]) == ("0.3", "1")
+    assert "changed by commit" in change["reason"]
+    assert "; tasks of Fargate have a few sizes" in change["reason"]
+
+
 def test_nothing_speaks_of_a_relay_that_is_not_there_and_what_is_reached_is_said(project: Project) -> None:
     found = planned(project, "--aws-region", "eu-west-1")
     assert "relay" not in json.dumps(found["changes"])
