@@ -46,6 +46,7 @@ _CONFIGURED = (
     "aws_accounts",
     "aws_platform",
     "aws_spot",
+    "max_hourly_cost",
 )
 
 
@@ -54,8 +55,8 @@ def main() -> None:
 
     Configuration, all optional: `understudy:topology`, `understudy:commit`, `understudy:profile`, `understudy:ttl`,
     `understudy:idle_ttl`, `understudy:production_ref`, `understudy:bind`, `understudy:target`, `understudy:aws_region`,
-    `understudy:aws_accounts`, `understudy:aws_platform`. A preview creates nothing, not even a
-    lease; an update writes the lease first. `pulumi destroy` runs no program, so the lease is closed by the next
+    `understudy:aws_accounts`, `understudy:aws_platform`, `understudy:max_hourly_cost`. A preview creates nothing, not
+    even a lease; an update writes the lease first. `pulumi destroy` runs no program, so the lease is closed by the next
     `understudy` command that finds the stack empty and nothing of it on the target.
 
     Raises:

@@ -163,8 +163,14 @@ def test_a_preview_refuses_what_an_update_would(
 
 
 def test_an_update_that_is_refused_leaves_no_lease(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("UNDERSTUDY_MAX_HOURLY_COST", "0.001")
-    assert f"there is no table of prices for {REGION}" in refused({}, preview=False)
+    monkeypatch.setenv("UNDERSTUDY_MAX_HOURLY_COST", "0")  # the stack's configuration wins
+    told = refused({"understudy:max_hourly_cost": "0.001"}, preview=False)
+    assert f"there is no table of prices for {REGION}" in told
+
+
+def test_a_limit_of_the_cost_that_is_no_number_is_named_as_it_was_given(refused: Refused) -> None:
+    told = refused({"understudy:max_hourly_cost": "a dollar"})
+    assert "understudy:max_hourly_cost in the stack's configuration: 'a dollar' is not a number from 0" in told
 
 
 def test_what_another_backend_has_of_the_same_environment_is_left_to_it(
