@@ -57,7 +57,7 @@ def main() -> None:
     `understudy:idle_ttl`, `understudy:production_ref`, `understudy:bind`, `understudy:target`, `understudy:aws_region`,
     `understudy:aws_accounts`, `understudy:aws_platform`, `understudy:max_hourly_cost`. A preview creates nothing, not
     even a lease; an update writes the lease first. `pulumi destroy` runs no program, so the lease is closed by the next
-    `understudy` command that finds the stack empty and nothing of it on the target.
+    `understudy` command that finds the stack empty and nothing of it on the target, or by the next update.
 
     Raises:
         pulumi.RunError: the environment could not be declared; the message says why.
@@ -151,7 +151,8 @@ def _leased(session: Session, lease: Lease, known: Lease | None) -> Iterator[Lea
 def _destroyed(session: Session, known: Lease) -> bool:
     """Whether `pulumi destroy`, which could not say so, has removed it; then its lease is closed, by a receipt.
 
-    Pulumi holds the lock of the stack while this runs, so that no other machine is at work on it unseen.
+    Pulumi holds the lock of the stack while this runs, so that no other machine is at work on it unseen. The target
+    says what is there, and not the state: that may have what a program declares before `main`.
     """
     if known.worked_on:
         return False
@@ -161,7 +162,7 @@ def _destroyed(session: Session, known: Lease) -> bool:
 
 def _warn(progress: Progress) -> None:
     if progress.state is State.WARNING:
-        pulumi.log.warn(progress.detail)
+        pulumi.log.warn(": ".join(filter(None, (progress.subject, progress.detail))))
 
 
 def _options(folder: Path) -> Options:

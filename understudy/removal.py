@@ -15,16 +15,13 @@ from understudy.progress import Phase, Progress, ProgressListener, State
 from understudy.targets.choose import DOCKER, kind_of
 from understudy.targets.interface import Outcome, Owned, Receipt, Spare, Target
 
-__all__ = ["COMEBACK", "DEREGISTERED", "LOCK_WAIT", "Removal", "answers", "with_target"]
+__all__ = ["COMEBACK", "LOCK_WAIT", "Removal", "answers", "with_target"]
 
 LOCK_WAIT = 20.0
 """Seconds to wait for a stack's lock: a CLI that lost its owner took 1.1 to 2.0 s to end when that was tried."""
 
 COMEBACK = 30.0
 """Seconds to wait for a target that does not answer: a Docker daemon that restarts."""
-
-DEREGISTERED = frozenset({"task-definition"})
-"""Kinds of which the engine's own deletion leaves a deregistered one with its tags: to remove that is no surprise."""
 
 _LOOK = 0.25
 
@@ -203,7 +200,8 @@ class Removal:
     def _sweep(self, seen: Sequence[Owned] | None = None, *, known: bool = False) -> None:
         """Remove by label what was just `seen`, or all there is.
 
-        What the engine's state may know (`known`) is no warning, and comes again if it fails.
+        What the engine's state may know (`known`) is no warning, and comes again if it fails. Nor is what is
+        deregistered, as the engine's own deletion leaves it.
         """
         try:
             swept = self.target.sweep(self.lease.whose, self.spare, seen)
@@ -212,7 +210,7 @@ class Removal:
             return
         if known:
             return
-        for owned in (each for each in swept.removed if each.kind not in DEREGISTERED):
+        for owned in (each for each in swept.removed if not each.deregistered):
             self._warn(f"{owned.kind} {owned.name}", "removed by label: the engine's state did not know it")
         for owned, reason in swept.failed:
             self.listener(Progress(Phase.DESTROY, State.FAILED, f"{owned.kind} {owned.name}", reason))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Container
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -17,9 +16,10 @@ from understudy.lease import BusyError, Lease, LeaseExistsError, LeaseState, Lea
 from understudy.owner import this_process
 from understudy.progress import Phase, Progress, ProgressListener, State, safely
 from understudy.receipts import keep
-from understudy.removal import DEREGISTERED, LOCK_WAIT, Removal, answers
+from understudy.removal import LOCK_WAIT, Removal, answers
 from understudy.stacks.identity import format_time, parse_time
 from understudy.targets.interface import Outcome, Owned, Receipt, Spare, Target, spare_none
+from understudy.targets.ownership import NOT_AFTER
 
 __all__ = ["OWN_PROJECT", "close_gone", "settle", "tear_down"]
 
@@ -79,32 +79,63 @@ def tear_down(
 def settle(engine: Engine, target: Target, store: LeaseStore, listener: ProgressListener) -> tuple[Receipt, ...]:
     """Close the leases whose environments were destroyed by `pulumi destroy`, which runs no code of ours.
 
-    Such a lease was handed over, the program that wrote it has ended, its stack has no resources, and a look by
-    label finds nothing; what `pulumi destroy` only deregisters is removed first.
+    Such a lease was handed over, the program that wrote it has ended, its stack has no resources, and its environment
+    is gone from the target.
     """
     leases, _ = store.list()
     handed = [
         lease
         for lease in leases
-        if lease.state is LeaseState.HANDED_OVER and _ended(lease) and _nothing_there(lease, target, DEREGISTERED)
+        if lease.state is LeaseState.HANDED_OVER and _ended(lease) and _remains(lease, target) is not None
     ]
     if not handed:
         return ()
     alive = {stack.ref for stack in engine.list() if stack.resources != 0}
     gone = [lease for lease in handed if StackRef(lease.project, lease.stack) not in alive]
-    for lease in gone:
-        if not _nothing_there(lease, target):
-            with suppress(UnderstudyError):  # what stays keeps its lease
-                target.sweep(lease.whose)
     receipts = [close_gone(lease, target, store, listener) for lease in gone]
     return tuple(receipt for receipt in receipts if receipt is not None)
 
 
 def close_gone(lease: Lease, target: Target, store: LeaseStore, listener: ProgressListener) -> Receipt | None:
-    """Close the lease of an environment of which nothing is on its target, by a receipt; None: something may be."""
-    if not _nothing_there(lease, target):
+    """Close the lease of an environment that is gone from its target, by a receipt; None: it may not be, or not wholly.
+
+    Gone is one of which nothing is there, or only what is deregistered, as the engine's destroy leaves it; that is
+    removed first. One that lives has former revisions too, but active ones beside them, and log groups.
+    """
+    remains = _remains(lease, target)
+    if remains is None or not _removed(remains, lease, target, listener):
         return None
     return _conclude(lease, target.receipt(lease.whose, lease.target), store, listener)
+
+
+def _remains(lease: Lease, target: Target) -> tuple[Owned, ...] | None:
+    """What an environment that is gone has left, deregistered all of it; None: there is more, or nobody knows."""
+    try:
+        there = target.inventory(lease.whose) if target.identity() == lease.target else None
+    except UnderstudyError:
+        return None
+    return there if there is not None and all(item.deregistered for item in there) else None
+
+
+def _removed(remains: Sequence[Owned], lease: Lease, target: Target, listener: ProgressListener) -> bool:
+    """Remove what is deregistered; whether nothing stayed. What stays is told, and keeps its lease.
+
+    The sweep looks at all that there is by then: another process may have closed the lease and made it all anew.
+    """
+    if not remains:
+        return True
+    try:
+        failed = target.sweep(lease.whose, partial(_spare_later, lease), remains).failed
+    except UnderstudyError as error:
+        failed = tuple((item, str(error)) for item in remains)
+    for item, reason in failed:
+        listener(Progress(Phase.DESTROY, State.WARNING, f"{item.kind} {item.name}", reason))
+    return not failed
+
+
+def _spare_later(lease: Lease, labels: Mapping[str, str]) -> str:
+    later = labels[NOT_AFTER] > lease.not_after
+    return "it was made under a later lease; kept" if later else ""
 
 
 def _is_another(target: Target, lease: Lease) -> bool:
@@ -112,16 +143,6 @@ def _is_another(target: Target, lease: Lease) -> bool:
     try:
         return target.identity() != lease.target
     except UnderstudyError:  # the look after the removal says so too
-        return False
-
-
-def _nothing_there(lease: Lease, target: Target, besides: Container[str] = ()) -> bool:
-    """Whether nothing of an environment is there, or of these kinds alone."""
-    try:
-        if target.identity() != lease.target:
-            return False
-        return all(item.kind in besides for item in target.inventory(lease.whose))
-    except UnderstudyError:
         return False
 
 

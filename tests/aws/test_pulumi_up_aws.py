@@ -18,7 +18,7 @@ from support import Project, make_project
 from understudy.lease import LeaseStore
 from understudy.program import main
 from understudy.provider.server import PackageServer
-from understudy.receipts import find
+from understudy.receipts import KeptReceipt, find
 from understudy.stacks.identity import LABEL, Environment, environment_id, environment_key, ownership_labels
 from understudy.targets.interface import Outcome
 
@@ -104,6 +104,12 @@ def pulumi(project: Project) -> Plain:
     return plain
 
 
+def id_of(project: Project) -> str:
+    """The environment's id."""
+    key = environment_key("pulumi", project="previews", stack="dev")
+    return environment_id(str(project.root), "compose.yaml", key)
+
+
 class _Nothing(Mocks):
     """Of an engine that is asked for nothing."""
 
@@ -176,8 +182,7 @@ def test_a_limit_of_the_cost_that_is_no_number_is_named_as_it_was_given(refused:
 def test_what_another_backend_has_of_the_same_environment_is_left_to_it(
     refused: Refused, project: Project, moto: Moto
 ) -> None:
-    key = environment_key("pulumi", project="previews", stack="dev")
-    environment = environment_id(str(project.root), "compose.yaml", key)
+    environment = id_of(project)
     tags = ownership_labels(Environment(environment, HERE, "preview", datetime.now(UTC), "bothers"))
     queue = moto.client("sqs").create_queue(QueueName="theirs", tags=tags)["QueueUrl"]
     told = refused({}, preview=False)
@@ -210,18 +215,38 @@ def owned(moto: Moto, environment: str) -> list[str]:
     return [arn for arn in found if not any(part in arn for part in STALE)]
 
 
-def test_up_again_and_changed_and_destroyed(project: Project, pulumi: Plain, moto: Moto) -> None:
+def definitions(moto: Moto, environment: str) -> set[str]:
+    """The statuses of all revisions of the environment's task definitions."""
+    ecs = moto.client("ecs")
+    found = set()
+    for status in ("ACTIVE", "INACTIVE"):
+        arns = ecs.list_task_definitions(status=status)["taskDefinitionArns"]
+        found |= {status for arn in arns if arn.rpartition("/")[2].startswith(environment)}
+    return found
+
+
+def proof_of(lease: dict[str, object]) -> KeptReceipt:
+    """The receipt that is kept of the lease's environment."""
+    found = find(LeaseStore.beside(str(lease["backend"])), str(lease["id"]))
+    assert found is not None
+    return found
+
+
+def test_a_preview_creates_nothing(project: Project, pulumi: Plain, moto: Moto) -> None:
     moto.calls = calls = Leased(project)
     seen = pulumi("preview")
-    assert resources(seen) == {"to create"}
+    assert (resources(seen), environment_of(seen)) == ({"to create"}, id_of(project))
     assert not calls.changing()
     assert not project.leases()
     assert not pulumi.trees()
 
+
+def test_up_again_and_changed_and_destroyed_and_made_anew(project: Project, pulumi: Plain, moto: Moto) -> None:
+    moto.calls = calls = Leased(project)
     assert resources(pulumi("up", "--yes", "--skip-preview")) == {"created"}
     outputs = pulumi.outputs()
     environment = outputs["environment"]
-    assert environment == environment_of(seen)
+    assert environment == id_of(project)
     (lease,) = project.leases()
     assert [each["id"] for each in calls.first] == [lease["id"]] == [environment]
     assert (lease["stack"], lease["state"], lease["target"]) == ("dev", "handed over", HERE)
@@ -253,9 +278,20 @@ def test_up_again_and_changed_and_destroyed(project: Project, pulumi: Plain, mot
     assert resources(pulumi("destroy", "--yes", "--skip-preview")) == {"deleted"}
     assert not owned(moto, environment)
     assert project.leases() == [renewed]
+    assert definitions(moto, environment) == {"INACTIVE"}
+
+    assert resources(pulumi("up", "--yes", "--skip-preview")) == {"created"}
+    (anew,) = project.leases()
+    assert (anew["id"], anew["state"], anew["not_after"]) == (environment, "handed over", pulumi.outputs()["notAfter"])
+    assert (anew["created"] == renewed["created"], anew["not_after"] == renewed["not_after"]) == (False, False)
+    proof = proof_of(renewed)
+    assert (proof.receipt.outcome, proof.commit, proof.created) == (Outcome.CLEAN, commit, renewed["created"])
+    assert definitions(moto, environment) == {"ACTIVE"}
+
+    assert resources(pulumi("destroy", "--yes", "--skip-preview")) == {"deleted"}
     closed = project.understudy("list", env={"UNDERSTUDY_TARGET": "aws"})
     assert (closed.code, closed.out) == (0, "no environments\n"), closed.text
     assert not pulumi.trees()
-    proof = find(LeaseStore.beside(str(lease["backend"])), environment)
-    assert proof is not None
-    assert (proof.receipt.outcome, proof.receipt.target) == (Outcome.CLEAN, HERE)
+    assert not definitions(moto, environment)
+    proof = proof_of(anew)
+    assert (proof.receipt.outcome, proof.receipt.target, proof.created) == (Outcome.CLEAN, HERE, anew["created"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from aws.world import (
     BACKEND,
     HERE,
+    LATER,
     OTHER,
     OURS,
     WHOSE,
@@ -18,6 +20,7 @@ from aws.world import (
     Session,
     Tags,
     Time,
+    make_queue,
     moto,
     pairs,
     session,
@@ -28,13 +31,13 @@ from leases import a_lease
 
 from understudy.engine.fake import FakeEngine
 from understudy.engine.interface import StackRef
-from understudy.lease import LeaseState, LeaseStore
+from understudy.lease import Lease, LeaseState, LeaseStore
 from understudy.owner import this_process
 from understudy.progress import Progress, State
 from understudy.receipts import find
-from understudy.stacks.identity import OWNERSHIP
+from understudy.stacks.identity import OWNERSHIP, Environment, format_time, ownership_labels
 from understudy.targets.interface import Outcome
-from understudy.teardown import settle, tear_down
+from understudy.teardown import close_gone, settle, tear_down
 
 CONTAINER = {"name": "web", "image": "shop/web:1", "cpu": 256, "memory": 512, "essential": True}
 
@@ -215,14 +218,21 @@ def test_teardown_ends_clean_and_says_of_definitions_nothing_that_would_alarm(st
     assert not [event for event in told if event.state in {State.WARNING, State.FAILED}]
 
 
-def test_what_a_plain_pulumi_destroy_deregistered_goes_when_its_lease_is_settled(store: LeaseStore) -> None:
-    arns = defined(OURS, 2, active=True)
+def handed_over(store: LeaseStore) -> Lease:
+    """A lease as a plain `pulumi up` that has ended leaves it, of stack `dev` in project `mine`."""
     dead = replace(this_process(), started=1)
-    mine = StackRef("mine", "dev")
     lease = a_lease(
         OURS, target=HERE, backend_id=BACKEND, state=LeaseState.HANDED_OVER, owner=dead, plain=True, project="mine"
     )
-    store.create(replace(lease, stack="dev"))
+    lease = replace(lease, stack="dev", not_after=format_time(LATER))
+    store.create(lease)
+    return lease
+
+
+def test_what_a_plain_pulumi_destroy_deregistered_goes_when_its_lease_is_settled(store: LeaseStore) -> None:
+    arns = defined(OURS, 2, active=True)
+    mine = StackRef("mine", "dev")
+    handed_over(store)
     engine = FakeEngine(run_programs=False)
     engine.up(mine, lambda: None)
     assert settle(engine, target(), store, lambda _: None) == ()
@@ -237,3 +247,59 @@ def test_what_a_plain_pulumi_destroy_deregistered_goes_when_its_lease_is_settled
     proof = find(store, OURS)
     assert proof is not None
     assert proof.receipt == receipt
+
+
+def test_pulumi_up_after_its_destroy_deletes_what_that_deregistered_and_closes_the_lease(store: LeaseStore) -> None:
+    arns, theirs = defined(OURS, 12), defined(OTHER, 1)
+    lease, aws = handed_over(store), session()
+    receipt = close_gone(lease, target(aws=aws), store, lambda _: None)
+    assert receipt is not None
+    assert (receipt.outcome, store.find(OURS)) == (Outcome.CLEAN, None)
+    assert statuses(arns) <= {"DELETE_IN_PROGRESS", "gone"}
+    assert statuses(theirs) == {"INACTIVE"}
+    assert set(aws.changes()) == {"ecs:DeleteTaskDefinitions"}
+
+
+@pytest.mark.parametrize("beside", ["log-group", "task-definition"])
+def test_while_anything_else_is_there_former_revisions_are_left_to_the_environment(
+    store: LeaseStore, beside: str
+) -> None:
+    """As at a `pulumi up` that updates it: its revision is active, those of former updates are not."""
+    former = defined(OURS, 2)
+    if beside == "task-definition":
+        defined(OURS, 1, active=True)
+    else:
+        Account().make(OURS, tags_of(), kinds={beside})
+    lease, aws = handed_over(store), session()
+    assert close_gone(lease, target(aws=aws), store, lambda _: None) is None
+    assert not aws.changes()
+    assert (statuses(former), store.find(OURS)) == ({"INACTIVE"}, lease)
+
+
+def test_the_lease_stays_where_aws_does_not_delete_what_was_deregistered(store: LeaseStore) -> None:
+    arns, aws, told = defined(OURS, 1), session(), list[Progress]()
+    lease = handed_over(store)
+    aws.fail = lambda call, _asked: "AccessDeniedException" if call == "ecs:DeleteTaskDefinitions" else None
+    assert close_gone(lease, target(aws=aws), store, told.append) is None
+    assert (statuses(arns), store.find(OURS), find(store, OURS)) == ({"INACTIVE"}, lease, None)
+    (event,) = told
+    assert (event.state, event.subject) == (State.WARNING, f"task-definition {arns[0].rpartition('/')[2]}")
+    assert "do not permit it: DeleteTaskDefinitions" in event.detail
+
+
+def test_what_was_made_under_a_later_lease_meanwhile_is_no_part_of_what_is_gone(store: LeaseStore) -> None:
+    """Another process may close the same lease, and make the environment anew, before this one has looked again."""
+    arns, aws = defined(OURS, 1), session()
+    lease = handed_over(store)
+    anew = ownership_labels(Environment(OURS, HERE, "shop", LATER + timedelta(seconds=1), BACKEND))
+
+    def make(call: str, _asked: dict[str, Any]) -> None:
+        if call == "ecs:DeleteTaskDefinitions":
+            make_queue(f"{OURS}-jobs", anew)
+
+    aws.fail = make
+    assert close_gone(lease, target(aws=aws), store, lambda _: None) is None
+    assert "sqs:DeleteQueue" not in aws.changes()
+    assert statuses(arns) <= {"DELETE_IN_PROGRESS", "gone"}
+    assert [item.name for item in target().inventory(WHOSE)] == [f"{OURS}-jobs"]
+    assert store.find(OURS) == lease

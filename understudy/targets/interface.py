@@ -39,6 +39,8 @@ class Owned:
     id: str
     name: str
     labels: Mapping[str, str] = field(compare=False, default_factory=dict)
+    deregistered: bool = field(compare=False, default=False)
+    """Whether it is but a record of what was: all that the engine's own deletion makes of a task definition."""
 
 
 class Outcome(StrEnum):

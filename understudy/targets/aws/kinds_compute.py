@@ -153,8 +153,10 @@ def _definitions(aws: AwsSession, ids: Sequence[str]) -> Iterator[Owned]:
     """
     for arn in ids:
         answer = described_definition(aws, arn)
-        if answer and answer["taskDefinition"].get("status") != "DELETE_IN_PROGRESS":
-            yield Owned("task-definition", arn, arn.rpartition("/")[2], labels_of(answer.get("tags")))
+        status = answer and answer["taskDefinition"].get("status")
+        if answer and status != "DELETE_IN_PROGRESS":
+            labels = labels_of(answer.get("tags"))
+            yield Owned("task-definition", arn, arn.rpartition("/")[2], labels, deregistered=status == "INACTIVE")
 
 
 def described_definition(aws: AwsSession, name: str) -> Mapping[str, Any] | None:
