@@ -108,8 +108,8 @@ def _ground(options: Options, variables: Mapping[str, str]) -> tuple[Platform, d
     mark = aws_names.bucket(_ID, "any", platform.target).rpartition("-")[2]
     words |= {_ACCOUNT: "<account>", mark: "<hash>", _DATABASE: "<shared database>", _CACHE: "<shared cache>"}
     taken = (
-        "AWS was not asked, and a platform as `understudy platform up` makes it was taken: in names <environment> is "
-        "the environment's id, <account> the account, <hash> a hash of account and region"
+        "AWS was not asked, and a platform with all that `understudy platform up` can make was taken: in names "
+        "<environment> is the environment's id, <account> the account, <hash> a hash of account and region"
     )
     if region:
         return platform, words, taken

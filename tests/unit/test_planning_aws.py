@@ -95,7 +95,7 @@ def test_what_aws_makes_differ_is_shown_with_words_for_what_nobody_was_asked(pro
     assert properties["services.web", "environment.NUMBER"] == "739104628815"
     assert found["verdicts"]["endpoints"] == "missing"
     assert found["verdicts"]["services.jobs"] == "changed"
-    assert "a platform as `understudy platform up` makes it was taken" in found["taken"]
+    assert "a platform with all that `understudy platform up` can make was taken" in found["taken"]
     assert "<region>" not in found["taken"]
     actions = {each["name"]: (each["action"], each["why"]) for each in found["services"]}
     assert actions["kept"][0] == "build"
