@@ -196,4 +196,5 @@ def test_what_a_database_would_be_made_from_is_looked_for_before_anything_is_mad
     aws = AwsSession(AwsAccess(region=world.moto.region))
     with pytest.raises(UsageError, match=said):
         originals(aws, [database])
-    assert originals(aws, [copied("nowhere", "instance", "postgres"), service("web")]) == {}
+    without = [copied("nowhere", "instance", "postgres"), copied("nowhere", "shared", "postgres"), service("web")]
+    assert originals(aws, without) == {}

@@ -19,7 +19,7 @@ __all__ = ["originals"]
 
 
 def originals(aws: AwsSession, services: Iterable[Service]) -> dict[str, Original]:
-    """Service -> what its database is made from, of those that have one of their own; an empty one may have nothing.
+    """Service -> what its database is made from, of those with an instance of their own; an empty one may have none.
 
     Args:
         aws: the account and region of the environment, where a snapshot or cluster has to be.
@@ -32,7 +32,7 @@ def originals(aws: AwsSession, services: Iterable[Service]) -> dict[str, Origina
     found: dict[str, Original] = {}
     for service in services:
         asked = service.on_aws
-        if asked is None:
+        if asked is None or asked.form == "shared":
             continue
         name = service.managed.name if service.managed and service.managed.service == "rds" else ""
         with asking(f"Looked for what the database {service.name!r} is made from"):
