@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 
 import pytest
+from aws.instance import instance
 from engine.stages import wait_until
 
 from understudy.stacks.aws.golden import CREATE, DROP
@@ -27,24 +28,10 @@ Sql = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(scope="module")
 def sql() -> Iterator[Sql]:
-    """Run SQL on an instance whose administrator is no superuser, as RDS's is not, and that has a golden database."""
-    started = ["docker", "run", "--detach", "--rm", "--network", "none", "--env", "POSTGRES_PASSWORD=x", "postgres:15"]
-    container = subprocess.run(started, capture_output=True, text=True, check=True).stdout.strip()
-
-    def run(text: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        given = {"PGHOST": "127.0.0.1", "PGUSER": "admin", "PGPASSWORD": "a", "PGDATABASE": "postgres", **variables}
-        options = [word for key, value in given.items() for word in ("--env", f"{key}={value}")]
-        psql = ["docker", "exec", "--interactive", *options, container, "psql", "--no-psqlrc", "--quiet", "-At"]
-        return subprocess.run(psql, input=text, capture_output=True, text=True, check=False)
-
-    try:
-        first = {"PGUSER": "postgres", "PGPASSWORD": "x"}
-        wait_until(lambda: run("SELECT 1", **first).returncode == 0)
-        run("CREATE ROLE admin LOGIN CREATEDB CREATEROLE PASSWORD 'a'; CREATE DATABASE golden OWNER admin", **first)
-        assert run(";".join(OBJECTS), PGDATABASE="golden").stderr == ""
-        yield run
-    finally:
-        subprocess.run(["docker", "rm", "--force", "--volumes", container], capture_output=True, check=False)
+    """Run SQL on an instance that has a golden database."""
+    with instance("none") as made:
+        assert made.run(";".join(OBJECTS), PGDATABASE="golden").stderr == ""
+        yield made.run
 
 
 OWN = {"ROLE": "e1_db", "DATABASE": "e1_db"}
