@@ -1,4 +1,4 @@
-"""ministack with real containers, the provider on it, the images; only `make test-aws-e2e` collects what is here."""
+"""ministack with real containers, a platform on it, the images; only `make test-aws-e2e` collects what is here."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from s3_server import credentials
-from support import ROOT, docker
+from support import ROOT, Project, docker, make_project
 
 from understudy.provider.server import PackageServer
 
@@ -60,7 +60,7 @@ def _label(ministack: Ministack) -> str:
     return f"label=ministack.instance={ministack.server}"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def ministack(tool_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ministack]:
     """ministack with its adapters, on the host's address on Docker's bridge: tasks reach it, strangers not."""
     folder = tmp_path_factory.mktemp("ministack")
@@ -120,7 +120,7 @@ def _end(process: subprocess.Popen[bytes], there: Ministack) -> None:
             docker(*command, *left)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def aws_provider(ministack: Ministack) -> Iterator[PackageServer]:
     """The provider of `aws` resources of the tests, which waits for steady services as the published one does."""
     from aws.provider.package import AwsPackage
@@ -130,7 +130,29 @@ def aws_provider(ministack: Ministack) -> Iterator[PackageServer]:
         yield server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
+def new_project(
+    ministack: Ministack,  # noqa: ARG001 - it has to be there
+    aws_provider: PackageServer,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str], Project]:
+    """Make an empty repository, with what the command needs for environments on a platform that it has made.
+
+    All have one state folder, as the repositories of one machine have.
+    """
+    state = tmp_path_factory.mktemp("state")
+
+    def make(folder: str) -> Project:
+        project = make_project(tmp_path_factory.mktemp("shop"), state, folder)
+        project.env |= {"PULUMI_DEBUG_PROVIDERS": f"aws:{aws_provider.port}", "UNDERSTUDY_AWS_ACCOUNTS": ACCOUNT}
+        return project
+
+    made = make(".").understudy("platform", "up", "--format", "json", limit=600)
+    assert made.code == 0, made.text
+    return make
+
+
+@pytest.fixture(scope="session")
 def tool_image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The image of the containers that fetch files; only its name goes, the layers are Docker's build cache."""
     tag = f"understudy-tests-aws-tool:{tmp_path_factory.getbasetemp().name.lower()}"
@@ -141,7 +163,7 @@ def tool_image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     docker("image", "rm", "-f", tag)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shop_images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The images of the example at HEAD, by service: those that Docker has, else built; they are a cache."""
     import docker as docker_py

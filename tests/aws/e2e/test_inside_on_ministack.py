@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import Project, make_project
-
-from understudy.provider.server import PackageServer
+from support import Project
 
 from .account import holdings
-from .conftest import ACCOUNT, Ministack, containers_of, volumes_of
+from .conftest import Ministack, containers_of, volumes_of
 
 pytestmark = [pytest.mark.docker, pytest.mark.images, pytest.mark.pulumi]
 
@@ -64,15 +63,9 @@ echo '<testsuite><testcase classname="checks" name="answers" time="0.1"/></tests
 
 
 @pytest.fixture(scope="module")
-def project(
-    ministack: Ministack,  # noqa: ARG001 - it has to be there
-    aws_provider: PackageServer,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Project:
-    """A service and two suites inside, of which pytest lies in the tree; beside a platform."""
-    folder = tmp_path_factory.mktemp("inside")
-    project = make_project(folder / "shop", folder / "state", "shop")
-    project.env |= {"PULUMI_DEBUG_PROVIDERS": f"aws:{aws_provider.port}", "UNDERSTUDY_AWS_ACCOUNTS": ACCOUNT}
+def project(new_project: Callable[[str], Project]) -> Project:
+    """A service and two suites inside, of which pytest lies in the tree."""
+    project = new_project("shop")
     tests, site = project.folder / "tests", project.folder / "site"
     tests.mkdir(parents=True)
     site.mkdir()
@@ -84,8 +77,6 @@ def project(
         shutil.copytree(_place(package), site / package, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(_place("pytest").parent / "py.py", site)
     project.commit("Open the shop")
-    made = project.understudy("platform", "up", "--format", "json", limit=600)
-    assert made.code == 0, made.text
     return project
 
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support import ROOT, Project, make_project
-
-from understudy.provider.server import PackageServer
+from support import ROOT, Project
 
 from .account import holdings
 from .conftest import ACCOUNT, HERE, REGION, Ministack, containers_of, volumes_of
@@ -34,20 +32,13 @@ def test_that_the_teapot_is_given_away(shop: Shop) -> None:
 
 
 @pytest.fixture(scope="module")
-def project(
-    ministack: Ministack,
-    aws_provider: PackageServer,
-    shop_images: Mapping[str, str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Project:
-    """The example in a repository of its own, beside a platform that the command has made.
+def project(ministack: Ministack, new_project: Callable[[str], Project], shop_images: Mapping[str, str]) -> Project:
+    """The example in a repository of its own.
 
     What the example builds is given, as a registry would have it: ministack has none. Its suites get the adapter
     "inside", and what that needs to ask ministack.
     """
-    folder = tmp_path_factory.mktemp("aws")
-    project = make_project(folder / "shop", folder / "state", "examples/shop")
-    project.env |= {"PULUMI_DEBUG_PROVIDERS": f"aws:{aws_provider.port}", "UNDERSTUDY_AWS_ACCOUNTS": ACCOUNT}
+    project = new_project("examples/shop")
     ignored = shutil.ignore_patterns("understudy-runs", "__pycache__", ".pytest_cache")
     shutil.copytree(ROOT / "examples" / "shop", project.folder, ignore=ignored)
     inside = {
@@ -63,8 +54,6 @@ def project(
     text = f"services:\n{''.join(services)}x-understudy:\n  tests:\n{''.join(suites)}"
     (project.folder / "ministack.yaml").write_text(text, encoding="utf-8")
     project.commit("Open the shop")
-    made = project.understudy("platform", "up", "--format", "json", limit=600)
-    assert made.code == 0, made.text
     return project
 
 
