@@ -2,14 +2,16 @@
 
 It runs in the environment of requirements.txt, not in that of the tests. ministack 1.5.33 starts real containers, on
 Docker's default bridge and one after the other; of a container it heeds image, command, variables, secrets and logs.
-Here it is taught, for a task of a service:
+Here it is taught, for a task:
 
 - names: who starts gets the names of Service Connect that are served by then, as lines of its /etc/hosts;
 - order: `dependsOn` with SUCCESS and COMPLETE, and a container with a health check has started when it is healthy;
 - volumes of the task, empty at first and gone with it;
 - `entryPoint`, `workingDirectory`, `user`, `memory`, dropped capabilities and the init process of a container;
+- what a container said is in its log before it is removed, however soon it has ended;
 - a target group gets the address of the container that stays, not of one that fetches files and ends;
-- images are the daemon's own: no registry is asked, and the image of the AWS CLI is that of tool/Dockerfile.
+- images are the daemon's own: no registry is asked, the image of the AWS CLI is that of tool/Dockerfile, and that of
+  psql the PostgreSQL that the daemon has.
 """
 
 from __future__ import annotations
@@ -34,6 +36,9 @@ TASK = "com.amazonaws.ecs.task-arn"
 AWS_CLI = "public.ecr.aws/aws-cli/"
 """What the name of the image with the AWS CLI begins with."""
 
+PSQL, POSTGRES = "public.ecr.aws/docker/library/postgres:", "postgres:15"
+"""What the name of the image with psql begins with, and the image that the daemon has."""
+
 Row = Mapping[str, Any]
 
 
@@ -42,7 +47,7 @@ class Fargate:
 
     def __init__(self, tool_image: str) -> None:
         """`tool_image`: that of tool/Dockerfile."""
-        self._tool_image = tool_image
+        self._images = {AWS_CLI: tool_image, PSQL: POSTGRES}
         self._connected: dict[str, Row] = {}
         self._passing: set[str] = set()
         self._run, self._create = ecs._run_docker_container, ecs._create_service
@@ -74,8 +79,9 @@ class Fargate:
         check = container.get("healthCheck")
         if check:
             given["healthcheck"] = _check(check)
-        if str(container["image"]).startswith(AWS_CLI):
-            container = {**container, "image": self._tool_image}
+        for name, image in self._images.items():
+            if str(container["image"]).startswith(name):
+                container = {**container, "image": image}
         given["extra_hosts"] = {**given.get("extra_hosts", {}), **self._names(task)}
         started = self._run(client, container, given, **others)
         if not container.get("essential", True):
@@ -96,6 +102,7 @@ class Fargate:
     def clean(self, task: Row, client: Any, extra: Any = None) -> None:
         """The containers of a task that has ended, and its volumes."""
         client = client or ecs._get_docker()
+        _tell(client, task["taskArn"])
         self._clean(task, client, extra)
         for volume in client.volumes.list(filters={"label": f"{TASK}={task['taskArn']}"}):
             volume.remove(force=True)
@@ -153,6 +160,16 @@ def _await(client: Any, task: str, name: str, condition: str) -> None:
         code = there.wait(timeout=LIMIT)["StatusCode"]
         if condition == "SUCCESS" and code:
             raise RuntimeError(f"{name} ended with {code}: {there.logs(tail=5).decode(errors='replace')}")
+
+
+def _tell(client: Any, task: str) -> None:
+    """Wait until what the containers of a task that have ended said is in their logs: threads of ministack bring it."""
+    ended = client.containers.list(all=True, filters={"label": f"{TASK}={task}", "status": "exited"})
+    start = f"ministack-ecs-awslogs-{task.rpartition('/')[2][:8]}-"
+    names = {start + container.labels[NAME] for container in ended}
+    for thread in threading.enumerate():
+        if thread.name in names:
+            thread.join(LIMIT)
 
 
 def _healthy(container: Any) -> None:
