@@ -61,7 +61,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     if not cli:
         pytest.skip("no Docker Compose; `make setup` makes one")
     folder = tmp_path_factory.mktemp("production") / "shop"
-    shutil.copytree(ROOT / "examples" / "shop", folder)
+    shutil.copytree(ROOT / "examples" / "shop", folder, ignore=shutil.ignore_patterns("understudy-runs"))
     file = folder / "compose.yaml"
     text = file.read_text(encoding="utf-8").replace('"8080:80"', f'"127.0.0.1:{free_port()}:80"')
     project = f"sources{uuid.uuid4().hex[:8]}"

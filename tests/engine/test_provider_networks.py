@@ -135,6 +135,23 @@ def test_a_network_of_an_interrupted_operation_is_replaced_a_foreign_one_not(dri
     driver.delete(NETWORK, made, outputs)
 
 
+def test_of_two_that_make_a_network_of_one_name_at_once_each_gives_its_own_back(driver: Any) -> None:
+    """Docker looks for the name before it makes a network, so that both may get one."""
+    name, twins = driver.name("net"), []
+    labels = {"dev.understudy.environment": driver.environment.id, "dev.understudy.backend": "b9999999999"}
+
+    def at_once(*given: Any, **more: Any) -> Any:
+        twins.append(driver.client.api.create_network(name, check_duplicate=False, labels=labels)["Id"])
+        return driver.client.api.create_network(*given, **{**more, "check_duplicate": False})
+
+    try:
+        with pytest.raises(ProvisionError, match="made by another backend, b9999999999"):
+            Networks().create(call(Faulty(driver.client, create_network=at_once)), inputs(driver))
+        assert [row["Id"] for row in driver.client.api.networks(names=[name])] == twins
+    finally:
+        driver.client.api.remove_network(twins[0])
+
+
 def test_a_full_pool_says_so(connect: Any) -> None:
     from understudy.provider.instance import Instance
     from understudy.provider.room import Call, Room

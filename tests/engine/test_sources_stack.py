@@ -51,7 +51,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     """The shop's production, up as `shop/production` on a backend of its own."""
     base = tmp_path_factory.mktemp("production")
     folder, state = base / "shop", base / "state"
-    shutil.copytree(ROOT / "examples" / "shop", folder)
+    shutil.copytree(ROOT / "examples" / "shop", folder, ignore=shutil.ignore_patterns("understudy-runs"))
     (state / "backend").mkdir(parents=True)
     tag = secrets.token_hex(4)
     images = {

@@ -51,10 +51,22 @@ class Networks:
             except ConflictError:
                 self._clear_leftover(call, inputs)
                 made = self._make(call, inputs)
-        try:
-            return made, self._outputs(self._inspect(call, made), inputs)
-        except ProvisionError as error:
-            raise NotReadyError(str(error), made, dict(inputs)) from error
+            try:
+                outputs, twins = (
+                    self._outputs(self._inspect(call, made), inputs),
+                    self._twins(call, made, inputs["name"]),
+                )
+            except ProvisionError as error:
+                raise NotReadyError(str(error), made, dict(inputs)) from error
+            if not twins:
+                return made, outputs
+            _remove(call, made, inputs)
+        raise call.taken(
+            twins[0].get("Labels"),
+            inputs,
+            f"Creating network {inputs['name']} failed: another process made one of that name at the same time.",
+            f"`docker network ls --filter name={inputs['name']}` shows it; try again.",
+        )
 
     def read(
         self, call: Call, object_id: str, inputs: Mapping[str, Any]
@@ -95,6 +107,16 @@ class Networks:
                 f"`docker network inspect {inputs['name']}` shows whose it is.",
             )
         _remove(call, facts["Id"], inputs)
+
+    def _twins(self, call: Call, made: str, name: str) -> list[dict[str, Any]]:
+        """Other networks of this name: two that ask at once may both be given one, and nobody can join either by name.
+
+        Docker looks for the name before it makes a network (Docker Engine API, NetworkCreate: CheckDuplicate is "best
+        effort").
+        """
+        with docker(f"Listing the networks called {name}"):
+            found = call.room.docker.api.networks(names=[name])
+        return [row for row in found if row["Name"] == name and row["Id"] != made]
 
     def _make(self, call: Call, inputs: Mapping[str, Any]) -> str:
         if inputs.get("ipamConfigs") or inputs.get("driver", "bridge") != "bridge":
