@@ -182,6 +182,8 @@ def _answered(error: ClientError) -> Failure:
     why = next((kind for kind, codes in _CODES.items() if code in codes), Why.OTHER)
     if why is Why.OTHER:
         why = Why.GONE if _GONE.search(code) else Why.BUSY if _BUSY.match(code) else Why.OTHER
+    if why is Why.OTHER and code == "InvalidParameterValue" and "in use" in message:  # EC2, of a network interface
+        why = Why.BUSY
     if why is Why.OTHER and status >= 500:  # noqa: PLR2004 - the server's own errors
         why = Why.SERVER
     text = f"{error.operation_name}: {code}{f' ({message})' if message else ''}"

@@ -316,6 +316,63 @@ def test_something_else_that_is_gone_does_not_pass_for_the_object() -> None:
     assert made["role"] in reasons(swept)
 
 
+@pytest.mark.parametrize(
+    ("call", "code"),
+    [
+        ("ec2:RevokeSecurityGroupIngress", "InvalidGroup.NotFound"),
+        ("ec2:DeleteNetworkInterface", "InvalidParameterValue"),
+    ],
+)
+def test_what_was_changed_or_in_use_meanwhile_goes_in_the_next_pass(call: str, code: str) -> None:
+    account, time, aws = Account(), Time(), session()
+    made = account.make(OURS, tags_of(), kinds={"security-group", "network-interface"})
+    refused: list[str] = []
+
+    def fail(asked: str, _given: dict[str, Any]) -> str | None:
+        if asked != call or refused:
+            return None
+        refused.append(asked)
+        return code
+
+    aws.fail = fail
+    aws.said = "Network interface 'eni-1' is currently in use"
+    assert target(time, aws).sweep(WHOSE).failed == ()
+    assert (account.there(made), refused) == ({}, [call])
+    assert time.at < 60, "it was not waited for until patience was over"
+
+
+def test_a_listing_that_fails_between_two_passes_is_tried_again() -> None:
+    make_queue(f"{OURS}-jobs", tags_of())
+    time, aws = Time(), session()
+    answers = {"sqs:DeleteQueue": ["Throttling"], "iam:ListRoles": ["", "Throttling", "Throttling"]}
+
+    def fail(call: str, _asked: dict[str, Any]) -> str | None:
+        left = answers.get(call, [])
+        return (left.pop(0) or None) if left else None
+
+    aws.fail = fail
+    swept = target(time, aws).sweep(WHOSE)
+    assert (swept.failed, queues(), answers["iam:ListRoles"]) == ((), set(), [])
+
+
+def test_a_rule_that_another_environment_removes_meanwhile_hides_none_of_ours() -> None:
+    account, aws = Account(), session()
+    ours = account.make(OURS, tags_of(), kinds={"target-group", "listener-rule"})
+    other = account.make(OTHER, tags_of(OTHER), priority=2, kinds={"target-group", "listener-rule"})
+    gone: list[str] = []
+
+    def fail(call: str, asked: dict[str, Any]) -> str | None:
+        if call == "elbv2:DescribeTags" and other["listener-rule"] in asked["ResourceArns"] and not gone:
+            gone.append(call)
+            session().client("elbv2").delete_rule(RuleArn=other["listener-rule"])
+            return "RuleNotFound"
+        return None
+
+    aws.fail = fail
+    assert ours["listener-rule"] in {item.id for item in target(aws=aws).inventory(WHOSE)}
+    assert gone
+
+
 def test_what_ecs_made_in_our_namespace_goes_with_it_and_what_others_did_keeps_it() -> None:
     account, aws = Account(), session()
     made = account.make(OURS, tags_of(), kinds={"namespace"})

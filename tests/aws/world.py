@@ -72,6 +72,7 @@ class Session(AwsSession):
         super().__init__(access or AwsAccess(REGION), attempts=1)
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.fail: Fail = lambda _call, _asked: None
+        self.said = "as told"
 
     def _session(self) -> boto3.Session:
         if self._made is None:
@@ -87,7 +88,7 @@ class Session(AwsSession):
             call = f"{service}:{model.name}"
             self.calls.append((call, dict(params)))
             if code := self.fail(call, params):
-                raise ClientError({"Error": {"Code": code, "Message": "as told"}}, model.name)
+                raise ClientError({"Error": {"Code": code, "Message": self.said}}, model.name)
 
         made.meta.events.register("before-parameter-build", hear)
         return made

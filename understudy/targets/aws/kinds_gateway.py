@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from understudy.aws_failures import Why, failure_of
 from understudy.targets.aws.kinds import Kind, batches, each, labels_of, may_be_ours
 from understudy.targets.aws.session import AwsSession
 from understudy.targets.interface import Owned
@@ -19,10 +20,19 @@ _TAGS = 20
 
 
 def _tags(elb: ElasticLoadBalancingv2Client, arns: Sequence[str]) -> dict[str, dict[str, str]]:
+    """The tags of those that are there: one that goes meanwhile, whoever's it is, would fail its whole batch."""
+    from botocore.exceptions import ClientError
+
     found: dict[str, dict[str, str]] = {}
     for some in batches(arns, _TAGS):
-        for row in elb.describe_tags(ResourceArns=some)["TagDescriptions"]:
-            found[row["ResourceArn"]] = labels_of(row["Tags"])
+        try:
+            answers = [elb.describe_tags(ResourceArns=some)]
+        except ClientError as error:
+            if failure_of(error).why is not Why.GONE:
+                raise
+            answers = list(each(lambda arn: elb.describe_tags(ResourceArns=[arn]), some))
+        rows = (row for answer in answers for row in answer["TagDescriptions"])
+        found.update((row["ResourceArn"], labels_of(row["Tags"])) for row in rows)
     return found
 
 
@@ -49,7 +59,7 @@ def described_rules(aws: AwsSession, arns: Sequence[str]) -> list[tuple[Mapping[
     elb: ElasticLoadBalancingv2Client = aws.client("elbv2")
     rows = [row for answer in each(lambda arn: elb.describe_rules(RuleArns=[arn]), arns) for row in answer["Rules"]]
     tags = _tags(elb, [row["RuleArn"] for row in rows])
-    return [(row, tags.get(row["RuleArn"], {})) for row in rows]
+    return [(row, tags[row["RuleArn"]]) for row in rows if row["RuleArn"] in tags]
 
 
 def _rules(aws: AwsSession, ids: Sequence[str]) -> Iterator[Owned]:
@@ -77,7 +87,8 @@ def _groups(aws: AwsSession, ids: Sequence[str]) -> Iterator[Owned]:
     tags = _tags(elb, [row["TargetGroupArn"] for row in rows])
     for row in rows:
         arn = row["TargetGroupArn"]
-        yield Owned("target-group", arn, row["TargetGroupName"], tags.get(arn, {}))
+        if arn in tags:
+            yield Owned("target-group", arn, row["TargetGroupName"], tags[arn])
 
 
 def _remove_group(aws: AwsSession, item: Owned) -> None:

@@ -64,6 +64,7 @@ class _Sweep:
     removed: dict[tuple[str, str], Owned] = field(default_factory=dict)
     reasons: dict[Owned, str] = field(default_factory=dict)
     deadline: float = 0.0
+    passes: int = 0
 
     def run(self) -> Swept:
         self.deadline = self.pace.clock() + self.pace.patience
@@ -83,12 +84,13 @@ class _Sweep:
         return min(2 * pause, _LONGEST)
 
     def _pass(self) -> bool:
-        """Go through all stages once; whether another pass may do more."""
+        """Go through all stages once; whether another pass may do more, as it may where AWS has answered before."""
+        self.passes += 1
         try:
             listed = self._listed()
         except ToolError as error:
             self.reasons[Owned("listing", "", "(all)")] = str(error)
-            return False
+            return self.passes > 1
         owned = [item for item in listed if is_owned(item.labels, self.whose)]
         judged = judge(owned, self.whose, self.identity, self.spare)
         self.reasons.update(judged.kept)
@@ -194,9 +196,12 @@ class _Sweep:
             return _State.KEPT, judged.kept[0][1]
         try:
             kind.remove(self.aws, now)
-        except ClientError as error:  # something of it was gone; `look` says whether it is
-            if failure_of(error).why is not Why.GONE:
+        except ClientError as error:
+            failure = failure_of(error)
+            if failure.why is not Why.GONE:
                 raise
+            state, _ = self._seen(item)  # something of it was gone, and the steps after that were not taken
+            return (_State.AGAIN, f"{failure.why}: {failure.text}") if state is _State.GOING else (state, "")
         return self._seen(item)
 
     def _seen(self, item: Owned) -> tuple[_State, str]:
