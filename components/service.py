@@ -8,6 +8,7 @@ import pulumi
 import pulumi_docker as docker
 
 from understudy.components.container_args import container_args
+from understudy.components.kinds import of_any_kind
 from understudy.components.registry import Registry
 from understudy.components.service_args import ServiceArgs
 
@@ -28,7 +29,8 @@ class Service(pulumi.ComponentResource):
     pulumi_type: ClassVar[str] = "understudy:index:Service"
 
     def __init__(self, name: str, args: ServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(self.pulumi_type, name, {}, pulumi.ResourceOptions.merge(opts, _other_kinds(self.pulumi_type)))
+        kinds = of_any_kind(self.pulumi_type, (SERVICES.get(kind).pulumi_type for kind in SERVICES.names()))
+        super().__init__(self.pulumi_type, name, {}, pulumi.ResourceOptions.merge(opts, kinds))
         self.containers = tuple(self._container(name, args, number) for number in range(1, len(args.containers) + 1))
         self.register_outputs({"containers": [container.name for container in self.containers]})
 
@@ -54,12 +56,3 @@ class Service(pulumi.ComponentResource):
         container.wait = True
         container.wait_timeout = args.ready_timeout
         container.destroy_grace_seconds = 0
-
-
-def _other_kinds(own: str) -> pulumi.ResourceOptions:
-    """Aliases to the other kinds: a service that changes its kind stays the resource that it was.
-
-    Without them the engine would create its containers anew beside the old ones, which have their names still.
-    """
-    types = (SERVICES.get(kind).pulumi_type for kind in SERVICES.names())
-    return pulumi.ResourceOptions(aliases=[pulumi.Alias(type_=other) for other in types if other != own])

@@ -14,6 +14,7 @@ import pulumi_aws as aws
 from understudy.components.aws.addresses import Addresses, placed
 from understudy.components.aws.options import child, steady
 from understudy.components.aws.roles import TaskRole, TaskRoleArgs
+from understudy.components.kinds import of_any_kind
 from understudy.components.registry import Registry
 from understudy.stacks.aws.plan import Container, GatewayPlan, ServicePlan, TaskPlan
 from understudy.stacks.aws.platform import Platform
@@ -70,7 +71,8 @@ class Service(pulumi.ComponentResource):
     pulumi_type: ClassVar[str] = "understudy:aws:Service"
 
     def __init__(self, name: str, args: ServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(self.pulumi_type, name, {}, opts)
+        kinds = of_any_kind(self.pulumi_type, (SERVICES.get(kind).pulumi_type for kind in SERVICES.names()))
+        super().__init__(self.pulumi_type, name, {}, pulumi.ResourceOptions.merge(opts, kinds))
         plan, platform = args.plan, args.platform
         self.task, role = task_definition(name, plan.task, platform, args.secrets, self, addresses=args.addresses)
         behind = [] if args.behind is None else [args.behind.rule]

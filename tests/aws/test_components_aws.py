@@ -166,6 +166,12 @@ def test_the_example_has_one_way_in(shop: Recording) -> None:
     assert shop.result == {"gateway:80": {"host": "eabcdefghij.preview.internal", "port": 80, "url": url}}
 
 
+def test_a_service_that_changes_its_kind_stays_the_same_resource(shop: Recording) -> None:
+    (db,) = [resource for resource in shop.resources if resource.type == "understudy:aws:Database"]
+    others = ("Service", "Cache", "Broker", "ObjectStore", "Gateway", "Job", "Mock")
+    assert set(db.aliases) == {f"understudy:aws:{kind}" for kind in others}
+
+
 def test_files_of_the_commit_come_from_the_environments_bucket(shop: Recording) -> None:
     objects = {o.inputs["key"]: o for o in aws(shop) if "key" in o.inputs}
     nginx = next(o for key, o in objects.items() if key.startswith("gateway/") and key.endswith("nginx.conf"))
