@@ -253,6 +253,31 @@ def test_a_suite_that_speaks_for_its_supervisor_is_ended_all_the_same(box: Box, 
     assert suite.exit_code == -signal.SIGTERM
 
 
+@pytest.mark.parametrize("named", ["1", "{os.getpid()}"])
+def test_a_suite_that_ends_its_supervisor_and_names_who_is_left_is_ended_all_the_same(box: Box, named: str) -> None:
+    suite = box.start(
+        f"""
+        import os
+        supervisor = os.getppid()
+        os.kill(supervisor, signal.SIGSTOP)
+        for number in os.listdir(f"/proc/{{supervisor}}/fd"):
+            path = f"/proc/{{supervisor}}/fd/{{number}}"
+            if int(number) > 2 and os.readlink(path).startswith("pipe:"):
+                with open(os.open(path, os.O_WRONLY | os.O_NONBLOCK), "w") as out:
+                    print(f"left {named}", file=out)
+        os.kill(supervisor, signal.SIGKILL)
+        pathlib.Path("said.new").write_text(str(os.getpid()))
+        os.rename("said.new", "said")
+        time.sleep(60)
+        """
+    )
+    box.pid("said")
+    end(suite)
+
+    assert box.everybody() == []
+    assert suite.survivors() == ()
+
+
 def test_when_understudy_is_killed_its_suites_end(box: Box) -> None:
     owner = f"""
         import pathlib, sys, time

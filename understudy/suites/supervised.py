@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from understudy import alone
+from understudy import alone, processes
 from understudy.suites import process, supervisor
 from understudy.suites.kin import Kin
 
@@ -80,8 +80,11 @@ class SupervisedProcess:
                 os.close(status)
             self._heard = b""
             self._code: int | None = None
+            self._named: tuple[int, ...] = ()
             self._left: tuple[int, ...] = ()
             self._stop_at: float | None = None
+            self._give_up_at: float | None = None
+            self._began = processes.ticks(self._popen.pid) or 0
             session = self._begin(supervisor.pack(list(command), dict(environment)))
         except BaseException:
             self._close()
@@ -153,12 +156,23 @@ class SupervisedProcess:
             self._left = ()
             return True
         if not (alive := self._kin.alive()):
+            self._left = self._gone_astray()
             return not self._left
-        if not self._left:
-            self._kin.signal(signal.SIGKILL, leader=False)
-            if self._stop_at is not None and time.monotonic() >= self._stop_at + self._deadline:
-                self._left = tuple(sorted(alive))
+        self._kin.signal(signal.SIGKILL, leader=False)
+        now = time.monotonic()
+        if self._give_up_at is None:
+            limit = now + process.PATIENCE if self._stop_at is None else self._stop_at + self._deadline
+            self._give_up_at = max(now + LATE, limit)
+        elif now >= self._give_up_at:
+            self._left = tuple(sorted(alive))
         return False
+
+    def _gone_astray(self) -> tuple[int, ...]:
+        """Of those that were named as left, whose session and mark are others by now, the ones that are there.
+
+        A suite may have named them. None of its own is older than the supervisor.
+        """
+        return tuple(pid for pid in self._named if (processes.ticks(pid) or 0) > self._began)
 
     def survivors(self) -> tuple[int, ...]:
         """The processes that SIGKILL did not end within `PATIENCE`; empty before that."""
@@ -179,7 +193,7 @@ class SupervisedProcess:
             if code := re.fullmatch(rb"code (-?\d{1,3})", line):
                 self._code = int(code[1])
             elif left := re.fullmatch(rb"left((?: \d{1,9})+)", line):
-                self._left = tuple(map(int, left[1].split()))
+                self._named = tuple(map(int, left[1].split()))
         return bool(heard)
 
     def _close(self) -> None:
