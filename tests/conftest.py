@@ -31,11 +31,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--same-inventory", action="store_true", help="nobody else uses the daemon: it must end as it was")
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One worker more than there are processors: tests wait for processes and a daemon as long as they compute."""
-    return (os.cpu_count() or 1) + 1
-
-
 INVENTORY = pytest.StashKey[dict[str, str]]()
 GRACE = 30.0
 """Seconds that a container which was started with `--rm` and killed may take to go."""
