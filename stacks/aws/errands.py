@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from understudy.stacks import aws_names
@@ -45,14 +45,9 @@ def logical(service: str) -> str:
 
 def marked(task: TaskPlan, what: str, platform: Platform, environment: str) -> TaskPlan:
     """The task with the label that says its errand."""
-    errand = {
-        "what": what,
-        "cluster": platform.cluster_arn,
-        "subnets": list(platform.subnet_ids),
-        "security_group": aws_names.security_group(environment, "tasks"),
-        "private": platform.private,
-    }
-    text = json.dumps(errand, sort_keys=True)
+    group = aws_names.security_group(environment, "tasks")
+    errand = Errand(what, platform.cluster_arn, tuple(platform.subnet_ids), group, platform.private)
+    text = json.dumps(asdict(errand), sort_keys=True)
     return replace(
         task,
         containers=tuple(

@@ -18,7 +18,7 @@ from understudy.stacks.aws.platform import Platform
 from understudy.stacks.aws.suites import FETCH, STREAMS, SUITE, TELL
 from understudy.stacks.identity import Environment
 
-__all__ = ["ENV", "GROUP", "Played", "platform_of", "prepare"]
+__all__ = ["ENV", "GROUP", "Played", "answered", "platform_of", "prepare"]
 
 ENV = Environment(OURS, HERE, "shop", LATER, BACKEND)
 GROUP = f"/understudy/{OURS}"
@@ -101,12 +101,12 @@ class Played:
                 "desiredStatus": "RUNNING",
                 "containers": [{"name": name, "lastStatus": "PENDING"} for name in names],
             }
-        return _answer({"taskArns": [self.row["taskArn"]] if self.row else []})
+        return answered({"taskArns": [self.row["taskArn"]] if self.row else []})
 
     def _describe(self, **_: object) -> Any:
         if self.steps:
             self.steps.pop(0)(self)
-        return _answer({"tasks": [self.row], "failures": []})
+        return answered({"tasks": [self.row], "failures": []})
 
     def _stop(self, **_: object) -> Any:
         """ECS stops who depends first: the suite, then the container that tells of it."""
@@ -119,7 +119,7 @@ class Played:
                 self.own.client("s3").put_object(Bucket=files[0], Key=f"{files[1]}{name}", Body=content)
             self.say(TELL, f"end {self.told} {self.last}")
         self.row |= {"lastStatus": "STOPPED", "desiredStatus": "STOPPED"}
-        return _answer({"task": self.row})
+        return answered({"task": self.row})
 
     def container(self, name: str) -> Row:
         return next(row for row in self.row["containers"] if row["name"] == name)
@@ -159,7 +159,8 @@ def aws_bucket(definition: Row) -> tuple[str, str]:
     return bucket, prefix
 
 
-def _answer(parsed: Row) -> Any:
+def answered(parsed: Row) -> Any:
+    """What a handler before a call gives in the place of AWS's answer."""
     return SimpleNamespace(status_code=200, headers={}, raw=None), {
         **parsed,
         "ResponseMetadata": {"HTTPStatusCode": 200},

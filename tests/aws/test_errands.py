@@ -6,12 +6,11 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from aws.plans import DB, plan_of, service
-from aws.played import ENV, GROUP, platform_of
+from aws.played import ENV, GROUP, answered, platform_of
 from aws.world import HERE, OTHER, WHOSE, Account, Time, moto, pairs, session, tags_of
 
 from understudy.errors import LeftoversError, ToolError
@@ -101,13 +100,6 @@ class World:
     @property
     def target(self) -> AwsTarget:
         return AwsTarget(self.aws, pace=self.time.pace(), errands=self.pace)
-
-
-def answered(parsed: Row) -> Any:
-    return SimpleNamespace(status_code=200, headers={}, raw=None), {
-        **parsed,
-        "ResponseMetadata": {"HTTPStatusCode": 200},
-    }
 
 
 @pytest.fixture
