@@ -2,104 +2,29 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from leases import a_lease
+from teardown_world import LOST, FakeTarget, lease, store
 
 from understudy.engine.errors import EngineCrashedError
 from understudy.engine.fake import FakeEngine
 from understudy.engine.interface import StackRef
 from understudy.engine.stale_locks import Lock
-from understudy.errors import LeftoversError, NotFoundError, ToolError
-from understudy.lease import FolderShelf, Lease, LeaseState, LeaseStore
-from understudy.owner import Owner, this_process
+from understudy.errors import NotFoundError
+from understudy.lease import Lease, LeaseState, LeaseStore
+from understudy.owner import this_process
 from understudy.progress import Progress, State
-from understudy.receipts import find
 from understudy.session import find_lease
 from understudy.stacks.identity import Whose
-from understudy.targets.interface import Outcome, Owned, Receipt, Spare, Swept, spare_none
-from understudy.teardown import close_gone, settle, tear_down
+from understudy.targets.interface import Outcome, Owned, Receipt
+from understudy.teardown import tear_down
 
-
-@dataclass
-class FakeTarget:
-    """A target that holds objects until they are swept; the engine's destroy removes what `by_engine` says."""
-
-    here: str = "docker:one"
-    held: list[Owned] = field(default_factory=list)
-    stuck: bool = False
-    silent: bool = False
-    answers_after: int = 10**9
-    swept: int = 0
-    asked: int = 0
-    looked: int = 0
-    seen: Sequence[Owned] | None = None
-    elsewhere: tuple[str, ...] = ()
-    given: list[list[str]] = field(default_factory=list)
-    """What the engine had done, each time that what lies elsewhere was taken away."""
-    engine: FakeEngine | None = None
-
-    def reach(self) -> None:
-        self.identity()
-
-    def identity(self) -> str:
-        self.asked += 1
-        if self.silent and self.asked > self.answers_after:
-            self.silent, self.asked = False, 0
-        if self.silent:
-            raise ToolError("no answer")
-        return self.here
-
-    def inventory(self, _whose: Whose | None = None) -> tuple[Owned, ...]:
-        return tuple(self.held)
-
-    def owed(self, _whose: Whose) -> tuple[str, ...]:
-        return self.elsewhere
-
-    def give_back(self, _whose: Whose) -> None:
-        self.given.append([call.verb for call in self.engine.calls] if self.engine else [])
-        if self.stuck:
-            raise LeftoversError("Took away the database, and it failed.")
-        self.elsewhere = ()
-
-    def sweep(self, _whose: Whose, _spare: Spare = spare_none, seen: Sequence[Owned] | None = None) -> Swept:
-        self.swept += 1
-        self.seen = seen
-        if self.stuck:
-            return Swept((), tuple((owned, "in use") for owned in self.held))
-        gone, self.held = tuple(self.held), []
-        return Swept(gone, ())
-
-    def receipt(self, whose: Whose, expected: str) -> Receipt:
-        self.looked += 1
-        if self.silent:
-            return Receipt(whose.environment, expected, Outcome.UNKNOWN, "2026-01-01T00:00:00Z", reason="no answer")
-        if expected != self.here:
-            return Receipt(whose.environment, expected, Outcome.HOLD, "2026-01-01T00:00:00Z", reason="another daemon")
-        outcome = Outcome.LEFTOVERS if self.held else Outcome.CLEAN
-        return Receipt(whose.environment, expected, outcome, "2026-01-01T00:00:00Z", tuple(self.held))
-
-
-LOST = Owned("container", "1", "e-lost")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> LeaseStore:
-    return LeaseStore(FolderShelf(tmp_path / "leases"))
-
-
-@pytest.fixture
-def lease(store: LeaseStore, tmp_path: Path) -> Lease:
-    tree = tmp_path / "trees" / "eaaaaaaaaaa" / "0123" / "files"
-    tree.mkdir(parents=True)
-    made = a_lease("eaaaaaaaaaa", tree=str(tree))
-    store.create(made)
-    return made
+__all__ = ["lease", "store"]
 
 
 @pytest.fixture(autouse=True)
@@ -357,43 +282,6 @@ def test_without_a_kept_receipt_the_lease_stays(down: Down, store: LeaseStore, l
     assert store.find(lease.id) is not None
 
 
-def test_what_is_gone_is_closed_by_a_receipt_and_nothing_else(store: LeaseStore, lease: Lease) -> None:
-    fake: Any = FakeTarget(held=[LOST])
-    assert close_gone(lease, fake, store, lambda _: None) is None
-    assert store.find(lease.id) is not None
-    fake.held = []
-    receipt = close_gone(lease, fake, store, lambda _: None)
-    assert receipt is not None
-    assert (store.find(lease.id), find(store, lease.id).receipt) == (None, receipt)  # type: ignore[union-attr]  # it is there
-
-
-def test_settling_closes_what_plain_pulumi_destroyed_and_nothing_else(store: LeaseStore, lease: Lease) -> None:
-    engine, target = FakeEngine(run_programs=False), FakeTarget()
-    fake: Any = target
-    assert settle(engine, fake, store, lambda _: None) == ()
-    dead = replace(this_process(), started=1)
-    handed = store.update(lease, state=LeaseState.HANDED_OVER, project="mine", stack="dev", owner=dead, plain=True)
-    target.held = [LOST]
-    assert settle(engine, fake, store, lambda _: None) == ()
-    target.held = []
-    engine.up(StackRef("mine", "dev"), lambda: None)
-    assert settle(engine, fake, store, lambda _: None) == ()
-    engine.destroy(StackRef("mine", "dev"), remove=False)
-    (receipt,) = settle(engine, fake, store, lambda _: None)
-    assert receipt.environment == handed.id
-    assert store.list()[0] == ()
-
-
-def test_a_handed_over_lease_of_another_host_is_settled_only_once_it_is_over(store: LeaseStore, lease: Lease) -> None:
-    fake: Any = FakeTarget()
-    stranger = Owner("elsewhere", "boot", 1, 1, "me")
-    young = {"state": LeaseState.HANDED_OVER, "owner": stranger, "expires": "2999-01-01T00:00:00Z"}
-    store.update(lease, **young)
-    assert settle(FakeEngine(run_programs=False), fake, store, lambda _: None) == ()
-    store.update(lease, expires="2026-01-01T01:00:00Z")
-    assert len(settle(FakeEngine(run_programs=False), fake, store, lambda _: None)) == 1
-
-
 def test_nobody_to_tell_and_a_lease_that_is_gone_stop_no_clean_up(store: LeaseStore, lease: Lease) -> None:
     def deaf(_: Progress) -> None:
         raise BrokenPipeError
@@ -405,13 +293,6 @@ def test_nobody_to_tell_and_a_lease_that_is_gone_stop_no_clean_up(store: LeaseSt
     assert receipt.outcome is Outcome.CLEAN
     assert [call.verb for call in engine.calls] == ["destroy"]
     assert target.swept == 1
-
-
-def test_a_handed_over_lease_of_a_living_process_is_not_settled(store: LeaseStore, lease: Lease) -> None:
-    store.update(lease, state=LeaseState.HANDED_OVER, project="mine", stack="dev")
-    fake: Any = FakeTarget()
-    assert settle(FakeEngine(run_programs=False), fake, store, lambda _: None) == ()
-    assert len(store.list()[0]) == 1
 
 
 def test_an_environment_is_found_by_id_stack_name_or_branch(store: LeaseStore, lease: Lease) -> None:
