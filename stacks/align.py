@@ -108,7 +108,8 @@ def _renamed(production: Topology, candidate: Topology) -> Topology:
         return _TOKEN.sub(lambda match: secret_token(names.get(match[1], match[1])), text)
 
     secrets = tuple(dict.fromkeys(names.get(secret, secret) for secret in production.secrets))
-    return replace(map_texts(production, rename), secrets=secrets)
+    stores = {names.get(secret, secret): store for secret, store in production.secret_stores.items()}
+    return replace(map_texts(production, rename), secrets=secrets, secret_stores=stores)
 
 
 def _pairs(ours: Service, theirs: Service) -> Iterator[tuple[str, str]]:

@@ -15,6 +15,7 @@ from . import identity
 __all__ = [
     "LIMITS",
     "LOG_PREFIX",
+    "PARAMETER_PREFIX",
     "ROLE_PATH",
     "SECRET_PREFIX",
     "bucket",
@@ -29,6 +30,7 @@ __all__ = [
     "load_balancer",
     "log_group",
     "namespace",
+    "parameter",
     "policy",
     "port_name",
     "queue",
@@ -55,6 +57,7 @@ LIMITS: Mapping[str, int] = MappingProxyType(
         "load_balancer": 32,
         "log_group": 512,
         "namespace": 1024,
+        "parameter": 1011,
         "policy": 128,
         "port_name": 64,
         "queue": 80,
@@ -68,13 +71,16 @@ LIMITS: Mapping[str, int] = MappingProxyType(
     }
 )
 """Kind of name -> the most characters that AWS takes; of a database the least of PostgreSQL's 63 and MySQL's 64, of
-its role MySQL's 32 (PostgreSQL, Identifiers; MySQL, Account User Name Syntax)."""
+its role MySQL's 32 (PostgreSQL, Identifiers; MySQL, Account User Name Syntax), of a parameter that of PutParameter."""
 
 ROLE_PATH = "/understudy/"
 """The path of every IAM role of an environment: IAM lists by it, and the tagging API lists no role."""
 
 SECRET_PREFIX = "understudy/"  # noqa: S105 - the beginning of names, no secret
 """What every secret's name begins with: the execution role reads these alone."""
+
+PARAMETER_PREFIX = "/understudy/"
+"""What every parameter's name begins with: the execution role reads these alone."""
 
 LOG_PREFIX = "/understudy/"
 """What every log group's name begins with."""
@@ -163,6 +169,12 @@ def secret(environment: str, logical: str) -> str:
     """A secret of Secrets Manager; it must not end with a dash and six characters, as its ARN does (CreateSecret)."""
     room = LIMITS["secret"] - len(SECRET_PREFIX) - len(_VALUE)
     return f"{SECRET_PREFIX}{identity.name(environment, logical, room)}{_VALUE}"
+
+
+def parameter(environment: str, logical: str) -> str:
+    """A parameter of Systems Manager, in a hierarchy of two levels (PutParameter, Name)."""
+    room = LIMITS["parameter"] - len(PARAMETER_PREFIX)
+    return f"{PARAMETER_PREFIX}{identity.name(environment, logical, room)}"
 
 
 def log_group(environment: str) -> str:

@@ -72,7 +72,11 @@ def derive(
     refuse_literals(candidate, literals)
     before, _ = builds.shared_builds(hidden_before)
     after, shared = builds.shared_builds(hidden_after)
-    after = replace(after, secret_rules={**production.secret_rules, **candidate.secret_rules})
+    after = replace(
+        after,
+        secret_rules={**production.secret_rules, **candidate.secret_rules},
+        secret_stores={**production.secret_stores, **candidate.secret_stores},
+    )
     unchanged = dict(unchanged_builds)
     unchanged |= {name: unchanged[owner] for name, owner in shared.items() if owner in unchanged}
     order: tuple[Step, ...] = (

@@ -8,8 +8,12 @@ import string
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
-__all__ = ["ALPHABETS", "HEX", "LONGEST", "SecretRule", "Seed", "secret_value"]
+__all__ = ["ALPHABETS", "HEX", "LONGEST", "SecretRule", "SecretStore", "Seed", "secret_value"]
+
+SecretStore = Literal["secret", "parameter"]
+"""What keeps a secret on AWS: a secret of Secrets Manager, or a SecureString of Systems Manager's Parameter Store."""
 
 _SYMBOLS = "-._~"
 """The marks that stand in a URL as they are (RFC 3986, 2.3): a password is often a part of one."""

@@ -28,7 +28,7 @@ from .parts import (
     Ulimit,
 )
 from .profile import Profile
-from .secret_rules import SecretRule
+from .secret_rules import SecretRule, SecretStore
 from .suite import Need, Suite
 from .where import TopologyError, Where
 
@@ -198,8 +198,8 @@ class Topology:
     are the services and ports that tests reach beside those with `ports`. `warnings` name what the source did not
     know and left out: nothing is dropped in silence; `changes` are what the source itself changed, left out, or took
     because it was allowed by name, each with its path in the document and why. `secret_rules` say how the value of a
-    secret looks (absent: as `secret_rules.HEX`), `places` where the keys of the extension stand, by their path
-    (`x-understudy.secrets.KEY`).
+    secret looks (absent: as `secret_rules.HEX`), `secret_stores` what keeps it on AWS (absent: `secret`), `places`
+    where the keys of the extension stand, by their path (`x-understudy.secrets.KEY`).
     """
 
     name: str
@@ -212,6 +212,7 @@ class Topology:
     suites: tuple[Suite, ...] = ()
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     secret_rules: Mapping[str, SecretRule] = field(default_factory=dict)
+    secret_stores: Mapping[str, SecretStore] = field(default_factory=dict)
     endpoints: tuple[tuple[str, int], ...] = ()
     warnings: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()

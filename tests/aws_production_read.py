@@ -80,7 +80,13 @@ def expected(made: Made) -> Topology:
         ),
     ]
     found = {service.name: service for service in services}
-    return Topology("shop", found, {"main": Network("main")}, secrets=("PGPASSWORD", "API_TOKEN", "LEVEL"))
+    return Topology(
+        "shop",
+        found,
+        {"main": Network("main")},
+        secrets=("PGPASSWORD", "API_TOKEN", "LEVEL"),
+        secret_stores={"LEVEL": "parameter"},
+    )
 
 
 def _aws(held: Managed) -> Service:

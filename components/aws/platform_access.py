@@ -122,7 +122,7 @@ class Access(pulumi.ComponentResource):
         return cluster
 
     def _execution(self, args: AccessArgs) -> aws.iam.Role:
-        """What pulls images, writes logs, and reads the secrets of environments and of the shared database."""
+        """What pulls images, writes logs, and reads what keeps secrets of environments and of the shared database."""
         partition = partition_of(args.region)
         role = aws.iam.Role(
             f"{self._name}-execution",
@@ -137,13 +137,20 @@ class Access(pulumi.ComponentResource):
             policy_arn=f"arn:{partition}:iam::aws:policy/{_EXECUTION}",
             opts=child(self),
         )
-        secrets = f"arn:{partition}:secretsmanager:{args.region}:{args.account}:secret:{aws_names.SECRET_PREFIX}*"
-        statement = {"Effect": "Allow", "Action": ["secretsmanager:GetSecretValue"], "Resource": [secrets]}
+        place = f"{args.region}:{args.account}"
+        reads = {
+            "secretsmanager:GetSecretValue": f"secretsmanager:{place}:secret:{aws_names.SECRET_PREFIX}*",
+            "ssm:GetParameters": f"ssm:{place}:parameter{aws_names.PARAMETER_PREFIX}*",
+        }
+        statements = [
+            {"Effect": "Allow", "Action": [action], "Resource": [f"arn:{partition}:{what}"]}
+            for action, what in reads.items()
+        ]
         aws.iam.RolePolicy(
             f"{self._name}-execution-secrets",
             name="secrets",
             role=role.id,
-            policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}, sort_keys=True),
+            policy=json.dumps({"Version": "2012-10-17", "Statement": statements}, sort_keys=True),
             opts=child(self),
         )
         return role

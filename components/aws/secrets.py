@@ -1,4 +1,4 @@
-"""Secrets: each value that no task definition may show, made of the environment's seed, gone at once when destroyed."""
+"""Secrets and parameters: each value that no task definition may show, of the environment's seed, gone with it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Secrets"]
 
 
 class Secrets(pulumi.ComponentResource):
-    """The secrets of an environment; `arns` are those of secrets that have their value, by their logical names.
+    """What keeps the secrets of an environment; `arns` are those of what has its value, by their logical names.
 
     Example:
         >>> Secrets("shop-secrets", plan.secrets, seed, ResourceOptions(parent=env))  # doctest: +SKIP
@@ -35,21 +35,41 @@ class Secrets(pulumi.ComponentResource):
         addresses: Addresses = MappingProxyType({}),
     ) -> None:
         super().__init__("understudy:aws:Secrets", name, {}, opts)
+        self._name = name
+        makers = {"secret": self._secret, "parameter": self._parameter}
         self.arns: dict[str, pulumi.Output[str]] = {}
         for plan in plans:
-            made = aws.secretsmanager.Secret(
-                f"{name}-{slug(plan.logical)}",
-                name=plan.name,
-                description=f"{plan.logical} of an environment of Understudy",
-                recovery_window_in_days=0,  # else the name is taken for 7 to 30 days
-                opts=fixed(self),
-            )
-            version = aws.secretsmanager.SecretVersion(
-                f"{name}-{slug(plan.logical)}-value",
-                secret_id=made.id,
-                secret_string=pulumi.Output.secret(placed(fill(plan.template, seed), plan.template, addresses)),
-                opts=child(self),
-            )
-            # Known once the secret has its value: a task that starts before would not.
-            self.arns[plan.logical] = pulumi.Output.all(made.arn, version.id).apply(lambda known: str(known[0]))
+            value = pulumi.Output.secret(placed(fill(plan.template, seed), plan.template, addresses))
+            self.arns[plan.logical] = makers[plan.store](plan, value)
         self.register_outputs({})
+
+    def _secret(self, plan: SecretPlan, value: pulumi.Output[str]) -> pulumi.Output[str]:
+        logical = f"{self._name}-{slug(plan.logical)}"
+        made = aws.secretsmanager.Secret(
+            logical,
+            name=plan.name,
+            description=_described(plan),
+            recovery_window_in_days=0,  # else the name is taken for 7 to 30 days
+            opts=fixed(self),
+        )
+        version = aws.secretsmanager.SecretVersion(
+            f"{logical}-value", secret_id=made.id, secret_string=value, opts=child(self)
+        )
+        # Known once the secret has its value: a task that starts before would not.
+        return pulumi.Output.all(made.arn, version.id).apply(lambda known: str(known[0]))
+
+    def _parameter(self, plan: SecretPlan, value: pulumi.Output[str]) -> pulumi.Output[str]:
+        made = aws.ssm.Parameter(
+            f"{self._name}-{slug(plan.logical)}",
+            name=plan.name,
+            description=_described(plan),
+            type="SecureString",
+            value=value,
+            opts=fixed(self),
+        )
+        arn: pulumi.Output[str] = made.arn
+        return arn
+
+
+def _described(plan: SecretPlan) -> str:
+    return f"{plan.logical} of an environment of Understudy"

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from understudy.stacks.cost.charges import Declared
 from understudy.stacks.cost.compute import SERVICE, TASK
+from understudy.stacks.secret_rules import SecretStore
 
 from .plan import AwsPlan, DatabasePlan, ServicePlan, TaskPlan
 
 __all__ = ["chargeable"]
+
+_KEEPS: Mapping[SecretStore, str] = {
+    "secret": "aws:secretsmanager/secret:Secret",
+    "parameter": "aws:ssm/parameter:Parameter",
+}
 
 
 def chargeable(plan: AwsPlan) -> tuple[Declared, ...]:
@@ -30,7 +36,7 @@ def _resources(plan: AwsPlan) -> Iterator[Declared]:
     for database in plan.databases:
         yield from _database(database)
     for secret in plan.secrets:
-        yield Declared("aws:secretsmanager/secret:Secret", secret.logical, {"name": secret.name})
+        yield Declared(_KEEPS[secret.store], secret.logical, {"name": secret.name})
     for queue in plan.queues:
         yield Declared("aws:sqs/queue:Queue", queue.logical, {"name": queue.name})
     for bucket in (*plan.buckets, *([] if plan.files is None else [plan.files])):

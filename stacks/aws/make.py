@@ -92,7 +92,7 @@ def make_plan(
         )
     chosen, at = options or AwsOptions(), sources or {}
     store = stores(clone.topology, platform, environment.id)
-    vault = Vault(environment.id)
+    vault = Vault(environment.id, clone.topology.secret_stores)
     own = own_databases(store.topology, platform, environment.id, originals, at)
     shared = share(own.topology, platform, environment=environment.id, vault=vault, clients=chosen.clients, sources=at)
     found = calling(replace(clone, topology=shared.topology), at)

@@ -8,6 +8,7 @@ from typing import Any
 
 from understudy.stacks import identity
 from understudy.stacks.change import Change
+from understudy.stacks.secret_rules import SecretStore
 
 from .platform import Platform
 
@@ -49,11 +50,12 @@ class Alias:
 
 @dataclass(frozen=True, slots=True)
 class SecretPlan:
-    """A secret: `template` is its value with tokens, which the environment's seed fills."""
+    """A secret, and what keeps it: `template` is its value with tokens, which the environment's seed fills."""
 
     logical: str
     name: str
     template: str
+    store: SecretStore = "secret"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from understudy.errors import UsageError
 from understudy.stacks import aws_names
 from understudy.stacks.clone import SECRET_TOKEN
+from understudy.stacks.secret_rules import SecretStore
 from understudy.stacks.secret_values import token_free
 from understudy.stacks.topology import Service
 
@@ -17,10 +19,16 @@ __all__ = ["Vault", "hold_no_tokens"]
 
 
 class Vault:
-    """The secrets of one environment: a value that several tasks have is one of them."""
+    """The secrets of one environment: a value that several tasks have is one of them.
 
-    def __init__(self, environment: str) -> None:
-        self._environment = environment
+    Args:
+        environment: its id.
+        stores: what keeps the declared ones, by their names (`Topology.secret_stores`). A value with more in it than
+            one declared secret, such as a URL, may be longer than a parameter and is a secret.
+    """
+
+    def __init__(self, environment: str, stores: Mapping[str, SecretStore] = MappingProxyType({})) -> None:
+        self._environment, self._stores = environment, stores
         self._plans: dict[str, SecretPlan] = {}
 
     def of(self, template: str, origin: str) -> str:
@@ -28,8 +36,9 @@ class Vault:
         if template not in self._plans:
             whole = re.fullmatch(SECRET_TOKEN, template)
             logical = whole[1] if whole else origin
-            name = aws_names.secret(self._environment, logical)
-            self._plans[template] = SecretPlan(logical, name, template)
+            store = self._stores.get(logical, "secret") if whole else "secret"
+            named = aws_names.parameter if store == "parameter" else aws_names.secret
+            self._plans[template] = SecretPlan(logical, named(self._environment, logical), template, store)
         return self._plans[template].logical
 
     def split(self, service: Service) -> tuple[dict[str, str], dict[str, str]]:

@@ -36,6 +36,7 @@ _USAGE: Mapping[str, str] = {
     "aws:elasticache/serverlessCache:ServerlessCache": "data by the GB and hour, and requests are charged",
     "aws:dynamodb/table:Table": "requests and storage are charged",
     "aws:lambda/function:Function": "requests and the time that they take are charged",
+    "aws:ssm/parameter:Parameter": "advanced ones by the month, and calls at a higher throughput, are charged",
     "aws:ecr/repository:Repository": "images are charged by the GB and month",
 }
 

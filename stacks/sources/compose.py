@@ -194,6 +194,7 @@ def _topology(
         suites=extension.suites,
         profiles=extension.profiles,
         secret_rules=extension.secret_rules,
+        secret_stores=extension.secret_stores,
         endpoints=extension.endpoints,
         places=extension.places,
         where=root.where,

@@ -9,10 +9,10 @@ from typing import Literal
 
 from understudy.stacks.endpoints import scheme_of
 from understudy.stacks.profile import Profile
-from understudy.stacks.secret_rules import SecretRule
+from understudy.stacks.secret_rules import SecretRule, SecretStore
 from understudy.stacks.topology import External, Suite, TopologyError, Where
 
-from .compose_profile import places, read_profile, secret_nodes, secret_rules
+from .compose_profile import places, read_profile, secret_nodes, secret_rules, secret_stores
 from .compose_suite import read_suite
 from .document.yaml_text import Node
 from .extension_keys import keys_of
@@ -40,6 +40,7 @@ class Extension:
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     suites: tuple[Suite, ...] = ()
     secret_rules: Mapping[str, SecretRule] = field(default_factory=dict)
+    secret_stores: Mapping[str, SecretStore] = field(default_factory=dict)
     places: Mapping[str, Where] = field(default_factory=dict)
 
 
@@ -62,6 +63,7 @@ def read_extension(node: Node | None, services: Iterable[str], reading: Reading)
         return Extension({})
     fields = Fields(node, reading, allowed=keys_of("extension"))
     names = frozenset(services)
+    secrets = fields.take("secrets")  # their names were read before anything was interpolated
     externals: dict[str, External] = {}
     for name, child in fields.read("externals", mapping, {}).items():
         external = _external(name, child, names, reading)
@@ -75,7 +77,8 @@ def read_extension(node: Node | None, services: Iterable[str], reading: Reading)
             for name, child in fields.read("profiles", mapping, {}).items()
         },
         tuple(read_suite(name, child, reading) for name, child in fields.read("tests", mapping, {}).items()),
-        secret_rules(fields.take("secrets"), reading),  # their names were read before anything was interpolated
+        secret_rules(secrets, reading),
+        secret_stores(secrets, reading),
         places(node),
     )
 

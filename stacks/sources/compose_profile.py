@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from understudy.stacks.profile import Profile, ServiceProfile
-from understudy.stacks.secret_rules import ALPHABETS, SecretRule
+from understudy.stacks.secret_rules import ALPHABETS, HEX, SecretRule, SecretStore
 from understudy.stacks.topology import TopologyError, Where
 
 from .document.yaml_text import Node
-from .extension_keys import keys_of
+from .extension_keys import SECRET_STORES, keys_of
 from .extension_shapes import VARIABLE
 from .nodes import Fields, Reading, choice, integer, items, mapping, number, parsed, text, word
 from .values import byte_size
 
-__all__ = ["places", "read_profile", "secret_nodes", "secret_rules"]
+__all__ = ["places", "read_profile", "secret_nodes", "secret_rules", "secret_stores"]
 
 T = TypeVar("T")
 
@@ -109,9 +109,28 @@ def secret_rules(node: Node | None, reading: Reading) -> dict[str, SecretRule]:
     Raises:
         TopologyError: a key is not known, or there is no such form.
     """
-    if node is None or not isinstance(node.value, Mapping):
-        return {}
-    return {name: _rule(child, reading) for name, child in node.value.items() if child.value is not None}
+    given = {name: _rule(child, reading) for name, child in _told(node)}
+    return {name: rule for name, rule in given.items() if rule != HEX}
+
+
+def secret_stores(node: Node | None, reading: Reading) -> dict[str, SecretStore]:
+    """What keeps the secrets on AWS of which the document says it.
+
+    Raises:
+        TopologyError: it is neither of the two.
+    """
+    given = {name: Fields(child, reading).read("on_aws", _store, None) for name, child in _told(node)}
+    return {name: store for name, store in given.items() if store is not None}
+
+
+def _store(node: Node) -> SecretStore:
+    return choice(node, SECRET_STORES)
+
+
+def _told(node: Node | None) -> Iterator[tuple[str, Node]]:
+    """The secrets of which the document says more than their names."""
+    if node is not None and isinstance(node.value, Mapping):
+        yield from ((name, child) for name, child in node.value.items() if child.value is not None)
 
 
 def _rule(node: Node, reading: Reading) -> SecretRule:

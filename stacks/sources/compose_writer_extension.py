@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from understudy.stacks.endpoints import scheme_of
 from understudy.stacks.profile import Profile, ServiceProfile
+from understudy.stacks.secret_rules import HEX
 from understudy.stacks.topology import External, Suite, Topology
 
 __all__ = ["extension", "number"]
@@ -36,16 +37,14 @@ def _present(given: Mapping[str, object]) -> Document:
 
 
 def _secrets(topology: Topology) -> object:
-    """A list of names, or a mapping where one of them has a rule."""
-    if not topology.secret_rules:
+    """A list of names, or a mapping where more is said of one of them."""
+    if not topology.secret_rules and not topology.secret_stores:
         return list(topology.secrets)
     found: Document = {}
     for name in topology.secrets:
-        rule = topology.secret_rules.get(name)
-        given = (
-            None if rule is None else (("length", rule.length), ("alphabet", rule.alphabet), ("format", rule.format))
-        )
-        found[name] = None if given is None else {key: value for key, value in given if value not in {None, ""}}
+        rule, store = topology.secret_rules.get(name, HEX), topology.secret_stores.get(name)
+        given = {"length": rule.length, "alphabet": rule.alphabet, "format": rule.format, "on_aws": store}
+        found[name] = {key: value for key, value in given.items() if value not in {None, ""}} or None
     return found
 
 

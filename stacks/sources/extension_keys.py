@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from understudy.stacks.profile import LEAST_MEMORY
-from understudy.stacks.secret_rules import ALPHABETS, LONGEST
+from understudy.stacks.secret_rules import ALPHABETS, LONGEST, SecretStore
 
 from .extension_shapes import (
     ENDPOINT,
@@ -33,7 +33,7 @@ from .extension_shapes import (
 )
 from .kinds import KINDS
 
-__all__ = ["COMPOSE_SCHEMA", "GROUPS", "ON_AWS_FORMS", "Form", "Group", "Key", "keys_of", "schema"]
+__all__ = ["COMPOSE_SCHEMA", "GROUPS", "ON_AWS_FORMS", "SECRET_STORES", "Form", "Group", "Key", "keys_of", "schema"]
 
 COMPOSE_SCHEMA = "https://raw.githubusercontent.com/compose-spec/compose-spec/main/schema/compose-spec.json"
 """Where the Compose specification publishes its own schema."""
@@ -41,6 +41,9 @@ COMPOSE_SCHEMA = "https://raw.githubusercontent.com/compose-spec/compose-spec/ma
 Form = Literal["shared", "instance", "snapshot", "aurora-clone"]
 ON_AWS_FORMS: tuple[Form, ...] = ("shared", "instance", "snapshot", "aurora-clone")
 """What a database may be on AWS instead of a container; a cache is one that is `shared`."""
+
+SECRET_STORES: Mapping[str, SecretStore] = {"secret": "secret", "parameter": "parameter"}
+"""What may keep a secret on AWS, by its word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ def _reference(group: str) -> Shape:
 
 _SECRET = Group(
     "secret",
-    "How a secret that is made anew looks.",
+    "How a secret that is made anew looks, and what keeps it on AWS.",
     (
         Key(
             "length",
@@ -120,6 +123,13 @@ _SECRET = Group(
             "`{}` once, where what is drawn goes",
             "what is drawn, alone",
             union({"enum": ["", "uuid", "password"]}, matching(_ONE_PLACE)),
+        ),
+        Key(
+            "on_aws",
+            "what keeps it with `--target aws`: a `secret` of Secrets Manager, or a `parameter`, a SecureString of "
+            "Systems Manager's Parameter Store, which has no price of its own",
+            "what does in production, else `secret`",
+            choices(SECRET_STORES),
         ),
     ),
     {

@@ -134,7 +134,9 @@ def _secrets(
             if value is not None:
                 yield key, value
                 continue
-        yield key, found.secret(f"{resource.urn if resource else arn}#{field}", key, name)
+        parameter = ":secretsmanager:" not in arn if resource is None else resource.type == PARAMETER
+        origin = f"{resource.urn if resource else arn}#{field}"
+        yield key, found.secret(origin, key, name, store="parameter" if parameter else "secret")
 
 
 def _behind(source: str, task: Resource, state: State) -> tuple[Resource | None, str, str]:

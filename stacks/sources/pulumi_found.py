@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from understudy.stacks.change import Change, Fidelity
 from understudy.stacks.clone import secret_token
+from understudy.stacks.secret_rules import SecretStore
 from understudy.stacks.topology import Dependency, Network, Service, Topology, Volume, Where
 
 from .found_secrets import secret_name
@@ -29,6 +30,7 @@ class Found:
         """URN of a resource -> the service that it became, or became part of."""
 
         self._secrets: dict[str, str] = {}
+        self._stores: dict[str, SecretStore] = {}
         self._changes: list[Change] = []
         self._warnings: list[str] = []
 
@@ -62,15 +64,19 @@ class Found:
         self.services[service.name] = service
         self.of_urn.update(dict.fromkeys(urns, service.name))
 
-    def secret(self, origin: str, wanted: str, service: str) -> str:
+    def secret(self, origin: str, wanted: str, service: str, *, store: SecretStore = "secret") -> str:
         """The token of the declared secret that comes from `origin`: one name for all who get it from there.
 
         Args:
             origin: what tells the secret from others: a URN or an ARN, and a key in it.
             wanted: the name that it should have; if another has it, the service's name goes before it.
             service: who gets it.
+            store: what keeps it.
         """
-        return secret_token(self.secret_of(origin, wanted, service))
+        name = self.secret_of(origin, wanted, service)
+        if store != "secret":
+            self._stores[name] = store
+        return secret_token(name)
 
     def secret_of(self, origin: str, wanted: str, service: str) -> str:
         """The name of that secret."""
@@ -123,6 +129,7 @@ class Found:
             networks=networks,
             volumes=volumes,
             secrets=tuple(dict.fromkeys(self._secrets.values())),
+            secret_stores=dict(self._stores),
             warnings=(*self._warnings, *(f"{c.path}: {c.production}: {c.reason}" for c in changes)),
             changes=changes,
             where=Where(self.source),

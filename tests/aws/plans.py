@@ -133,6 +133,7 @@ def everything() -> Clone:
             "DATABASE_URL": f"postgres://app:{secret_token('DB')}@db.internal:5432/app",
             "CACHE_URL": "redis://cache:6379/0",
             "PLAIN": "x",
+            "TOKEN": secret_token("TOKEN"),
         },
         ports=(Port(80),),
         mounts=(
@@ -197,7 +198,8 @@ def everything() -> Clone:
         service("failed", kind="queue", managed=Managed("sqs", "failed.fifo", options={"fifo": "true"})),
         service("uploads", kind="bucket", managed=Managed("s3", "uploads", options={"versioning": "true"})),
         volumes={"data": Volume("data")},
-        secrets=("DB",),
+        secrets=("DB", "TOKEN"),
+        secret_stores={"TOKEN": "parameter"},
     )
     return Clone(
         found,

@@ -20,6 +20,7 @@ from aws.plans import SOURCES as FOUND
 from aws.strict import arguments, findings
 from recording import SECRET, Recording
 
+from understudy.stacks import aws_names
 from understudy.stacks.identity import ownership_labels
 from understudy.stacks.secret_rules import secret_value
 from understudy.stacks.trust import Certificates
@@ -206,6 +207,19 @@ def test_secrets_are_referred_to_and_shown_nowhere(shop: Recording) -> None:
     assert main["secrets"] == [{"name": "POSTGRES_PASSWORD", "valueFrom": arn}]
     for resource in shop.resources:
         if resource is not version:
+            assert value not in json.dumps(resource.inputs)
+
+
+def test_what_production_keeps_as_a_parameter_is_one_that_only_its_value_s_reader_sees(every: Recording) -> None:
+    (parameter,) = every.of("Parameter", "aws:ssm")
+    given = {key: parameter.inputs[key] for key in ("name", "type", "value")}
+    value = secret_value(b"seed", "TOKEN")
+    assert given == {"name": aws_names.parameter(ENV.id, "TOKEN"), "type": "SecureString", "value": value}
+    assert SECRET in json.dumps(parameter.wire["value"])
+    told = {each["name"]: each["valueFrom"] for each in containers(every, "eabcdefghij-full")["full"]["secrets"]}
+    assert told["TOKEN"] == f"arn:{parameter.name}"
+    for resource in every.resources:
+        if resource is not parameter:
             assert value not in json.dumps(resource.inputs)
 
 

@@ -121,11 +121,13 @@ def test_tasks_behind_nat_are_on_subnets_of_their_own(most: Recording) -> None:
     assert sorted(key for route in routes for key in route if key != "cidrBlock") == ["gatewayId", "natGatewayId"]
 
 
-def test_the_execution_role_reads_the_secrets_of_environments_alone(least: Recording) -> None:
+def test_the_execution_role_reads_the_secrets_and_parameters_of_environments_alone(least: Recording) -> None:
     (policy,) = least.of("RolePolicy", "aws:iam")
-    (statement,) = json.loads(policy.inputs["policy"])["Statement"]
-    assert statement["Action"] == ["secretsmanager:GetSecretValue"]
-    assert statement["Resource"] == ["arn:aws:secretsmanager:eu-west-1:123456789012:secret:understudy/*"]
+    allowed = {(*each["Action"], *each["Resource"]) for each in json.loads(policy.inputs["policy"])["Statement"]}
+    assert allowed == {
+        ("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:understudy/*"),
+        ("ssm:GetParameters", "arn:aws:ssm:eu-west-1:123456789012:parameter/understudy/*"),
+    }
 
 
 def test_the_registry_keeps_the_images_pushed_last_and_goes_with_them(least: Recording) -> None:

@@ -47,6 +47,7 @@ KINDS: dict[str, tuple[Callable[[str], str], int, str]] = {
     "queue": (of("queue"), 80, r"[a-zA-Z0-9_-]+"),
     "fifo": (fifo, 80, r"[a-zA-Z0-9_-]+\.fifo"),
     "secret": (of("secret"), 512, r"understudy/(?!.*-[a-zA-Z0-9]{6}$)[A-Za-z0-9/_+=.@-]+"),
+    "parameter": (of("parameter"), 1011, r"/understudy/(?!(?i:aws|ssm))[A-Za-z0-9_.-]+"),
     "security_group": (of("security_group"), 255, r"(?!sg-)[a-z][a-z0-9-]*"),
     "service": (of("service"), 255, r"[a-zA-Z0-9_-]+"),
     "family": (of("family"), 255, r"[a-zA-Z0-9_-]+"),

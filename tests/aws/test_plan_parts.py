@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from aws.plans import ENV, plan_of, service
+from aws.plans import ENV, plan_of, planned, service, topology
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from understudy.errors import LimitError, UsageError
+from understudy.stacks import aws_names, ground
+from understudy.stacks.align import aligned
 from understudy.stacks.aws.files import LARGEST
 from understudy.stacks.aws.limits import HIGHEST, MOST, hold_room, priority
 from understudy.stacks.aws.plan import Alias, AwsPlan, Source
 from understudy.stacks.aws.sizes import PAIRS, fitting
 from understudy.stacks.clone import secret_token
-from understudy.stacks.topology import Dependency, FileMount, HealthCheck, Mount, NetworkLink, Port, Volume
+from understudy.stacks.derive import derive, profile_named
+from understudy.stacks.secret_rules import SecretStore
+from understudy.stacks.topology import Dependency, FileMount, HealthCheck, Mount, NetworkLink, Port, Topology, Volume
 
 MIB = 1024 * 1024
 
@@ -184,6 +190,31 @@ def test_a_value_that_several_have_is_one_secret() -> None:
     )
     assert [(each.logical, each.template) for each in plan.secrets] == [("KEY", secret_token("KEY")), ("a.URL", url)]
     assert plan.service("b").task.containers[0].secrets == {"K": "KEY", "URL": "a.URL"}
+
+
+@pytest.mark.parametrize(
+    ("said", "store", "name"),
+    [
+        ({}, "parameter", aws_names.parameter(ENV.id, "KEY")),
+        ({"KEY": "parameter"}, "parameter", aws_names.parameter(ENV.id, "KEY")),
+        ({"KEY": "secret"}, "secret", aws_names.secret(ENV.id, "KEY")),
+    ],
+)
+def test_a_parameter_of_production_is_one_in_the_clone_unless_the_commit_says_otherwise(
+    said: Mapping[str, SecretStore], store: str, name: str
+) -> None:
+    def web(secret: str, **more: Any) -> Topology:
+        url = f"postgres://u:{secret_token(secret)}@db/x"
+        given = {"KEY": secret_token(secret), "URL": url}
+        return topology(service("web", environment=given), secrets=(secret,), **more)
+
+    production, candidate = web("OF_PRODUCTION", secret_stores={"OF_PRODUCTION": "parameter"}), web("KEY")
+    told, after = aligned(production, replace(candidate, secret_stores=said), references={})
+    clone = derive(
+        told, after, commit="c" * 40, profile=profile_named(after), unchanged_builds={}, ground=ground.ON_AWS
+    )
+    kept = {each.logical: (each.store, each.name) for each in planned(clone).secrets}
+    assert kept == {"KEY": (store, name), "web.URL": ("secret", aws_names.secret(ENV.id, "web.URL"))}
 
 
 def test_containers_that_share_a_volume_are_refused_and_others_have_a_disk() -> None:

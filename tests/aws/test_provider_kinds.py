@@ -299,7 +299,7 @@ def test_tags_change_in_place_all_goes_and_the_page_s_policies_are_what_was_aske
     def needed(kinds: set[str]) -> set[str]:
         return actions(call for kind in kinds & served for call in moto.asked_for[kind])
 
-    kinds = ("Environments", "Databases", "CacheUsers", "Buckets", "Secrets", "Roles")
+    kinds = ("Environments", "Databases", "CacheUsers", "Buckets", "Secrets", "Parameters", "Roles")
     groups = {"elasticache:describeusergroups", "elasticache:modifyusergroup"}  # as AWS's reference has them
     made = allowed("environments", *(f"UnderstudyMakes{kind}" for kind in kinds), "UnderstudyPassesRoles")
     assert made - groups == needed(environment) - allowed("sweep")

@@ -250,6 +250,7 @@ def topologies(draw: st.DrawFn) -> Topology:
         ),
         profiles=draw(st.dictionaries(NAMES, PROFILES, max_size=2)),
         secret_rules=draw(st.just({}) | st.just({"TOKEN": SecretRule(12, "abc$", "sk_{}")})),
+        secret_stores=draw(st.just({}) | st.just({"TOKEN": "parameter"})),
         endpoints=tuple((names[0], port) for port in draw(unique(st.integers(1, 65535)))),
     )
 

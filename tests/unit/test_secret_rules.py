@@ -110,8 +110,24 @@ def test_a_document_says_how_a_secret_looks(given: str, rule: SecretRule, patter
 
 
 @pytest.mark.parametrize(
+    ("given", "rules", "stores"),
+    [
+        ("{KEY: {on_aws: parameter}}", {}, {"KEY": "parameter"}),
+        ("{KEY: {on_aws: secret, length: 8}}", {"KEY": SecretRule(8)}, {"KEY": "secret"}),
+        ("{KEY: {on_aws: , format: uuid}}", {"KEY": SecretRule(format="uuid")}, {}),
+    ],
+)
+def test_a_document_says_what_keeps_a_secret_on_aws(
+    given: str, rules: dict[str, SecretRule], stores: dict[str, str]
+) -> None:
+    found = load(given)
+    assert (found.secret_rules, found.secret_stores) == (rules, stores)
+
+
+@pytest.mark.parametrize(
     ("given", "message"),
     [
+        ("{KEY: {on_aws: vault}}", "'vault' is not allowed; allowed are secret, parameter"),
         ("{KEY: {length: 0}}", "whole number from 1"),
         ("{KEY: {length: 5000}}", "length is 1 to 1024"),
         ("{KEY: {alphabet: a}}", "at least two characters"),
@@ -122,7 +138,7 @@ def test_a_document_says_how_a_secret_looks(given: str, rule: SecretRule, patter
         ("{KEY: {format: uuid, length: 3}}", "leave out 'length' and 'alphabet'"),
         ("{KEY: {format: password, alphabet: abc}}", "leave out 'alphabet'"),
         ("{KEY: {format: password, length: 7}}", "at least 8"),
-        ("{KEY: {size: 3}}", "'size' is not known here; allowed are length, alphabet, format"),
+        ("{KEY: {size: 3}}", "'size' is not known here; allowed are length, alphabet, format, on_aws"),
         ("{'1K': }", "no name of a variable"),
         ("{OTHER: }", "'OTHER' is neither a variable"),
         ("KEY", "allowed is a list"),
