@@ -57,6 +57,7 @@ _LISTS: Mapping[str, Callable[[], list[str]]] = {
     "security group": _rows("ec2", "describe_security_groups", "SecurityGroups", "GroupId"),
     "role": _rows("iam", "list_roles", "Roles", "Arn"),
     "secret": _rows("secretsmanager", "list_secrets", "SecretList", "ARN"),
+    "parameter": _rows("ssm", "describe_parameters", "Parameters", "Name"),
     "log group": _rows("logs", "describe_log_groups", "logGroups", "logGroupName"),
     "namespace": _rows("servicediscovery", "list_namespaces", "Namespaces", "Id"),
     "bucket": _rows("s3", "list_buckets", "Buckets", "Name"),

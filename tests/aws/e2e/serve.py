@@ -8,6 +8,7 @@ Here it is taught, for a task:
 - order: `dependsOn` with SUCCESS and COMPLETE, and a container with a health check has started when it is healthy;
 - volumes of the task, empty at first and gone with it;
 - `entryPoint`, `workingDirectory`, `user`, `memory`, dropped capabilities and the init process of a container;
+- a parameter that is a SecureString reaches its container as its value, not as what ministack keeps of it;
 - what a container said is in its log before it is removed, however soon it has ended;
 - a target group gets the address of the container that stays, not of one that fetches files and ends;
 - images are the daemon's own: no registry is asked, the image of the AWS CLI is that of tool/Dockerfile, and that of
@@ -20,12 +21,13 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from balancers import Balancers
 from ministack import app
 from ministack.core import container_reaper
-from ministack.services import ecs
+from ministack.services import ecs, ssm
 
 LIMIT = 180.0
 """Seconds for a container that others wait for to end, or to be healthy."""
@@ -61,6 +63,7 @@ class Fargate:
         ecs._cleanup_task_resources = self.clean
         ecs._prepare_service_images = lambda _task, _definition, _client: None
         ecs._ACTION_MAP["CreateService"] = self.create
+        ssm.resolve_parameter_value = partial(ssm.resolve_parameter_value, decrypt=True)
 
     def create(self, asked: Row) -> Any:
         """CreateService; ministack forgets the configuration of Service Connect."""

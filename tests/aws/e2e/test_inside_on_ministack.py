@@ -1,4 +1,7 @@
-"""Suites inside on an emulator of AWS that starts real containers: they call names that only the environment has."""
+"""Suites inside on an emulator of AWS that starts real containers: they call names that only the environment has.
+
+The service's secret is a parameter of Systems Manager.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +24,14 @@ COMPOSE = f"""\
 services:
   web:
     image: {PYTHON}
-    command: [python3, -c, "import http.server as h; h.test(h.SimpleHTTPRequestHandler, port=8000)"]
+    command:
+      - sh
+      - -c
+      - 'cd /tmp; printf "%s" "$$TOKEN" | sha256sum > token; exec python3 -m http.server 8000'
     ports: ["80:8000"]
     environment: {{TOKEN: "${{TOKEN:-dev}}"}}
 x-understudy:
-  secrets: [TOKEN]
+  secrets: {{TOKEN: {{on_aws: parameter}}}}
   tests:
     tests: {{command: [pytest, -q, -p, "no:cacheprovider"], folder: tests, image: {PYTHON},
             environment: {{PYTHONPATH: /understudy-suite/files/shop/site}}}}
@@ -33,12 +39,17 @@ x-understudy:
 """
 
 TESTS = """\
-import os, pathlib, urllib.request
+import hashlib, os, pathlib, urllib.request
 
 def test_the_environment_answers_by_its_own_name():
     assert os.environ["UNDERSTUDY_WEB_8000_URL"] == "http://web:8000"
     with urllib.request.urlopen("http://web:8000/", timeout=10) as answer:
         assert answer.status == 200
+
+def test_the_service_has_the_secret_that_the_suite_is_told():
+    with urllib.request.urlopen("http://web:8000/token", timeout=10) as answer:
+        had = answer.read().split()[0].decode()
+    assert had == hashlib.sha256(os.environ["UNDERSTUDY_SECRET_TOKEN"].encode()).hexdigest()
 
 def test_the_secret_is_there_and_files_are_brought_out():
     assert len(os.environ["UNDERSTUDY_SECRET_TOKEN"]) > 5
@@ -104,11 +115,11 @@ def test_suites_inside_pass_with_their_files_in_the_run_folder(ministack: Minist
         "tests": ("passed", 0),
         "checks": ("passed", 0),
     }
-    assert [test["outcome"] for test in found["tests"]["tests"]] == ["passed", "passed"]
+    assert [test["outcome"] for test in found["tests"]["tests"]] == ["passed"] * 3
     assert [test["id"] for test in found["checks"]["tests"]] == ["checks::answers"]
     suites = project.latest() / "suites"
     assert (suites / "tests" / "shots" / "page.txt").read_text() == "seen"
-    assert "2 passed" in (suites / "tests" / "output.log").read_text()
+    assert "3 passed" in (suites / "tests" / "output.log").read_text()
     assert (suites / "checks" / "output.log").read_text() == "checked checks\n"
     assert 'name="answers"' in (suites / "checks" / "reported.xml").read_text()
     assert all("answers" in (path / "junit.xml").read_text() for path in (suites / "checks", suites / "tests"))
