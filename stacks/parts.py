@@ -229,6 +229,11 @@ class OnAws:
     instance_class: str | None = None
     storage: int | None = None
 
+    @property
+    def shared(self) -> bool:
+        """Whether it is on an instance that outlives the environment; else it is one of the environment's own."""
+        return self.form == "shared"
+
 
 @dataclass(frozen=True, slots=True)
 class Restart:

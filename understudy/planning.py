@@ -229,8 +229,8 @@ def _service(blueprint: Blueprint, name: str, built: str, *, on_aws: bool) -> Pl
     action: str
     reference: str
     if on_aws and service.on_aws:
-        form = service.on_aws.form
-        action, reference, why = _SHARED if form == "shared" else _RDS, form, "its x-understudy says so with on_aws"
+        action, reference = _SHARED if service.on_aws.shared else _RDS, service.on_aws.form
+        why = "its x-understudy says so with on_aws"
     elif clone.unchanged_builds.get(name):
         action, reference = _REUSE, clone.unchanged_builds[name]
     elif built:

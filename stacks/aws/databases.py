@@ -75,7 +75,7 @@ def own_databases(
     changes: list[Change] = []
     services = dict(topology.services)
     for name, service in topology.services.items():
-        if service.on_aws is None or service.on_aws.form == "shared":
+        if service.on_aws is None or service.on_aws.shared:
             continue
         made = _plan(service, service.on_aws, platform, environment, originals)
         databases.append(made)

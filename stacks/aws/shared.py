@@ -113,7 +113,7 @@ def share(
     """
     shared = Shared(topology)
     for name, service in sorted(topology.services.items()):
-        if service.on_aws is None or service.on_aws.form != "shared":
+        if service.on_aws is None or not service.on_aws.shared:
             continue
         if service.kind not in {"database", "cache"}:
             raise UsageError(

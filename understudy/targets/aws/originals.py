@@ -32,7 +32,7 @@ def originals(aws: AwsSession, services: Iterable[Service]) -> dict[str, Origina
     found: dict[str, Original] = {}
     for service in services:
         asked = service.on_aws
-        if asked is None or asked.form == "shared":
+        if asked is None or asked.shared:
             continue
         name = service.managed.name if service.managed and service.managed.service == "rds" else ""
         with asking(f"Looked for what the database {service.name!r} is made from"):
