@@ -49,7 +49,7 @@ class Declared:
 
 @dataclass
 class Recording:
-    """Everything that one program declared."""
+    """Everything that one program declared, in the order of URNs: the engine is asked in whatever order comes."""
 
     resources: list[Declared] = field(default_factory=list)
     result: Any = None
@@ -129,4 +129,5 @@ def record(program: Callable[[], Any], state: State = lambda _type, _name, _inpu
         return given.apply(lambda result: setattr(monitor.recording, "result", result))
 
     pulumi.runtime.test(body)()
+    monitor.recording.resources.sort(key=lambda resource: resource.urn)
     return monitor.recording
