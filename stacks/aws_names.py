@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from . import identity
@@ -29,6 +29,7 @@ __all__ = [
     "family",
     "load_balancer",
     "log_group",
+    "logicals",
     "namespace",
     "parameter",
     "policy",
@@ -91,6 +92,19 @@ _VALUE = "/value"
 
 def _name(kind: str, environment: str, logical: str) -> str:
     return identity.name(environment, logical, LIMITS[kind])
+
+
+def logicals(environment: str, target: str, services: Iterable[str]) -> dict[str, str]:
+    """Every name that what is made for one of these services may have in its environment -> the service.
+
+    Names on Docker are among them: one limit of 63 characters is theirs too.
+    """
+    found: dict[str, str] = {}
+    for logical in services:
+        found.update(dict.fromkeys((identity.name(environment, logical, most) for most in LIMITS.values()), logical))
+        found[bucket(environment, logical, target)] = logical
+        found[queue(environment, logical, fifo=True)] = logical
+    return found
 
 
 def load_balancer(environment: str, logical: str) -> str:

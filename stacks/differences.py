@@ -21,7 +21,7 @@ _SECRET_WORDS = frozenset(
 )
 _SECRET_PAIRS = re.compile(r"(?:^|_)(?:API|ACCESS|PRIVATE|SIGNING|ENCRYPTION|SECRET|AUTH)_KEY(?:_|$)")
 _HARMLESS_ENDS = frozenset(("FILE", "PATH", "TTL", "LENGTH", "EXPIRY", "LIFETIME", "SECONDS", "NAME", "HOST", "PORT"))
-_KEYED = re.compile(r"\.(?:environment|build\.args|labels|logging\.options|options)\.(?P<key>.+)$")
+_KEYED = re.compile(r"(?:^|\.)(?:environment|build\.args|labels|tags|logging\.options|options)\.(?P<key>.+)$")
 _SHOWN_ALREADY = re.compile(r"\((?:secret|made anew|withheld)\b[^)]*\)")
 _IN_URL = re.compile(r"(://[^\s/@:]*:)(?!\()[^\s@/]+(?=@)")
 _IN_WORDS = re.compile(

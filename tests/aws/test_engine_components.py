@@ -12,6 +12,7 @@ from aws.plans import ENV, plan_of, service, shop_plan
 
 from understudy.components.aws.environment import AwsEnvironment, AwsEnvironmentArgs
 from understudy.components.aws.platform import Platform, PlatformArgs
+from understudy.diff.drift import drifted
 from understudy.engine.interface import Engine, StackRef, UpResult
 from understudy.errors import UsageError
 from understudy.stacks.aws.platform import platform_of
@@ -22,6 +23,8 @@ from understudy.stacks.secret_rules import Seed
 from understudy.stacks.topology import Managed, OnAws, Service
 from understudy.targets.aws.originals import originals
 from understudy.targets.aws.session import AwsAccess, AwsSession
+from understudy.targets.aws.target import AwsTarget
+from understudy.targets.interface import Noted
 
 from .conftest import Moto
 from .programs import STALE
@@ -82,7 +85,11 @@ def test_the_example_goes_up_stays_the_same_and_goes_down_in_order(world: World)
     assert kinds >= {"ec2", "elasticloadbalancing", "logs", "secretsmanager"}
 
     assert set(world.engine.up(REF, world.program).changes) == {"same"}
-    assert set(world.engine.refresh(REF)) == {"same"}
+    seen = world.engine.look(REF)
+    assert not [record for each in seen if (record := drifted(each, environment=ENV.id))]
+    observed = AwsTarget(AwsSession(AwsAccess(world.moto.region))).observe(ENV.whose, seen)
+    assert observed.strays == ()
+    assert list(observed.noted.values()) == [Noted()] * world.services
 
     world.moto.calls.clear()
     world.engine.destroy(REF)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -13,6 +14,10 @@ import pytest
 from s3_server import make_bucket
 from support import Project, begun, in_process, make_project, wait_for
 
+from understudy.diff.html import render as html
+from understudy.diff.markdown import render as markdown
+from understudy.diff.record import DiffRecord
+from understudy.diff.text import render as text
 from understudy.lease import Lease, LeaseStore
 from understudy.provider.server import PackageServer
 
@@ -26,11 +31,15 @@ services:
   web:
     image: registry.example/web:1
     ports: ["8080:80"]
-    environment: {JOBS_QUEUE: jobs}
+    environment: {JOBS_QUEUE: jobs, API_TOKEN: "${API_TOKEN:-dev}"}
   jobs:
     image: registry.example/queue:1
     x-understudy: {kind: queue, managed: {service: sqs, name: jobs}}
+  files:
+    image: registry.example/store:1
+    x-understudy: {kind: bucket, managed: {service: s3, name: files}}
 x-understudy:
+  secrets: [API_TOKEN]
   tests:
     quick: {command: ["true"]}
 """
@@ -40,7 +49,7 @@ HUSH = {"AWS_SECRET_ACCESS_KEY": "hush-of-aws-4711", "PULUMI_CONFIG_PASSPHRASE":
 
 @pytest.fixture(scope="module")
 def project(moto: Moto, aws_provider: PackageServer, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """One service and a queue, on a platform that is there already; state and leases are in a bucket."""
+    """One service, a queue and a bucket, on a platform that is there already; state and leases are in a bucket."""
     folder = tmp_path_factory.mktemp("life")
     project = make_project(folder / "small", folder / "state")
     backend = f"s3://{STATE}/team?region={REGION}&endpoint={moto.url}&s3ForcePathStyle=true"
@@ -122,6 +131,7 @@ def test_an_environment_from_up_to_its_receipt(project: Project, moto: Moto) -> 
     [cause] = found["causes"]
     assert (cause["kind"], cause["phase"]) == ("NotTestedError", "ready")
     assert [lease.state for lease in leases(project)] == ["kept"]
+    hold_drift(project, moto, environment)
 
     down = in_process(project, "down", "--format", "json")
     assert (down.code, json.loads(down.out)["outcome"]) == (0, "CLEAN"), down.text
@@ -145,6 +155,99 @@ def hold_previews(project: Project, moto: Moto) -> None:
     steps = {each["type"].rpartition(":")[2]: each["op"] for each in found["preview"]["steps"] if each["op"] != "same"}
     assert steps == {"TaskDefinition": "replace", "Service": "update"}
     assert asked(moto) == {"get_caller_identity"}
+
+
+def hold_drift(project: Project, moto: Moto, environment: str) -> None:
+    """What somebody changed by hand is seen and nothing else, no secret is shown, and looking changes nothing."""
+    asked(moto)
+    before = kept_state(moto)
+    none = in_process(project, "diff", "--drift", "--exit-code", environment)
+    assert none.code == 0, none.text
+    assert re.search(r"\nNo drift: \d\d resources as provisioned\.\n", none.out)
+
+    bucket = _HASH.sub("", bucket_of(moto, environment)).replace(environment, "E")
+    change_by_hand(moto, environment)
+    seen = in_process(project, "diff", "--drift", "--exit-code", "--format", "json")
+    assert seen.code == 1, seen.text
+    record = DiffRecord.from_json(seen.out)
+    drift = {(each.kind, _HASH.sub("", each.name).replace(environment, "E")): each for each in record.drift}
+    assert {key: each.state for key, each in drift.items() if each.kind != "security-group-rule"} == {
+        ("ecs.Service", "E-web"): "changed",
+        ("task-definition", "E-web:2"): "added",
+        ("sqs.Queue", "E-jobs"): "changed",
+        ("s3.Bucket", bucket): "gone",
+        ("s3.BucketPublicAccessBlock", bucket): "gone",
+        ("secretsmanager.SecretVersion", "E-secrets-api-token-value"): "changed",
+        ("role-policy", "more of E-web"): "added",
+    }
+    [rule] = [each for each in drift.values() if each.kind == "security-group-rule"]
+    assert (rule.state, rule.detail) == ("added", "it lets tcp 22 in from 0.0.0.0/0")
+    service = drift["ecs.Service", "E-web"]
+    assert service.service == "web"
+    changed = {each.path: (each.provisioned, each.actual) for each in service.properties}
+    assert changed.keys() == {
+        "desiredCount",
+        "taskDefinition",
+        "containerDefinitions[web].image",
+        "containerDefinitions[web].environment.MORE",
+    }
+    assert changed["desiredCount"] == ("1", "3")
+    assert changed["containerDefinitions[web].image"] == ("registry.example/web:1", "registry.example/web:9")
+    queue = {each.path: (each.provisioned, each.actual) for each in drift["sqs.Queue", "E-jobs"].properties}
+    assert queue == {
+        "visibilityTimeoutSeconds": ("30", "1"),
+        "messageRetentionSeconds": ("345600", "60"),
+        "tags.dev.understudy.project": ("small", None),
+    }
+    for shown in (none.text, seen.text, text(record), markdown(record), html(record)):
+        assert "hush" not in shown
+    assert kept_state(moto) == before
+    assert not [name for name in asked(moto) if not name.startswith(("describe_", "get_", "head_", "list_"))]
+
+
+_HASH = re.compile(r"-0[a-z2-7]{9}\b")
+"""The mark in a name that was rewritten."""
+
+
+def kept_state(moto: Moto) -> dict[str, bytes]:
+    """All that Pulumi keeps in the bucket."""
+    s3 = moto.client("s3")
+    keys = [row["Key"] for row in s3.list_objects_v2(Bucket=STATE, Prefix="team/.pulumi/")["Contents"]]
+    return {key: s3.get_object(Bucket=STATE, Key=key)["Body"].read() for key in keys}
+
+
+def change_by_hand(moto: Moto, environment: str) -> None:
+    """Another definition and count, a rule, a policy, a secret's value, a queue's settings and tag; a bucket goes."""
+    web, ecs, ec2 = f"{environment}-web", moto.client("ecs"), moto.client("ec2")
+    found = ecs.describe_task_definition(taskDefinition=web, include=["TAGS"])
+    container = found["taskDefinition"]["containerDefinitions"][0]
+    container |= {
+        "image": "registry.example/web:9",
+        "environment": [*container["environment"], {"name": "MORE", "value": "hush"}],
+    }
+    given = ("family", "cpu", "memory", "networkMode", "executionRoleArn", "taskRoleArn", "runtimePlatform")
+    same = {key: found["taskDefinition"][key] for key in (*given, "requiresCompatibilities", "containerDefinitions")}
+    made = ecs.register_task_definition(**same, tags=found["tags"])["taskDefinition"]["taskDefinitionArn"]
+    ecs.update_service(cluster="platform", service=web, desiredCount=3, taskDefinition=made)
+    named = [{"Name": "group-name", "Values": [f"{environment}-tasks"]}]
+    [group] = ec2.describe_security_groups(Filters=named)["SecurityGroups"]
+    rule = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=[rule])
+    allow = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    moto.client("iam").put_role_policy(RoleName=web, PolicyName="more", PolicyDocument=json.dumps(allow))
+    secrets, sqs = moto.client("secretsmanager"), moto.client("sqs")
+    [secret] = secrets.list_secrets()["SecretList"]
+    secrets.put_secret_value(SecretId=secret["ARN"], SecretString="hush of another")
+    queue = sqs.get_queue_url(QueueName=f"{environment}-jobs")["QueueUrl"]
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "1", "MessageRetentionPeriod": "60"})
+    sqs.untag_queue(QueueUrl=queue, TagKeys=["dev.understudy.project"])
+    moto.client("s3").delete_bucket(Bucket=bucket_of(moto, environment))
+
+
+def bucket_of(moto: Moto, environment: str) -> str:
+    """The bucket of the service `files`."""
+    names = [row["Name"] for row in moto.client("s3").list_buckets()["Buckets"]]
+    return next(name for name in names if name.startswith(f"{environment}-files-"))
 
 
 def assert_gone(project: Project, moto: Moto, environment: str) -> None:

@@ -163,26 +163,14 @@ def test_what_aws_makes_differ_from_production_is_shown_or_why_it_is_not(project
     assert [warning for warning in record.warnings if warning.startswith(told)]
 
 
-@pytest.mark.parametrize(
-    ("asked", "words"),
-    [
-        ((Wanted(drift=True), Options()), "on AWS, .* this version sees Docker's only"),
-        ((Wanted(engine=True), Options(origins={"target": Origin.FLAG})), "as for docker: it is on aws"),
-    ],
-    ids=["drift", "another target"],
-)
-def test_what_the_engine_cannot_say_of_an_environment_on_aws_is_refused_before_anything_is_asked(
-    project: Project,
-    environment: Callable[..., Lease],
-    asked: tuple[Wanted, Options],
-    words: str,
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_preview_as_for_another_target_is_refused_before_anything_is_asked(
+    project: Project, environment: Callable[..., Lease], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     environment(AWS)
     monkeypatch.setattr("understudy.session.target_of", lambda *_, **__: pytest.fail("a target was asked for"))
-    wanted, options = asked
-    with pytest.raises(UsageError, match=words):
-        run(options, project.folder, "eabcdefghij", None, wanted)
+    on_docker = Options(origins={"target": Origin.FLAG})
+    with pytest.raises(UsageError, match="as for docker: it is on aws"):
+        run(on_docker, project.folder, "eabcdefghij", None, Wanted(engine=True))
 
 
 def test_a_branch_is_the_commit_and_its_environment_is_named(

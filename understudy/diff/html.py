@@ -107,7 +107,7 @@ def _drift(found: DriftRecord) -> str:
     )
     table = f"<table><tr><th>property</th><th>provisioned</th><th>actual</th></tr>\n{rows}</table>" if rows else ""
     return (
-        f"<details open><summary>{_text(found.kind)} <code>{_text(found.name)}</code>"
+        f"<details open><summary>{_text(found.kind)} <code>{_text(found.title)}</code>"
         f'<span class="tag">{_text(found.state)}</span> <span class="why">{_text(found.detail)}</span></summary>'
         f"{table}</details>"
     )

@@ -87,7 +87,7 @@ def _preview(preview: PreviewRecord | None) -> Iterator[str]:
 def _drifts(found: tuple[DriftRecord, ...]) -> Iterator[str]:
     for start in range(0, len(found), 40):
         rows = [
-            f"| {escaped(each.kind)} {code(each.name, 120)} | {each.state} | "
+            f"| {escaped(each.kind)} {code(each.title, 120)} | {each.state} | "
             + ", ".join(f"{code(p.path, 60)} {value(p.provisioned)} \u2192 {value(p.actual)}" for p in each.properties)
             + f" {escaped(each.detail)} |"
             for each in found[start : start + 40]

@@ -115,13 +115,22 @@ class PropertyRecord:
 
 @dataclass(frozen=True, slots=True)
 class DriftRecord:
-    """One resource that is not as it was provisioned, or (`added`) that nothing of the environment provisioned."""
+    """One resource that is not as it was provisioned, or (`added`) that nothing of the environment provisioned.
+
+    `service` is the service that it is of, where it is one's.
+    """
 
     kind: str
     name: str
     state: DriftState
     properties: tuple[PropertyRecord, ...] = ()
     detail: str = ""
+    service: str = ""
+
+    @property
+    def title(self) -> str:
+        """Its name for people: with its service, where the name does not end with that."""
+        return self.name + f" ({self.service})" * (bool(self.service) and not self.name.endswith(f"-{self.service}"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ def _step(page: _Page, step: StepRecord) -> Iterator[str]:
 
 def _drift(page: _Page, drift: DriftRecord) -> Iterator[str]:
     sign = {"gone": "-", "added": "+"}.get(drift.state, "~")
-    said = f"{drift.kind} {drift.name}: {drift.state}" + (f", {drift.detail}" if drift.detail else "")
+    said = f"{drift.kind} {drift.title}: {drift.state}" + (f", {drift.detail}" if drift.detail else "")
     yield from (page.styled(line, sign) for line in page.wrapped(said, f"{sign} ", "    "))
     for each in drift.properties:
         yield from _values(page, "~", each.path, each.provisioned, each.actual)

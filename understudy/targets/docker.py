@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from understudy.engine.interface import Seen
 from understudy.errors import NotFoundError, ProvisionError, ToolError
 from understudy.redact import Redactor
 from understudy.stacks.identity import LABEL, Whose
 from understudy.targets.docker_client import client as shared_client
 from understudy.targets.docker_client import connected, daemon_clock, daemon_host, daemon_identity
+from understudy.targets.docker_drift import observed
 from understudy.targets.docker_evidence import container_facts, log_lines, service_of
 from understudy.targets.docker_follower import DockerFollower
 from understudy.targets.docker_inventory import KINDS, list_all, list_claimed, list_kind
@@ -23,6 +25,7 @@ from understudy.targets.docker_watch import docker_watch
 from understudy.targets.interface import (
     ContainerFacts,
     Follower,
+    Observed,
     Owned,
     Receipt,
     Sampler,
@@ -126,6 +129,14 @@ class DockerTarget:
         found = list_kind(self.client, "container", {"network": joined}) if joined else []
         strangers = (item for item in found if not is_owned(item.labels, whose))
         return tuple(sorted(strangers, key=lambda item: item.name))
+
+    def observe(self, whose: Whose, seen: Sequence[Seen]) -> Observed:
+        """How its containers run, their limit of processes, what has its labels, and who has joined its networks.
+
+        Raises:
+            ToolError: a listing failed.
+        """
+        return observed(seen, self.containers(whose), self.inventory(whose), self.guests(whose))
 
     def owed(self, whose: Whose) -> tuple[str, ...]:  # noqa: ARG002 - as the interface has it
         """Nothing: on Docker all that an environment has is an object of its own."""

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
+from understudy.engine.interface import Seen
 from understudy.redact import Redactor
 from understudy.stacks.identity import Whose
 from understudy.targets.watching import Watch
@@ -19,11 +20,14 @@ __all__ = [
     "ContainerFacts",
     "Followed",
     "Follower",
+    "Noted",
+    "Observed",
     "Outcome",
     "Owned",
     "Receipt",
     "Sampler",
     "Spare",
+    "Stray",
     "Swept",
     "Target",
     "Usage",
@@ -127,6 +131,36 @@ class Follower(Protocol):
         """End the logs: of what was `destroyed` with all that it said meanwhile; returns further problems."""
 
 
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What a target shows of one resource beside what the resource's provider does.
+
+    `state`: that it stopped or is paused; empty: it runs, or is nothing that runs. `detail`: more, in words.
+    `properties`: of each the path, its value as provisioned and as it is (None: absent).
+    """
+
+    state: Literal["", "stopped", "paused"] = ""
+    detail: str = ""
+    properties: tuple[tuple[str, object, object], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """What the state of an environment does not have and is in it all the same; `detail` says how that was seen."""
+
+    kind: str
+    name: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What a target shows of an environment beside what the providers of its resources do; `noted` goes by URN."""
+
+    noted: Mapping[str, Noted] = field(default_factory=dict)
+    strays: tuple[Stray, ...] = ()
+
+
 Spare = Callable[[Mapping[str, str]], str]
 """Says of an object's labels why it is to be kept; `""`: there is no reason."""
 
@@ -206,8 +240,10 @@ class Target(Protocol):
         What another backend has under the same environment's id is not looked for; its reason says that it is there.
         """
 
-    def guests(self, whose: Whose) -> tuple[Owned, ...]:
-        """Containers that are not the environment's and have joined one of its networks, by name.
+    def observe(self, whose: Whose, seen: Sequence[Seen]) -> Observed:
+        """What shows of an environment here and nowhere in what the engine has just `seen` of its resources.
+
+        Nothing is changed. What the target itself makes by the way, and what suites run in, is no stray.
 
         Raises:
             ToolError: a listing failed.

@@ -142,7 +142,7 @@ def _make_version(aws: Aws, given: Given) -> str:
 def _look_version(aws: Aws, object_id: str, given: Given) -> dict[str, Any] | None:
     arn, _, version = object_id.partition("|")
     found = aws("secretsmanager", "get_secret_value", SecretId=arn, VersionId=version)
-    shown = {"arn": arn, "versionId": version}
+    shown = {"arn": arn, "versionId": version, "versionStages": found["VersionStages"]}
     return {**shown, **({"secretString": found["SecretString"]} if "secretString" in given else {})}
 
 
@@ -264,7 +264,7 @@ ACCESS = (
         make=_make_version,
         look=_look_version,
         drop=lambda *_: None,  # a secret's current version goes with it
-        outputs="arn versionId",
+        outputs="arn versionId versionStages",
     ),
     Resource(
         token="aws:ssm/parameter:Parameter",

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
     from types_boto3_servicediscovery import ServiceDiscoveryClient
 
-__all__ = ["NETWORK", "holders"]
+__all__ = ["BY_ECS", "NETWORK", "holders"]
 
-_BY_ECS = "AmazonECSManaged"
+BY_ECS = "AmazonECSManaged"
 """The tag of what ECS makes in Cloud Map (Amazon ECS, "Service Connect components")."""
 
 
@@ -174,7 +174,7 @@ def _remove_space(aws: AwsSession, item: Owned) -> None:
     ident = item.id.rpartition("/")[2]
     for page in names.get_paginator("list_services").paginate(Filters=[{"Name": "NAMESPACE_ID", "Values": [ident]}]):
         for row in page["Services"]:
-            if _BY_ECS in labels_of(names.list_tags_for_resource(ResourceARN=row["Arn"])["Tags"]):
+            if BY_ECS in labels_of(names.list_tags_for_resource(ResourceARN=row["Arn"])["Tags"]):
                 _delete_name(names, row["Id"])
     names.delete_namespace(Id=ident)
 

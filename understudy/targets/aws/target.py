@@ -9,10 +9,12 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
+from understudy.engine.interface import Seen
 from understudy.errors import UnderstudyError
 from understudy.redact import Redactor
 from understudy.stacks.aws.platform import TAG as PLATFORM_TAG
 from understudy.stacks.identity import LABEL, Whose
+from understudy.targets.aws.drift import observe
 from understudy.targets.aws.emulated import control_plane_only
 from understudy.targets.aws.endpoints import endpoints_of
 from understudy.targets.aws.errands import Due, due, run
@@ -24,7 +26,7 @@ from understudy.targets.aws.reached import wait_reached
 from understudy.targets.aws.readiness import wait_ready
 from understudy.targets.aws.session import AwsSession
 from understudy.targets.aws.sweep import Pace, sweep
-from understudy.targets.interface import ContainerFacts, Owned, Receipt, Sampler, Spare, Swept, spare_none
+from understudy.targets.interface import ContainerFacts, Observed, Owned, Receipt, Sampler, Spare, Swept, spare_none
 from understudy.targets.ownership import ENVIRONMENT, is_owned
 from understudy.targets.receipts import take_receipt
 from understudy.targets.watching import StillWatch, Watch
@@ -153,9 +155,13 @@ class AwsTarget:
 
         return take_receipt(whose, expected, self.identity, listed, self._now)
 
-    def guests(self, whose: Whose) -> tuple[Owned, ...]:  # noqa: ARG002 - as the interface has it
-        """None: what runs in a VPC joins no network of an environment, which has security groups instead."""
-        return ()
+    def observe(self, whose: Whose, seen: Sequence[Seen]) -> Observed:
+        """How its tasks run and what of, rules and policies that its groups and roles got, and what has its tags.
+
+        Raises:
+            ToolError: a listing failed.
+        """
+        return observe(self.session, whose, seen, self.inventory(whose), serving=not control_plane_only())
 
     def wait_ready(self, whose: Whose, timeout: float, stop: threading.Event | None = None) -> Mapping[str, float]:
         """Wait until ECS calls every service steady, and then until the endpoints answer; service -> seconds waited.
