@@ -106,13 +106,24 @@ def test_a_secret_is_neither_compared_nor_shown(inputs: object, before: object, 
     assert list(differing(seen)) == []
 
 
-def test_that_a_secret_has_another_value_shows_by_its_version() -> None:
-    before: dict[str, object] = {"secretString": "[secret]", "versionStages": ["AWSCURRENT"]}
-    now: dict[str, object] = {"secretString": "[secret]", "versionStages": ["AWSPREVIOUS"]}
-    type_ = "aws:secretsmanager/secretVersion:SecretVersion"
-    assert found(type_, before, now, declares=["secretString"]) == [
-        ("versionStages", '["AWSCURRENT"]', '["AWSPREVIOUS"]')
-    ]
+@pytest.mark.parametrize(
+    ("type_", "secret", "trace", "values"),
+    [
+        (
+            "aws:secretsmanager/secretVersion:SecretVersion",
+            "secretString",
+            "versionStages",
+            (["AWSCURRENT"], ["AWSPREVIOUS"]),
+        ),
+        ("aws:ssm/parameter:Parameter", "value", "version", (1, 2)),
+    ],
+)
+def test_that_a_secret_has_another_value_shows_by_its_version(
+    type_: str, secret: str, trace: str, values: tuple[object, object]
+) -> None:
+    before, now = ({secret: "[secret]", trace: value} for value in values)
+    [(path, old, new)] = found(type_, before, now, declares=[secret])
+    assert (path, json.loads(str(old)), json.loads(str(new))) == (trace, *values)
 
 
 def definitions(**container: object) -> str:
