@@ -18,8 +18,8 @@ _UNSAID = (None, "", "false", "0")
 _KEYS = ("name", "label", "host", "target", "containerPath", "file", "internal")
 """What tells one member of a list from another, the first that it has."""
 
-_ENVIRONMENT = re.compile(r"^containerDefinitions\b.*\.environment[.\[]")
-_HIDDEN = "(withheld: a value of the environment)"
+_ENVIRONMENT = re.compile(r"^containerDefinitions(?:$|\b.*\.(?:environment|dockerLabels)[.\[])")
+_HIDDEN = "(withheld: a value of a container's environment)"
 
 _IN_ORDER = frozenset(("command", "entryPoint"))
 """Lists of texts in which the order counts; AWS has others as sets, and gives them in any."""

@@ -167,20 +167,20 @@ def _opens(row: Mapping[str, Any]) -> str:
 def _policies(aws: AwsSession, there: Sequence[Seen]) -> Iterator[tuple[str, Stray]]:
     """The policies of the environment's roles; not where a role declares its own."""
     iam: IAMClient = aws.client("iam")
+
+    def of(role: str) -> Iterator[tuple[str, Stray]]:
+        for page in iam.get_paginator("list_role_policies").paginate(RoleName=role):
+            for name in page["PolicyNames"]:
+                yield f"{role}:{name}", Stray("role-policy", f"{name} of {role}", "an inline policy of the role")
+        for listed in iam.get_paginator("list_attached_role_policies").paginate(RoleName=role):
+            for row in listed["AttachedPolicies"]:
+                name, arn = row["PolicyName"], row["PolicyArn"]
+                stray = Stray("role-policy", f"{name} of {role}", f"{arn} is attached to the role")
+                yield _attached(role, arn), stray
+
     roles = [one.id for one in there if one.type == _ROLE and not _declares_policies(one)]
-    for role, pages in each(
-        lambda role: (role, list(iam.get_paginator("list_role_policies").paginate(RoleName=role))), roles
-    ):
-        for inline in (name for page in pages for name in page["PolicyNames"]):
-            yield f"{role}:{inline}", Stray("role-policy", f"{inline} of {role}", "an inline policy of the role")
-    for role, listed in each(
-        lambda role: (role, list(iam.get_paginator("list_attached_role_policies").paginate(RoleName=role))), roles
-    ):
-        for row in (row for page in listed for row in page["AttachedPolicies"]):
-            stray = Stray(
-                "role-policy", f"{row['PolicyName']} of {role}", f"{row['PolicyArn']} is attached to the role"
-            )
-            yield _attached(role, row["PolicyArn"]), stray
+    for found in each(lambda role: list(of(role)), roles):
+        yield from found
 
 
 def _declares_policies(one: Seen) -> bool:
