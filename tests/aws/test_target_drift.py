@@ -127,7 +127,7 @@ def test_a_service_that_is_gone_is_the_engine_s_to_say() -> None:
                     "containers": [{"name": "web", "exitCode": 137}, {"name": "logs"}],
                 },
             ],
-            "1 of 2 tasks run; Essential container in task exited; web ended with 137",
+            "1 of 2 tasks run; the last one ended: Essential container in task exited; web with exit code 137",
         ),
     ],
     ids=["an event", "a task"],

@@ -150,6 +150,7 @@ def test_a_removal_that_cannot_take_it_away_leaves_all_and_the_next_one_goes_on(
     (environment,) = (str(lease["id"]) for lease in project.leases())
     own, running = f"{environment}_db", tasks_of(environment, "RUNNING")
     assert running.keys() == {"db", "web"}
+    assert drift_of(project) == {}
     _tell(secret, "wrong")
 
     refused = project.understudy("down", "--format", "json", limit=600)
@@ -163,12 +164,26 @@ def test_a_removal_that_cannot_take_it_away_leaves_all_and_the_next_one_goes_on(
     left = tasks_of(environment, "RUNNING")
     assert {name: task["taskArn"] for name, task in left.items()} == {n: t["taskArn"] for n, t in running.items()}
     assert [lease["id"] for lease in project.leases()] == [environment]
+    _stop(left["web"])
+    said = "0 of 1 tasks run; the last one ended: by hand; web with exit code"
+    assert {name: text.rpartition(" ")[0] for name, text in drift_of(project).items()} == {f"{environment}-web": said}
 
     _tell(secret, ADMIN["password"])
     done = project.understudy("down", "--format", "json", limit=600)
     assert done.code == 0, done.text + ministack.log.read_text()[-4000:]
     assert json.loads(done.out)["outcome"] == "CLEAN"
     assert held(ministack, project, shared) == before
+
+
+def drift_of(project: Project) -> dict[str, str]:
+    """What has drifted of the one environment that is up: its name, and what is said of its tasks."""
+    found = json.loads(project.understudy("diff", "--drift", "--format", "json").out)
+    return {each["name"]: each["detail"] for each in found["drift"]}
+
+
+def _stop(task: Mapping[str, Any]) -> None:
+    """Stop a task; this emulator starts no other in its place before its service is updated."""
+    boto3.client("ecs").stop_task(cluster=task["clusterArn"], task=task["taskArn"], reason="by hand")
 
 
 def _tell(secret: str, password: str) -> None:

@@ -119,11 +119,12 @@ def short_of(row: Mapping[str, Any], ended: Sequence[Mapping[str, Any]]) -> str:
         return f"{said}; {events[0]['message']}" if events else said
     last = max(ended, key=lambda task: str(task.get("stoppedAt") or ""))
     codes = [
-        f"{fact.service} ended with {fact.facts['exit_code']}"
+        f"{fact.service} with exit code {fact.facts['exit_code']}"
         for fact in task_facts(last)
         if fact.facts["exit_code"] is not None
     ]
-    return "; ".join([said, *filter(None, [str(last.get("stoppedReason") or "")]), *codes])
+    why = "; ".join(filter(None, [str(last.get("stoppedReason") or ""), *codes]))
+    return f"{said}; the last one ended: {why or 'ECS says no reason'}"
 
 
 def _redefined(aws: AwsSession, before: str, now: str) -> Iterator[tuple[str, object, object]]:
