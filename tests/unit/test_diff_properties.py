@@ -96,6 +96,8 @@ def test_tags_that_were_taken_and_given_show_by_their_names_and_none_that_looks_
         ("[secret]", "[secret]", "plain"),
         ("[secret]", "plain", "other"),
         ({"a": "[secret]"}, {"a": "plain"}, {"a": "other"}),
+        (["[secret]"], ["[secret]"], ["plain"]),
+        ("x:[secret]@y", "x:plain@y", "x:other@y"),
         ({"a": "b"}, {"a": "b", "c": "[secret]"}, {"a": "b", "c": {"d": "plain"}}),
         ('{"a": "[secret]"}', '{"a": "[secret]"}', '{"a": {"b": "plain"}}'),
     ],
@@ -124,6 +126,11 @@ def test_that_a_secret_has_another_value_shows_by_its_version(
     before, now = ({secret: "[secret]", trace: value} for value in values)
     [(path, old, new)] = found(type_, before, now, declares=[secret])
     assert (path, json.loads(str(old)), json.loads(str(new))) == (trace, *values)
+
+
+def test_that_an_object_has_other_content_shows_without_its_digest() -> None:
+    type_, digest = "aws:s3/bucketObjectv2:BucketObjectv2", "(withheld: a digest of the content)"
+    assert found(type_, {"key": "k", "etag": "a"}, {"key": "k", "etag": "b"}, ["key"]) == [("etag", digest, digest)]
 
 
 def definitions(**container: object) -> str:

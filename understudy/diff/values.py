@@ -18,8 +18,15 @@ _UNSAID = (None, "", "false", "0")
 _KEYS = ("name", "label", "host", "target", "containerPath", "file", "internal")
 """What tells one member of a list from another, the first that it has."""
 
-_ENVIRONMENT = re.compile(r"^containerDefinitions(?:$|\b.*\.(?:environment|dockerLabels)[.\[])")
-_HIDDEN = "(withheld: a value of a container's environment)"
+_HIDDEN = (
+    (
+        re.compile(r"^containerDefinitions(?:$|\b.*\.(?:environment|dockerLabels)[.\[])"),
+        "(withheld: a value of a container's environment)",
+    ),
+    (re.compile(r"^etag$"), "(withheld: a digest of the content)"),
+)
+"""Paths whose values are never shown, only that they differ: they may be secrets whatever they are called. An object's
+digest is MD5, by which a short secret in a file could be found."""
 
 _IN_ORDER = frozenset(("command", "entryPoint"))
 """Lists of texts in which the order counts; AWS has others as sets, and gives them in any."""
@@ -31,7 +38,7 @@ _DEEPEST = 32
 def between(key: str, old: object, new: object) -> Iterator[PropertyRecord]:
     """What differs between two values of a property; what is a secret in either is not compared."""
     before, after = leaves(key, old), leaves(key, new)
-    secrets = [path for found in (before, after) for path, text in found.items() if text == SECRET]
+    secrets = [path for found in (before, after) for path, text in found.items() if SECRET in text]
     for path in dict.fromkeys((*before, *after)):
         was, now = before.get(path), after.get(path)
         same = was == now or (None in {was, now} and was in _UNSAID and now in _UNSAID)
@@ -44,7 +51,9 @@ def _within(path: str, place: str) -> bool:
 
 
 def _shown(path: str, text: str | None) -> str | None:
-    return _HIDDEN if text is not None and _ENVIRONMENT.match(path) else withheld(path, text)
+    if text is None:
+        return None
+    return next((words for paths, words in _HIDDEN if paths.match(path)), None) or withheld(path, text)
 
 
 def leaves(path: str, value: object) -> dict[str, str]:
@@ -75,7 +84,7 @@ def holds_secret(value: object) -> bool:
     """Whether a secret stands anywhere in a value."""
     if isinstance(value, Mapping):
         return any(map(holds_secret, value.values()))
-    return any(map(holds_secret, value)) if isinstance(value, list) else value == SECRET
+    return any(map(holds_secret, value)) if isinstance(value, list) else isinstance(value, str) and SECRET in value
 
 
 def meant(value: object, key: str = "", *, inside: bool = False) -> object:
