@@ -291,6 +291,24 @@ def test_a_listing_that_fails_removes_nothing_and_says_so() -> None:
     assert "AWS takes no more requests" in swept.failed[0][1]
 
 
+def test_where_all_is_gone_another_look_follows_at_once_and_what_came_meanwhile_goes_too() -> None:
+    make_queue(f"{OURS}-jobs", tags_of())
+    time, aws = Time(), session()
+    came: list[str] = []
+
+    def come(call: str, _asked: dict[str, Any]) -> None:
+        if call == "sqs:DeleteQueue" and not came:
+            came.append(f"{OURS}-late")
+            make_queue(came[0], tags_of())
+
+    aws.fail = come
+    swept = target(time, aws).sweep(WHOSE)
+
+    assert ([item.id for item in swept.removed], swept.failed) == ([f"{OURS}-jobs", *came], ())
+    assert [call for call, _ in aws.calls].count("resourcegroupstaggingapi:GetResources") == 3
+    assert not time.slept
+
+
 def test_what_is_gone_by_itself_counts_as_removed() -> None:
     make_queue(f"{OURS}-jobs", tags_of())
     aws = session()

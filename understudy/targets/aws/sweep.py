@@ -75,7 +75,8 @@ class _Sweep:
             again = self._pass()
             if not again or (len(self.removed) == before and self.pace.clock() >= self.deadline):
                 break
-            pause = self._wait(pause)
+            if self.reasons:  # else all that this pass saw is gone, and nothing has to be waited for
+                pause = self._wait(pause)
         return Swept(tuple(self.removed.values()), tuple(self.reasons.items()))
 
     def _wait(self, pause: float) -> float:
