@@ -382,6 +382,7 @@ class Site:
                 hint="Use `understudy up`, or take `on_aws: {form: shared}` away.",
             )
         seed = Seed(environment_seed(session.settings, self.lease.id), clone.topology.secret_rules)
+        read_ahead()  # not before: until here the command computes itself; from here on it waits for the engine
 
         def program() -> None:
             read_ahead().join()

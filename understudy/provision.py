@@ -78,9 +78,7 @@ def prepared(session: Session, blueprint: Blueprint, *, pull: bool = True) -> Bl
     if not session.on_aws:
         return with_images(blueprint, client(), pull=pull)
     from understudy import on_aws
-    from understudy.components.aws.ahead import read_ahead
 
-    read_ahead()
     blueprint = replace(blueprint, clone=on_aws.pinned(blueprint.clone))
     on_aws.hold(session, blueprint)
     return blueprint

@@ -1,4 +1,4 @@
-"""What an environment on AWS is declared with, read on a thread of its own while a command waits for others."""
+"""What an environment on AWS is declared with, read on a thread of its own while a command waits for the engine."""
 
 from __future__ import annotations
 

@@ -14,12 +14,14 @@ import pytest
 from s3_server import make_bucket
 from support import Project, begun, in_process, make_project, wait_for
 
+from understudy import on_aws
 from understudy.diff.html import render as html
 from understudy.diff.markdown import render as markdown
 from understudy.diff.record import DiffRecord
 from understudy.diff.text import render as text
 from understudy.lease import Lease, LeaseStore
 from understudy.provider.server import PackageServer
+from understudy.targets.aws.target import AwsTarget
 
 from .conftest import ACCOUNT, REGION, STATE, Moto, commanded
 from .world import Account
@@ -100,9 +102,25 @@ def asked(moto: Moto) -> set[str]:
     return found
 
 
-def test_an_environment_from_up_to_its_receipt(project: Project, moto: Moto) -> None:
+def noted(monkeypatch: pytest.MonkeyPatch, order: list[str], owner: object, name: str) -> None:
+    """Have calls of a function written down."""
+    real = getattr(owner, name)
+
+    def call(*given: Any) -> Any:
+        order.append(name)
+        return real(*given)
+
+    monkeypatch.setattr(owner, name, call)
+
+
+def test_an_environment_from_up_to_its_receipt(project: Project, moto: Moto, monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    for owner, name in ((AwsTarget, "claimed"), (AwsTarget, "inventory"), (on_aws, "read_ahead")):
+        noted(monkeypatch, order, owner, name)
     made = in_process(project, "up", "--target", "aws", "--format", "json")
     assert made.code == 0, made.text
+    assert order[:3] == ["claimed", "inventory", "read_ahead"], "what is read ahead takes the time of the looks"
+    monkeypatch.undo()
     up = json.loads(made.out)
     environment = str(up["environment"])
     assert [each["url"] for each in up["endpoints"]] == [f"http://{environment}.preview.internal:80"]
