@@ -19,7 +19,6 @@ from understudy.halts import Halt
 from understudy.lease import Lease, LeaseStore, is_id
 from understudy.options import Options
 from understudy.progress import Phase, Progress, ProgressListener, State
-from understudy.provider.server import ProviderServer
 from understudy.stacks.aws.platform import Platform
 from understudy.stacks.identity import LABEL
 from understudy.stops import Stop
@@ -116,6 +115,8 @@ def open_session(
             target.reach()
             attach = attached(os.environ)
         else:
+            from understudy.provider.server import ProviderServer  # with Pulumi's SDK and Docker's: 0.1 s
+
             provider = until.enter_context(ProviderServer(identity=target.identity()))
             attach = {"docker": provider.port} if options.docker_provider == "embedded" else {}
         engine = make_engine(settings, attach)

@@ -47,3 +47,11 @@ def test_who_works_with_docker_imports_nothing_of_aws() -> None:
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "understudy.targets.docker" in said
     assert not [name for name in said if name.startswith(("boto", "understudy.targets.aws", "pulumi_aws"))]
+
+
+def test_who_works_on_aws_imports_what_docker_and_the_program_need_when_it_comes_to_that() -> None:
+    code = "import sys, understudy.lifecycle; from understudy.options import Options; "
+    code += "from understudy.targets.choose import target_of; target_of(Options(target='aws')); print(*sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "understudy.targets.aws.target" in said
+    assert not {"docker", "requests", "grpc", "pulumi", "pulumi_aws"} & {name.partition(".")[0] for name in said}

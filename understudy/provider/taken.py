@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .docker_errors import docker
 from .subnets import routed
 
 if TYPE_CHECKING:
@@ -28,6 +27,8 @@ def taken_subnets(client: DockerClient) -> tuple[ipaddress.IPv4Network, ...]:
 
 
 def _docker_subnets(client: DockerClient) -> Iterator[ipaddress.IPv4Network]:
+    from .docker_errors import docker
+
     with docker("Listing networks"):
         listed = client.api.networks()
     for network in listed:
