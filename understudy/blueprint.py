@@ -43,6 +43,7 @@ class Blueprint:
     tells the repository from others on every machine; `warnings` name what was left out. `repository` is None where
     only the files are at hand.
     `production_source` says where production runs, if it was read there; `production_ref` is then empty.
+    `production_account` is the account of AWS in which it was read.
     """
 
     repository: Repository | None
@@ -58,6 +59,7 @@ class Blueprint:
     clone: Clone
     warnings: tuple[str, ...]
     production_source: str = ""
+    production_account: str = ""
     trusted_sha: str = ""
     """Of an untrusted commit: the one of production whose suites, mocks and profiles count; empty: it is trusted."""
 
@@ -143,6 +145,7 @@ def draw(options: Options, folder: Path) -> Blueprint:
         clone=clone,
         warnings=(*candidate.warnings, *notes),
         production_source=taken.name if taken else "",
+        production_account=taken.account if taken else "",
         trusted_sha="" if untrusted is None else untrusted.sha,
     )
 

@@ -75,7 +75,7 @@ def run(form: str, **flags: object) -> None:
 @cli.command()
 @click.option("--cost", is_flag=True, help="Say too what it would cost by the hour.")
 @printed_as("text", "json")
-@declared(*_WHERE, "target", "aws_region", "aws_spot", "docker_provider")
+@declared(*_WHERE, *_TARGET, "aws_spot", "docker_provider")
 def plan(cost: bool, form: str, **flags: object) -> None:  # noqa: FBT001 - by name
     """Say what `run` would build, run and mock for a commit, and how near that is to production; create nothing."""
     options = resolved(flags)

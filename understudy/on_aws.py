@@ -167,12 +167,17 @@ def hold_on(platform: Platform, options: Options, blueprint: Blueprint) -> None:
     """Hold that an environment can be made on a platform, as far as that is known without asking AWS.
 
     Raises:
-        UsageError: an option is of Docker only, or an image would have to be built and there is no registry for it.
+        UsageError: an option is of Docker only, the account is production's, or no registry can take what is built.
     """
     if blueprint.trusted_sha:
         raise UsageError(
             "An untrusted commit has no way out on Docker, and on AWS its tasks reach any address by HTTPS.",
             hint="Run it with --target docker.",
+        )
+    if (account := blueprint.production_account) in {platform.account} - {*options.aws_accounts}:
+        raise UsageError(
+            f"Production was read in account {account}, and the clone would be made in the same: nothing was made.",
+            hint=f"Say `--aws-accounts {account}` if that is meant, or clone what `topology import` writes elsewhere.",
         )
     if options.reuse:
         raise UsageError(

@@ -79,7 +79,7 @@ class Production:
     """What was read, what stood for it, and what `stacks.align` needs to know of the source.
 
     `given` is what the source says, `topology` what a Compose file that says so is read as, `evidence` by what each
-    edge is known that the source does not say outright.
+    edge is known that the source does not say outright. `account` is that of AWS in which it was read; empty: in none.
     """
 
     given: Topology
@@ -88,6 +88,7 @@ class Production:
     references: Mapping[str, str] = field(default_factory=dict)
     unsaid: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
+    account: str = ""
 
 
 def source_of(options: Options) -> Source | None:
@@ -181,7 +182,8 @@ def _of_aws(source: Source) -> Production:
     data = read_account(source.label)
     found = aws_account.read(data)
     name = source.name.replace("aws account", f"aws account {data.account} in {data.region}", 1)
-    return Production(found.topology, found.topology, name, _names(found.topology), evidence=found.evidence)
+    references = _names(found.topology)
+    return Production(found.topology, found.topology, name, references, (), found.evidence, data.account)
 
 
 def _names(topology: Topology) -> dict[str, str]:

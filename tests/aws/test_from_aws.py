@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import boto3
 import pytest
+from aws.plans import PLATFORM
 from aws.policies import policy
 from aws_production import ACCOUNT, REGION, TAG, Account, Made, serve_account
 from aws_production_read import expected, export
@@ -179,6 +180,24 @@ def test_plan_and_diff_take_it_as_production(made: Made, world: tuple[Mapping[st
     services = {each["name"]: each for each in json.loads(done.out)["services"]}
     assert services["shop-db"]["reference"] == "postgres:15.4"
     assert len([each for each in services.values() if each["reference"] == MOTO]) == 2, "one server and its seed"
+
+
+@pytest.mark.usefixtures("made")
+def test_a_clone_is_made_in_production_s_own_account_only_where_that_is_said(
+    world: tuple[Mapping[str, str], Made], tmp_path: Path
+) -> None:
+    project = make_project(tmp_path / "repository", tmp_path / "state")
+    (project.folder / "compose.yaml").write_text(COMPOSE)
+    given = {key: value for key, value in PLATFORM.outputs().items() if isinstance(value, str | list)}
+    table = "".join(f"{key} = {json.dumps(value)}\n" for key, value in given.items())
+    (project.folder / "understudy.toml").write_text(f"[platform]\n{table}")
+    project.commit("Describe the shop")
+    asked = ("plan", "--target", "aws", "--from-aws", "--label", TAG)
+    refused = project.understudy(*asked, env=world[0])
+    assert refused.code == 2, refused.text
+    assert f"Production was read in account {ACCOUNT}, and the clone would be made in the same" in refused.text
+    meant = project.understudy(*asked, "--aws-accounts", ACCOUNT, env=world[0])
+    assert meant.code == 0, meant.text
 
 
 def failing(code: str, status: int = 400) -> boto3.Session:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from aws.world import HERE, OTHER, OURS, REGION, WHOSE, Time, tags_of
+from aws.world import ACCOUNT, HERE, OTHER, OURS, REGION, WHOSE, Time, tags_of
 from s3_server import serve_moto
 
 from understudy.errors import ToolError
@@ -21,7 +21,7 @@ def there(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsTarget]:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     with serve_moto() as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-        yield AwsTarget(AwsSession(AwsAccess(REGION), attempts=2), pace=Time().pace())
+        yield AwsTarget(AwsSession(AwsAccess(REGION, (ACCOUNT,)), attempts=2), pace=Time().pace())
 
 
 def test_an_environment_goes_over_http_and_the_server_s_clock_is_read(there: AwsTarget) -> None:

@@ -55,12 +55,13 @@ def test_the_region_is_looked_for_where_pulumi_looks_too(monkeypatch: pytest.Mon
 
 
 @pytest.mark.usefixtures("_nothing_said")
-def test_what_is_missing_is_named() -> None:
+def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ToolError, match="there are no credentials") as raised:
         AwsSession(AwsAccess(REGION)).identity()
     assert "AWS_PROFILE" in raised.value.hint
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
     with pytest.raises(ToolError, match="nobody"):
-        AwsSession(AwsAccess(REGION, "nobody")).identity()
+        AwsSession(AwsAccess(REGION)).identity()
 
 
 def test_an_endpoint_where_nobody_listens_is_said() -> None:
@@ -85,7 +86,8 @@ def test_the_endpoint_is_the_one_of_the_aws_variables(monkeypatch: pytest.Monkey
     ("accounts", "aliases", "told"),
     [
         ((), ("acme-test",), ""),
-        ((), (), ""),
+        ((), (), "no alias"),
+        ((ACCOUNT,), (), ""),
         ((ACCOUNT,), None, ""),
         ((ACCOUNT,), ("acme-test",), ""),
         (("999999999999",), ("acme-test",), "not among those allowed"),
@@ -112,11 +114,11 @@ def test_nothing_is_removed_in_an_account_called_production() -> None:
 
 
 def test_aliases_that_may_not_be_asked_for_are_unknown() -> None:
-    aws = session()
+    aws = session(accounts=())
     aws.fail = lambda call, _asked: "AccessDenied" if call == "iam:ListAccountAliases" else None
     with pytest.raises(ToolError, match="unknown"):
         aws.permitted()
-    listed = session(accounts=(ACCOUNT,))
+    listed = session()
     listed.fail = aws.fail
     assert listed.permitted() == HERE
     aws.fail = lambda call, _asked: "Throttling" if call == "iam:ListAccountAliases" else None

@@ -10,6 +10,7 @@ from aws.world import (
     HERE,
     OTHER,
     OURS,
+    REGION,
     WHOSE,
     Account,
     Session,
@@ -23,6 +24,7 @@ from aws.world import (
 
 from understudy.stacks.identity import LABEL, OWNERSHIP, PROTECT
 from understudy.targets.aws.listers import KINDS, kind_named
+from understudy.targets.aws.session import AwsAccess
 from understudy.targets.aws.target import AwsTarget
 from understudy.targets.interface import Outcome, Owned, Swept
 
@@ -264,7 +266,7 @@ def test_other_credentials_in_the_middle_hold_everything() -> None:
             asked += 1
             return HERE if asked == 1 else "aws:999999999999:eu-west-1"
 
-    turned = Turned()
+    turned = Turned(AwsAccess(REGION, (ACCOUNT,)))
     swept = target(aws=turned).sweep(WHOSE)
 
     assert turned.changes().count("elbv2:DeleteRule") == 0

@@ -99,7 +99,7 @@ class Session(AwsSession):
 
 
 def session(**given: Any) -> Session:
-    return Session(AwsAccess(REGION, **given))
+    return Session(AwsAccess(REGION, **{"accounts": (ACCOUNT,), **given}))
 
 
 def target(time: Time | None = None, aws: AwsSession | None = None, **given: Any) -> AwsTarget:

@@ -103,6 +103,20 @@ def test_where_nothing_is_charged_by_the_hour_the_record_has_no_cost() -> None:
     assert record(90.0).with_cost(nothing()).cost is None
 
 
+def test_without_prices_for_the_region_a_run_says_that_its_cost_is_not_known() -> None:
+    unpriced = estimate([NAT], no_prices("eu-west-9"))
+    cost = record(1860.0).with_cost(unpriced).cost
+    assert cost is not None
+    assert (cost.per_hour, cost.hours, cost.total) == (None, 0.5, None)
+    assert cost.text == "not known, since there was no table of prices for eu-west-9"
+    both = joined([cost, CostRecord.of(FOUND, 1800)])
+    assert both is not None
+    assert (both.per_hour, both.hours, both.total) == (None, 0.5, None)
+    made = record(90.0).with_cost(unpriced)
+    Draft202012Validator(RunRecord.json_schema()).validate(made.to_data())
+    assert RunRecord.from_json(made.to_json()) == made
+
+
 def test_a_record_with_a_cost_fits_the_published_schema_and_is_read_back() -> None:
     made = record(90.0).with_cost(FOUND)
     Draft202012Validator(RunRecord.json_schema()).validate(made.to_data())

@@ -109,6 +109,6 @@ def _advice(made: Pass) -> Iterator[str]:
             f"Look at them; if all of them are meant, say `--max-destroy {made.wanted}`."
         )
     elif made.dry and made.wanted:
-        yield "This was a dry run: nothing was removed. `understudy reap --yes` removes what is to be reaped."
+        yield "This was a dry run: nothing was removed. The same command with `--yes` removes what is to be reaped."
     if any(verdict.doubt for verdict in made.verdicts):
         yield "[!] was kept because it could not be judged: look at it, and remove it by hand once it is nobody's."

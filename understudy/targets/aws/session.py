@@ -36,18 +36,18 @@ _CONNECTIONS = 16
 class AwsAccess:
     """Where on AWS to work; what is empty is looked for where the AWS SDK looks, the region in AWS_REGION first.
 
-    `accounts`: those that may be worked in; with none named, every one that is known not to be production's.
+    `accounts`: those that may be worked in; with none named, every one whose alias does not say production.
     """
 
     region: str = ""
-    profile: str = ""
     accounts: tuple[str, ...] = ()
 
 
 def refused_account(account: str, accounts: Sequence[str], aliases: Sequence[str] | None) -> str:
     """Why nothing may be made or removed in an account; `""` when it may be.
 
-    An alias with `prod` in it is refused whoever is allowed: aws-nuke has the same rule for the same reason.
+    An alias with `prod` in it is refused whoever is allowed, and an account without one where nobody is: aws-nuke has
+    the same rules for the same reason.
 
     Args:
         account: its 12 digits.
@@ -56,8 +56,9 @@ def refused_account(account: str, accounts: Sequence[str], aliases: Sequence[str
     """
     if accounts and account not in accounts:
         return f"account {account} is not among those allowed ({', '.join(accounts)})"
-    if aliases is None:
-        return "" if account in accounts else f"the aliases of account {account} are unknown, and no list allows it"
+    if not aliases:
+        lack = "the aliases of account {} are unknown" if aliases is None else "account {} has no alias to know it by"
+        return "" if account in accounts else f"{lack.format(account)}, and no list allows it"
     named = next((alias for alias in aliases if "prod" in alias.lower()), "")
     return f"account {account} is called {named!r}, which looks like production's" if named else ""
 
@@ -131,7 +132,7 @@ class AwsSession:
                 ) from error
             region = self.access.region or os.environ.get("AWS_REGION")  # boto3 knows AWS_DEFAULT_REGION only
             with asking("Read the AWS settings"):
-                self._made = boto3.Session(profile_name=self.access.profile or None, region_name=region or None)
+                self._made = boto3.Session(region_name=region or None)
         return self._made
 
     def account(self) -> str:
