@@ -16,7 +16,7 @@ from understudy.errors import ToolError
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
-__all__ = ["Failure", "Why", "asking", "failure_of", "tool_error"]
+__all__ = ["Failure", "Why", "asking", "aws_errors", "failure_of", "tool_error"]
 
 
 class Why(StrEnum):
@@ -33,6 +33,7 @@ class Why(StrEnum):
     STRANGE_REGION = "the region is none that is known"
     UNKNOWN = "AWS does not know that action there"
     SERVER = "AWS failed"
+    FOREIGN = "what answered is not AWS"
     TIMEOUT = "AWS does not answer in time"
     TLS = "the encrypted connection failed"
     UNREACHABLE = "AWS does not answer"
@@ -51,6 +52,8 @@ _HINTS: Mapping[Why, str] = {
     Why.STRANGE_REGION: "Look at AWS_REGION and the profile's region; a region newer than the installed botocore needs "
     "a newer one.",
     Why.SERVER: "Try again later; https://health.aws.amazon.com says what AWS knows of it.",
+    Why.FOREIGN: "Something between here and AWS answered in its place, such as a proxy or a sign-in page, or "
+    "AWS_ENDPOINT_URL names a server that is none of AWS's: look at HTTPS_PROXY, NO_PROXY and AWS_ENDPOINT_URL.",
     Why.TIMEOUT: _NETWORK,
     Why.TLS: "A proxy that reads along needs its certificate named: AWS_CA_BUNDLE is the file that has it.",
     Why.UNREACHABLE: _NETWORK,
@@ -126,6 +129,14 @@ _REFUSED_ACTION = re.compile(r"not authorized to perform: ([\w-]+:\w+)")
 """How AWS names the action (IAM User Guide, "Troubleshoot access denied error messages")."""
 
 
+def aws_errors() -> tuple[type[Exception], ...]:
+    """What a call by boto3 raises where AWS refuses it, does not answer, or something else answers in its place."""
+    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
+
+    return (BotoCoreError, ClientError, ResponseParserError, OSError)
+
+
 def failure_of(error: Exception) -> Failure:
     """What an error of boto3, or of what is below it, says."""
     from botocore.exceptions import ClientError
@@ -136,12 +147,14 @@ def failure_of(error: Exception) -> Failure:
 def _unanswered(error: Exception) -> Failure:
     """The first row whose classes it is of counts: botocore's own of a connection are several kinds at once."""
     from botocore import exceptions as botocore
+    from botocore.parsers import ResponseParserError
 
     rows: tuple[tuple[Why, tuple[type[Exception], ...]], ...] = (
         (Why.REGION, (botocore.NoRegionError,)),
         (Why.STRANGE_REGION, (botocore.InvalidRegionError, botocore.UnknownRegionError)),
         (Why.MISSING, (botocore.NoCredentialsError, botocore.PartialCredentialsError, botocore.ProfileNotFound)),
         (Why.EXPIRED, (botocore.SSOError, botocore.TokenRetrievalError, botocore.CredentialRetrievalError)),
+        (Why.FOREIGN, (ResponseParserError,)),
         (Why.TLS, (botocore.SSLError,)),
         (Why.TIMEOUT, (botocore.ConnectTimeoutError, botocore.ReadTimeoutError, TimeoutError)),
         (
@@ -151,6 +164,8 @@ def _unanswered(error: Exception) -> Failure:
     )
     why = next((why for why, classes in rows if isinstance(error, classes)), Why.OTHER)
     text = str(error).rstrip(".")
+    if why is Why.FOREIGN:  # botocore's words have all of what came after the first line
+        return Failure(why, text.partition("\n")[0].rstrip(":"))
     if why is Why.UNREACHABLE and (region := _strange_region(error)):
         return Failure(Why.STRANGE_REGION, f"{region!r}; {text}")
     if not isinstance(error, botocore.BotoCoreError):
@@ -186,7 +201,7 @@ def _answered(error: ClientError) -> Failure:
         why = Why.BUSY
     if why is Why.OTHER and status >= 500:  # noqa: PLR2004 - the server's own errors
         why = Why.SERVER
-    text = f"{error.operation_name}: {code}{f' ({message})' if message else ''}"
+    text = f"{error.operation_name}: {code or f'HTTP {status}'}{f' ({message})' if message else ''}"
     text += f" after {tries} tries" if tries > 1 else ""
     again = (
         why in {Why.THROTTLED, Why.SERVER} or status >= 500 or status in _AGAIN_STATUS or code in _AGAIN_CODES  # noqa: PLR2004 - as above
@@ -218,9 +233,7 @@ def asking(doing: str) -> Iterator[None]:
     Raises:
         ToolError: AWS did not answer, or refused.
     """
-    from botocore.exceptions import BotoCoreError, ClientError
-
     try:
         yield
-    except (BotoCoreError, ClientError, OSError) as error:
+    except aws_errors() as error:
         raise tool_error(doing, error) from error

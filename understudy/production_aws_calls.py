@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from understudy import __version__
-from understudy.aws_failures import Why, failure_of, tool_error
+from understudy.aws_answers import hold_answers
+from understudy.aws_failures import Why, aws_errors, failure_of, tool_error
 from understudy.errors import UsageError
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def open_session(variables: Mapping[str, str]) -> Session:
     """
     try:
         import boto3
-        from botocore.exceptions import BotoCoreError, NoCredentialsError, NoRegionError
+        from botocore.exceptions import NoCredentialsError, NoRegionError
     except ImportError as error:
         raise UsageError(
             "Looked for boto3, which reads an account of AWS, and it is not installed.",
@@ -116,12 +117,13 @@ def open_session(variables: Mapping[str, str]) -> Session:
         ) from error
     try:
         session = boto3.Session(region_name=variables.get("AWS_REGION") or None)
+        hold_answers(session)
         credentials = session.get_credentials()
         if credentials is None:
             raise NoCredentialsError
         if not session.region_name:
             raise NoRegionError
-    except (BotoCoreError, OSError) as error:
+    except aws_errors() as error:
         failure = failure_of(error)
         raise UsageError(failure.said("Looked for credentials and region of AWS"), hint=failure.hint) from error
     return session
@@ -153,7 +155,7 @@ class Asking:
                     yield from page.get(key) or ()
             else:
                 yield from getattr(client, method)(**given).get(key) or ()
-        except Exception as error:  # noqa: BLE001 - judged, and raised again where it is none of boto3's
+        except aws_errors() as error:
             self._judge(f"{service}:{operation}", given, error)
 
     def one(self, service: str, operation: str, **given: object) -> Json:
@@ -167,7 +169,7 @@ class Asking:
         client = self._client(service)
         try:
             answer: Json = getattr(client, xform_name(operation))(**given)
-        except Exception as error:  # noqa: BLE001 - judged, and raised again where it is none of boto3's
+        except aws_errors() as error:
             self._judge(f"{service}:{operation}", given, error)
             return {}
         return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
@@ -193,10 +195,6 @@ class Asking:
 
     def _judge(self, call: str, given: Mapping[str, object], error: Exception) -> None:
         """Raise what a failure means; return where it means that there is nothing."""
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        if not isinstance(error, BotoCoreError | ClientError):
-            raise error
         why = failure_of(error).why
         if why is Why.GONE:
             return

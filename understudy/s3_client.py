@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from understudy import __version__
+from understudy.aws_answers import hold_answers
 from understudy.aws_failures import failure_of
 from understudy.errors import UsageError
 
@@ -70,6 +71,7 @@ def make_client(purpose: str, connections: int, access: S3Access | None = None) 
                 "Looked for credentials for S3 where the AWS SDK looks, and found none.",
                 hint="Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or give the machine a role.",
             )
+        hold_answers(session)
         styled = path_style if access.path_style else config
         client = session.client("s3", region_name=region, endpoint_url=endpoint, config=styled)
         if styled is config and not is_amazon(client):

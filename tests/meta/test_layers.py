@@ -80,6 +80,7 @@ LAYERS = (
         "groups",
         "scratch",
         "ci_job",
+        "aws_answers",
         "aws_failures",
         "s3_client",
         "s3_place",

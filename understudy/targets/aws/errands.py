@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from understudy.aws_failures import asking, failure_of
+from understudy.aws_failures import asking, aws_errors, failure_of
 from understudy.errors import LeftoversError, ToolError
 from understudy.stacks import aws_names
 from understudy.stacks.aws.errands import FAMILY, Errand, errand_of
@@ -234,13 +234,11 @@ def _failure(row: Mapping[str, Any], container: str) -> str:
 
 def _last_lines(aws: AwsSession, whose: Whose, errand: Due, arn: str, pace: Pace) -> str:
     """What its container said last; of none, or where CloudWatch Logs does not answer, nothing."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
     name = f"{STREAMS}/{errand.container}/{arn.rpartition('/')[2]}"
     stream, deadline = Stream(aws, aws_names.log_group(whose.environment), name), pace.clock() + pace.last
     try:
         while not (lines := stream.read()) and pace.clock() < deadline:
             pace.sleep(pace.every)
-    except (BotoCoreError, ClientError, OSError) as error:
+    except aws_errors() as error:
         return f"its log could not be read: {failure_of(error).text}"
     return " / ".join(line.strip() for line in lines[-_WORDS:])

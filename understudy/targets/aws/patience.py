@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from understudy.aws_failures import failure_of, tool_error
+from understudy.aws_failures import aws_errors, failure_of, tool_error
 
 __all__ = ["Patience"]
 
@@ -35,13 +35,11 @@ class Patience:
         Raises:
             ToolError: AWS refused, or the patience is over.
         """
-        from botocore.exceptions import BotoCoreError, ClientError
-
         deadline, pause = self.clock() + self.seconds, _FIRST
         while True:
             try:
                 return ask()
-            except (BotoCoreError, ClientError, OSError) as error:
+            except aws_errors() as error:
                 if not failure_of(error).again or self.clock() >= deadline:
                     raise tool_error(doing, error) from error
             self.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - spreads requests, no secret

@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from understudy import __version__
+from understudy.aws_answers import hold_answers
 from understudy.aws_failures import Why, asking, failure_of
 from understudy.errors import ToolError
 from understudy.s3_client import is_amazon
@@ -132,7 +133,9 @@ class AwsSession:
                 ) from error
             region = self.access.region or os.environ.get("AWS_REGION")  # boto3 knows AWS_DEFAULT_REGION only
             with asking("Read the AWS settings"):
-                self._made = boto3.Session(region_name=region or None)
+                made = boto3.Session(region_name=region or None)
+            hold_answers(made)
+            self._made = made
         return self._made
 
     def account(self) -> str:

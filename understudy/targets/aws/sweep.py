@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import Enum
 
-from understudy.aws_failures import Why, asking, failure_of
+from understudy.aws_failures import Why, asking, aws_errors, failure_of
 from understudy.errors import ToolError
 from understudy.stacks.identity import Whose
 from understudy.targets.aws.kinds import Kind, Together, batches
@@ -147,14 +147,12 @@ class _Sweep:
 
     def _ended(self, kind: Kind, together: Together, items: Sequence[Owned]) -> dict[Owned, tuple[_State, str]]:
         """Look, judge by the tags that they have now, and take the last step of those that are there; what stayed."""
-        from botocore.exceptions import BotoCoreError, ClientError
-
         try:
             there = judge(kind.look(self.aws, [item.id for item in items]), self.whose, self.identity, self.spare)
             kept = {item.id: (_State.KEPT, reason) for item, reason in there.kept}
             ids = [item.id for item in there.remove]
             refused = together.end(self.aws, ids) if ids else {}
-        except (BotoCoreError, ClientError, OSError) as error:
+        except aws_errors() as error:
             return {item: self._failed(item, error) for item in items}
         stayed = kept | {ident: (_State.AGAIN, f"AWS did not delete it: {why}") for ident, why in refused.items()}
         return {item: stayed[item.id] for item in items if item.id in stayed}
@@ -211,11 +209,9 @@ class _Sweep:
 
     def _tried(self, item: Owned, step: Callable[[Owned], tuple[_State, str]]) -> tuple[_State, str]:
         """What a step comes to; what is busy, or changes under our eyes, may go later."""
-        from botocore.exceptions import BotoCoreError, ClientError
-
         try:
             return step(item)
-        except (BotoCoreError, ClientError, OSError) as error:
+        except aws_errors() as error:
             return self._failed(item, error)
         except ToolError as error:
             return _State.KEPT, str(error)
