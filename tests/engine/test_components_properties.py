@@ -75,6 +75,7 @@ services:
     image: busybox:1.35
     command: [sleep, "600"]
     network_mode: "service:web"
+    expose: ["8080"]
     ipc: "service:web"
     pid: "service:web"
     volumes_from: ["web:ro"]

@@ -100,7 +100,12 @@ def _port(port: Mapping[str, Any]) -> str:
 
 
 def _declared(inputs: Mapping[str, Any]) -> list[str]:
-    """The ports that production exposes, kept in labels since the schema has no property for them."""
+    """The ports that production exposes, kept in labels since the schema has no property for them.
+
+    Docker takes none of a container that has another's network; the label says them to whoever waits for it.
+    """
+    if inputs.get("networkMode", "").startswith("container:"):
+        return []
     kept = (("tcp", "ports"), ("udp", "udp"))
     found = ((port, way) for way, key in kept for port in labels_of(inputs).get(LABEL + key, "").split(","))
     return [f"{port}/{way}" for port, way in found if port.isdigit()]
