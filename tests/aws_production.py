@@ -18,6 +18,23 @@ from s3_server import serve_moto
 REGION, ACCOUNT = "eu-west-1", "123456789012"
 TAG = "app=shop"
 
+WAITS = [
+    {"containerName": "migrate", "condition": "SUCCESS"},
+    {"containerName": "proxy", "condition": "HEALTHY"},
+]
+"""What the main container of the service `web` waits for."""
+
+BESIDE: list[dict[str, Any]] = [
+    {"name": "migrate", "image": "shop/web:1", "command": ["migrate"], "essential": False, "memory": 128},
+    {
+        "name": "proxy",
+        "image": "shop/envoy:1",
+        "memory": 64,
+        "healthCheck": {"command": ["CMD", "ready"], "interval": 10, "timeout": 5, "retries": 3},
+    },
+]
+"""The other containers of its task."""
+
 
 @contextlib.contextmanager
 def serve_account() -> Iterator[Mapping[str, str]]:
@@ -198,6 +215,7 @@ class Account:
                 "environment": [{"name": key, "value": value} for key, value in given["environment"].items()],
                 "secrets": [{"name": key, "valueFrom": value} for key, value in given["secrets"].items()],
                 "portMappings": given["portMappings"],
+                "dependsOn": WAITS if name == "web" else [],
             }
             role = {"taskRoleArn": made["role"]} if name == "web" else {}
             task = ecs.register_task_definition(
@@ -205,7 +223,7 @@ class Account:
                 networkMode="awsvpc",
                 cpu="256",
                 memory="512",
-                containerDefinitions=[container],
+                containerDefinitions=[container, *(BESIDE if name == "web" else ())],
                 **role,
             )["taskDefinition"]["taskDefinitionArn"]
             place = {"subnets": [made["subnet-a"]], "securityGroups": [made[f"group-{name}"]]}

@@ -6,12 +6,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from aws_production import Made
+from aws_production import BESIDE, WAITS, Made
 
 from understudy.stacks.clone import secret_token
 from understudy.stacks.managed import MOTO
 from understudy.stacks.topology import (
     Dependency,
+    HealthCheck,
     Managed,
     Network,
     NetworkLink,
@@ -36,7 +37,7 @@ def expected(made: Made) -> Topology:
         **{key: secret_token(key) for key in ("PGPASSWORD", "API_TOKEN", "LEVEL")},
     }
     limits = Resources(cpus=0.25, memory=256 << 20)
-    needs = ("shop-db", "shop-orders", "shop-invoices", "shop-dead", "worker")
+    needs = tuple(map(Dependency, ("shop-db", "shop-orders", "shop-invoices", "shop-dead", "worker")))
     orders = {"url": made["orders"], "arn": ENDED + "orders", "visibility_timeout": "45"}
     heard = json.dumps([{"queue": "shop-orders", "events": ["s3:ObjectCreated:*"]}])
     invoices = {"versioning": "true", "arn": "arn:aws:s3:::shop-invoices", "notify": heard}
@@ -66,10 +67,29 @@ def expected(made: Made) -> Topology:
             image="shop/web:1",
             environment=environment,
             ports=(Port(8000, "80"),),
-            networks=main,
-            depends_on=tuple(map(Dependency, needs)),
+            network_of="web-proxy",
+            depends_on=(Dependency("web-migrate", "completed"), Dependency("web-proxy", "healthy"), *needs),
             replicas=2,
             resources=limits,
+        ),
+        Service(
+            "web-migrate",
+            "job",
+            "shop/web:1",
+            command=("migrate",),
+            network_of="web-proxy",
+            depends_on=needs,
+            replicas=2,
+            resources=Resources(cpus=0.25, memory=128 << 20),
+        ),
+        Service(
+            "web-proxy",
+            image="shop/envoy:1",
+            networks=(NetworkLink("main", ("web",)),),
+            healthcheck=HealthCheck(("CMD", "ready"), 10.0, 5.0, retries=3),
+            depends_on=needs,
+            replicas=2,
+            resources=Resources(cpus=0.25, memory=64 << 20),
         ),
         Service(
             "worker",
@@ -144,8 +164,13 @@ def export(made: Made) -> str:
             "environment": [{"name": key, "value": value} for key, value in given.items()],
             "secrets": [{"name": k, "valueFrom": v} for k, v in secrets.items()] if name == "web" else [],
             "portMappings": [{"containerPort": port}],
+            "dependsOn": WAITS if name == "web" else [],
         }
-        task = {"cpu": "256", "memory": "512", "containerDefinitions": json.dumps([container])}
+        task = {
+            "cpu": "256",
+            "memory": "512",
+            "containerDefinitions": json.dumps([container, *(BESIDE if name == "web" else ())]),
+        }
         arn = f"arn:task-{name}"
         definition = add("ecs/taskDefinition:TaskDefinition", f"{name}-task", task, *uses, arn=arn)
         more: dict[str, Any] = {"serviceRegistries": {"registryArn": "arn:registry"}}

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from understudy.stacks.change import Change, Fidelity
-from understudy.stacks.topology import Condition, Dependency, NetworkLink
+from understudy.stacks.topology import Kind, NetworkLink
 
 from .ecs_container import Definition, service_of
+from .ecs_task import Together, dependencies, differences, together
 from .kinds import kind_of_image
 from .pulumi_found import Found
 from .pulumi_managed import network_of
@@ -21,7 +22,6 @@ __all__ = ["MAPPERS", "SECRET_TYPE", "host_names"]
 SERVICE, TASK = "aws:ecs/service:Service", "aws:ecs/taskDefinition:TaskDefinition"
 SECRET_TYPE, PARAMETER = "aws:secretsmanager/secret:Secret", "aws:ssm/parameter:Parameter"
 VERSION = "aws:secretsmanager/secretVersion:SecretVersion"
-_CONDITIONS: Mapping[str, Condition] = {"HEALTHY": "healthy", "SUCCESS": "completed", "COMPLETE": "completed"}
 SCALING = "aws:appautoscaling/target:Target"
 
 
@@ -36,30 +36,45 @@ def _service(resource: Resource, state: State, found: Found) -> None:
     if not definitions:
         return
     main = _main(resource, definitions)
+    stand = together(definitions, main)
     network = network_of(resource, state)
     count = _count(resource, state, found)
     names = {d.name: found.free_name(resource.name if d is main else f"{resource.name}-{d.name}") for d in definitions}
+    aliases = dict.fromkeys(host_names(resource, state))
+    if stand.owner != stand.main:
+        aliases = dict.fromkeys((names[main.name], *aliases))
+    links = {name: NetworkLink(network) for name in stand.apart} | {stand.owner: NetworkLink(network, tuple(aliases))}
     for definition in sorted(definitions, key=lambda d: d is not main):
         name = names[definition.name]
         secrets = dict(_secrets(definition, name, task, state, found))
         service = service_of(name, definition, secrets, found)
-        first = definition is main
         service = replace(
             service,
-            kind=kind_of_image(service.image),
-            networks=(NetworkLink(network, tuple(host_names(resource, state))),) if first else (),
-            network_of=None if first else names[main.name],
+            kind=_kind(definition, stand),
+            networks=(links[definition.name],) if definition.name in links else (),
+            network_of=None if definition.name in links else names[stand.owner],
             replicas=max(1, count),
-            depends_on=tuple(_dependencies(definition, names)),
+            depends_on=tuple(dependencies(definition, names)),
         )
-        found.add(service, *((resource.urn,) if first else ()))
+        found.add(service, *((resource.urn,) if definition is main else ()))
+        for change in differences(definition, names, stand.apart):
+            found.record(change)
+    found.ahead[names[main.name]] = tuple(names[d.name] for d in definitions if d.name in stand.ahead)
     platform = task.get("runtimePlatform")
     if isinstance(platform, Mapping) and platform.get("cpuArchitecture") not in {None, "X86_64"}:
         reason = "a clone runs on the processors of its target, in what the image has for them"
         found.leave_out(f"services.{names[main.name]}.platform", platform["cpuArchitecture"], reason)
-    publish(resource, names[main.name], state, found)
+    publish(resource, names, names[main.name], state, found)
     used = [found.of_urn[r.urn] for r in _used(resource, task, state) if r.urn in found.of_urn]
     found.depend(names[main.name], *used)
+
+
+def _kind(definition: Definition, stand: Together) -> Kind:
+    """The kind of a container's service: a proxy beside the main container is none that tests come in by."""
+    if definition.name in stand.jobs:
+        return "job"
+    kind = kind_of_image(str(definition.properties["image"]))
+    return "service" if kind == "gateway" and definition.name != stand.main else kind
 
 
 def _count(resource: Resource, state: State, found: Found) -> int:
@@ -113,13 +128,6 @@ def _main(resource: Resource, definitions: tuple[Definition, ...]) -> Definition
     balanced = {b.get("containerName") for b in resource.inputs.get("loadBalancers") or () if isinstance(b, Mapping)}
     ranked = sorted(definitions, key=lambda d: (d.name not in balanced, not d.essential))
     return ranked[0]
-
-
-def _dependencies(definition: Definition, names: Mapping[str, str]) -> Iterator[Dependency]:
-    for entry in definition.given("dependsOn"):
-        other = names.get(str(entry.get("containerName")))
-        if other is not None:
-            yield Dependency(other, _CONDITIONS.get(str(entry.get("condition")), "started"))
 
 
 def _secrets(

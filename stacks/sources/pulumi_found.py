@@ -29,6 +29,9 @@ class Found:
         self.of_urn: dict[str, str] = {}
         """URN of a resource -> the service that it became, or became part of."""
 
+        self.ahead: dict[str, tuple[str, ...]] = {}
+        """Service -> those that are part of the same thing in production and start before it."""
+
         self._secrets: dict[str, str] = {}
         self._stores: dict[str, SecretStore] = {}
         self._changes: list[Change] = []
@@ -95,21 +98,23 @@ class Found:
         return self._secrets.get(f"{urn}#") or self._secrets.get(f"{urn}#password")
 
     def depend(self, name: str, *others: str) -> None:
-        """Let a service be started after others, where that is not said yet and turns in no circle."""
-        service = self.services[name]
-        named = {dependency.service for dependency in service.depends_on}
-        more = [o for o in dict.fromkeys(others) if o not in named and o != name and name not in self._before(o)]
-        self.services[name] = replace(service, depends_on=(*service.depends_on, *map(Dependency, more)))
+        """Let a service, and what is ahead of it, start after others, where that is not said and turns in no circle."""
+        for each in (name, *self.ahead.get(name, ())):
+            service = self.services[each]
+            named = {dependency.service for dependency in service.depends_on}
+            more = [o for o in dict.fromkeys(others) if o not in named and o != each and each not in self._before(o)]
+            self.services[each] = replace(service, depends_on=(*service.depends_on, *map(Dependency, more)))
 
     def _before(self, name: str) -> set[str]:
         """The services that one waits for, through others too."""
         found: set[str] = set()
         waiting = [name]
         while waiting:
-            for dependency in self.services[waiting.pop()].depends_on:
-                if dependency.service not in found and dependency.service in self.services:
-                    found.add(dependency.service)
-                    waiting.append(dependency.service)
+            service = self.services[waiting.pop()]
+            for other in (*service.shares_with, *(dependency.service for dependency in service.depends_on)):
+                if other not in found and other in self.services:
+                    found.add(other)
+                    waiting.append(other)
         return found
 
     def topology(self, name: str) -> Topology:

@@ -22,33 +22,36 @@ _GROUPS, _LISTENERS, _RULES = (
 _CONDITIONS = {"hostHeader": "host", "pathPattern": "path", "httpRequestMethod": "method", "sourceIp": "from"}
 
 
-def publish(resource: Resource, name: str, state: State, found: Found) -> None:
+def publish(resource: Resource, names: Mapping[str, str], main: str, state: State, found: Found) -> None:
     """Publish the ports on which load balancers listen for a service, and put the routes to it on the record.
 
     Args:
         resource: the service's.
-        name: the service that it became.
+        names: container -> the service that it became.
+        main: the service of the container that is taken where one is named that is not there.
         state: has the target groups, listeners and rules.
-        found: has the service, and takes the ports and the record.
+        found: has the services, and takes the ports and the record.
     """
-    ports: list[Port] = []
+    ports: dict[str, list[Port]] = {}
     for balanced in resource.inputs.get("loadBalancers") or ():
         if not isinstance(balanced, Mapping):
             continue
+        name = names.get(str(balanced.get("containerName")), main)
         target = int(balanced.get("containerPort") or 80)
+        own = ports.setdefault(name, [])
         group = state.behind(resource, "loadBalancers", balanced.get("targetGroupArn"), *_GROUPS)
         listeners = () if group is None else tuple(_listeners(group, name, target, state, found))
         for listener in listeners:
-            ports.append(Port(target, str(int(listener.get("port") or 80))))
+            own.append(Port(target, str(int(listener.get("port") or 80))))
             if listener.get("protocol") in {"HTTPS", "TLS"}:
                 reason = "the load balancer ends TLS; tests reach the service itself"
                 found.record(Change(f"services.{name}.tls", "HTTPS", "HTTP", reason, Fidelity.CHANGED))
         if not listeners:
-            ports.append(Port(target))
-    service = found.services[name]
-    if ports:
-        expose = tuple(port for port in service.expose if port.target not in {p.target for p in ports})
-        found.services[name] = replace(service, ports=tuple(dict.fromkeys(ports)), expose=expose)
+            own.append(Port(target))
+    for name, own in ports.items():
+        service = found.services[name]
+        expose = tuple(port for port in service.expose if port.target not in {p.target for p in own})
+        found.services[name] = replace(service, ports=tuple(dict.fromkeys(own)), expose=expose)
         reason = "a clone publishes the service itself; rules of hosts and paths are not cloned"
         found.record(Change(f"services.{name}.ports", "load balancer", "service", reason, Fidelity.CHANGED))
 

@@ -107,7 +107,7 @@ def test_without_a_tag_all_is_production_but_environments_of_understudy() -> Non
         boto3.client("sqs", REGION).delete_queue(QueueUrl=queue["QueueUrl"])
     assert {"web", "worker", "other-web", "other-db", "shop-db"} <= set(services)
     assert "env" not in services
-    assert services["web"].networks != services["other-web"].networks, "two VPCs of one name are two networks"
+    assert services["worker"].networks != services["other-worker"].networks, "two VPCs of one name are two networks"
 
 
 def test_the_policy_is_the_calls_that_are_made_and_no_value_is_asked_for(made: Made) -> None:
@@ -132,13 +132,15 @@ def test_a_pulumi_export_of_the_same_is_the_same_topology_but_for_what_is_listed
     of_aws = bare(discovered.topology)
     of_pulumi = bare(pulumi_state.read(export(made), "export.json"))
     web = of_aws.services["web"]
-    listed = {
+    services = {
+        **of_aws.services,
         # AWS does not say what a parameter of type String is, since no value is asked for
-        "environment": {**web.environment, "LEVEL": "info"},
-        # Pulumi knows what the program passed on, not which names stand in texts: one service's name is no dependency
-        "depends_on": tuple(each for each in web.depends_on if each.service != "worker"),
+        "web": replace(web, environment={**web.environment, "LEVEL": "info"}),
     }
-    services = {**of_aws.services, "web": replace(web, **listed)}
+    for name in ("web", "web-migrate", "web-proxy"):
+        # Pulumi knows what the program passed on, not which names stand in texts: one service's name is no dependency
+        known = tuple(each for each in services[name].depends_on if each.service != "worker")
+        services[name] = replace(services[name], depends_on=known)
     secrets = tuple(name for name in of_aws.secrets if name != "LEVEL")
     assert of_pulumi == replace(of_aws, services=services, secrets=secrets, secret_stores={})
 
