@@ -10,9 +10,7 @@ from http.client import HTTPConnection
 from typing import Any
 
 import boto3
-import pytest
-from moto.core.responses import ActionResult
-from moto.elasticache.responses import ElastiCacheResponse
+from aws.moto_gaps import filled
 from s3_server import serve_moto
 
 REGION, ACCOUNT = "eu-west-1", "123456789012"
@@ -39,9 +37,7 @@ BESIDE: list[dict[str, Any]] = [
 @contextlib.contextmanager
 def serve_account() -> Iterator[Mapping[str, str]]:
     """Moto's server, empty and with the call that it lacks; yields the variables that lead to it."""
-    with pytest.MonkeyPatch.context() as patch, serve_moto() as url:
-        name = "describe_serverless_caches"
-        patch.setattr(ElastiCacheResponse, name, lambda _: ActionResult({"ServerlessCaches": []}), raising=False)
+    with filled(), serve_moto() as url:
         emptied = HTTPConnection(url.removeprefix("http://"))  # what other tests made in this process is there too
         emptied.request("POST", "/moto-api/reset")
         emptied.getresponse().read()

@@ -32,6 +32,11 @@ def _delete_cache_subnet_group(self: ElastiCacheResponse) -> ActionResult:
     return ActionResult({})
 
 
+def _no_serverless_caches(_: ElastiCacheResponse) -> ActionResult:
+    """moto 5.2.5 knows no caches of that kind."""
+    return ActionResult({"ServerlessCaches": []})
+
+
 def _modify_db_subnet_group(self: RDSBackend, subnet_name: str, description: str, subnets: list[Any]) -> Any:
     """moto 5.2.5 takes the group out to change it, and does not put it back."""
     group = _CHANGE_GROUP(self, subnet_name, description, subnets)
@@ -54,6 +59,8 @@ def filled() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         assert not hasattr(ElastiCacheResponse, "delete_cache_subnet_group"), "moto has it: take this out"
         patch.setattr(ElastiCacheResponse, "delete_cache_subnet_group", _delete_cache_subnet_group, raising=False)
+        assert not hasattr(ElastiCacheResponse, "describe_serverless_caches"), "moto has it: take this out"
+        patch.setattr(ElastiCacheResponse, "describe_serverless_caches", _no_serverless_caches, raising=False)
         patch.setattr(RDSBackend, "modify_db_subnet_group", _modify_db_subnet_group)
         patch.setenv("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
         patch.setattr("moto.iam.models.aws_managed_policies_data", _few())
