@@ -83,6 +83,9 @@ class MemoryTarget:
     def inventory(self, whose: Whose | None = None) -> tuple[Owned, ...]:
         return tuple(item for item in self._all() if is_owned(item.labels, whose))
 
+    def foresee_look(self) -> None:
+        pass
+
     def owed(self, _whose: Whose) -> tuple[str, ...]:
         return ()
 

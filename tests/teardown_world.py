@@ -35,6 +35,8 @@ class FakeTarget:
     given: list[list[str]] = field(default_factory=list)
     """What the engine had done, each time that what lies elsewhere was taken away."""
     engine: FakeEngine | None = None
+    foreseen: list[list[str]] = field(default_factory=list)
+    """What the engine had done, each time that a look was foreseen."""
 
     def reach(self) -> None:
         self.identity()
@@ -49,6 +51,9 @@ class FakeTarget:
 
     def inventory(self, _whose: Whose | None = None) -> tuple[Owned, ...]:
         return tuple(self.held)
+
+    def foresee_look(self) -> None:
+        self.foreseen.append([call.verb for call in self.engine.calls] if self.engine else [])
 
     def owed(self, _whose: Whose) -> tuple[str, ...]:
         return self.elsewhere

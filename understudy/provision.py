@@ -79,6 +79,7 @@ def prepared(session: Session, blueprint: Blueprint, *, pull: bool = True) -> Bl
         return with_images(blueprint, client(), pull=pull)
     from understudy import on_aws
 
+    session.target.foresee_look()  # at what is stale, and what has the environment's name: the platform is read before
     blueprint = replace(blueprint, clone=on_aws.pinned(blueprint.clone))
     on_aws.hold(session, blueprint)
     return blueprint

@@ -114,6 +114,7 @@ class Removal:
             break_stale(self.engine, self.former, (), self.listener)
             try:
                 self._give_back()
+                self.target.foresee_look()
                 self.engine.destroy(self.ref, remove=not self.lease.plain)
                 self._hold_unlocked("Destroyed")  # a stack that is not there is destroyed without a look at them
             except StackLockedError as error:

@@ -115,11 +115,12 @@ def noted(monkeypatch: pytest.MonkeyPatch, order: list[str], owner: object, name
 
 def test_an_environment_from_up_to_its_receipt(project: Project, moto: Moto, monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
-    for owner, name in ((AwsTarget, "claimed"), (AwsTarget, "inventory"), (on_aws, "read_ahead")):
+    looks = ((AwsTarget, name) for name in ("foresee_look", "claimed", "inventory"))
+    for owner, name in (*looks, (on_aws, "platform_at"), (on_aws, "read_ahead")):
         noted(monkeypatch, order, owner, name)
     made = in_process(project, "up", "--target", "aws", "--format", "json")
     assert made.code == 0, made.text
-    assert order[:3] == ["claimed", "inventory", "read_ahead"], "what is read ahead takes the time of the looks"
+    assert order[:5] == ["foresee_look", "platform_at", "claimed", "inventory", "read_ahead"]
     monkeypatch.undo()
     up = json.loads(made.out)
     environment = str(up["environment"])

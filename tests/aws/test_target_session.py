@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from aws.world import ACCOUNT, HERE, REGION, WHOSE, moto, session, target
+from aws.world import ACCOUNT, HERE, REGION, WHOSE, Session, moto, session, target
 from botocore import exceptions as botocore
 
 from understudy.errors import ToolError
+from understudy.targets.aws.listers import ASKED
 from understudy.targets.aws.session import AwsAccess, AwsSession, refused_account
 from understudy.targets.interface import Target
 
@@ -36,6 +37,36 @@ def test_a_target_is_an_account_and_a_region_asked_each_time() -> None:
     assert isinstance(there, Target)
     assert [there.identity(), there.identity()] == [HERE, HERE]
     assert [call for call, _ in aws.calls] == ["sts:GetCallerIdentity"] * 2
+
+
+def test_what_a_look_asks_with_is_made_ahead_of_it_and_is_all_of_that() -> None:
+    aws = session()
+    there = target(aws=aws)
+    assert there.claimed() == ()
+    needed = {call.partition(":")[0] for call, _ in aws.calls} - {"sts"}  # which was asked before anything else
+    assert needed == set(ASKED)
+
+    made: list[str] = []
+
+    class Noted(Session):
+        def _client(self, service: str) -> Any:
+            made.append(service)
+            return super()._client(service)
+
+    ahead = Noted(AwsAccess(REGION))
+    target(aws=ahead).foresee_look()
+    ahead.client("sts")
+    ahead.make_ahead(ASKED).join()
+    assert sorted(made) == sorted([*ASKED, "sts"]), "each is made once, whoever asks first"
+    assert ahead.calls == []
+
+
+@pytest.mark.usefixtures("_nothing_said")
+def test_what_cannot_be_made_ahead_is_said_to_whoever_asks_for_it() -> None:
+    aws = AwsSession()
+    aws.make_ahead(["ecs"]).join()
+    with pytest.raises(ToolError, match="Looked for an AWS region, and none is named"):
+        aws.client("ecs")
 
 
 def test_the_clock_is_of_aws() -> None:

@@ -49,6 +49,9 @@ class FakeTarget:
         assert not follow
         return (("web", "a line"),)
 
+    def foresee_look(self) -> None:
+        pass
+
     def owed(self, _whose: Whose) -> tuple[str, ...]:
         return ()
 

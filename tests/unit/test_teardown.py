@@ -74,6 +74,14 @@ def test_what_cannot_be_removed_keeps_the_lease(down: Down, store: LeaseStore) -
     assert any(event.state is State.FAILED and event.detail == "in use" for event in heard)
 
 
+def test_a_look_is_foreseen_before_the_engine_destroys(down: Down) -> None:
+    engine = FakeEngine(run_programs=False)
+    target = FakeTarget(engine=engine)
+    down(target, engine)
+    assert target.foreseen == [[]]
+    assert "destroy" in [call.verb for call in engine.calls]
+
+
 def test_what_lies_elsewhere_is_given_back_before_the_engine_destroys(down: Down) -> None:
     engine = FakeEngine(run_programs=False)
     target = FakeTarget(elsewhere=("the database",), engine=engine)

@@ -98,6 +98,9 @@ class FakeTarget:
     def identity(self) -> str:
         return "docker:one"
 
+    def foresee_look(self) -> None:
+        pass
+
     def owed(self, _whose: Whose) -> tuple[str, ...]:
         return ()
 

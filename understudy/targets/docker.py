@@ -138,6 +138,9 @@ class DockerTarget:
         """
         return observed(seen, self.containers(whose), self.inventory(whose), self.guests(whose))
 
+    def foresee_look(self) -> None:
+        """Nothing is to be got ready."""
+
     def owed(self, whose: Whose) -> tuple[str, ...]:  # noqa: ARG002 - as the interface has it
         """Nothing: on Docker all that an environment has is an object of its own."""
         return ()

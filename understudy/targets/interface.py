@@ -188,6 +188,9 @@ class Target(Protocol):
             ToolError: it does not.
         """
 
+    def foresee_look(self) -> None:
+        """Hear that a look follows what is waited for now: what it needs before its first request is made meanwhile."""
+
     def inventory(self, whose: Whose | None = None) -> tuple[Owned, ...]:
         """All objects with all ownership labels, of one environment or of all.
 

@@ -25,9 +25,15 @@ from understudy.targets.ownership import ENVIRONMENT
 if TYPE_CHECKING:
     from types_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
 
-__all__ = ["KINDS", "Listing", "kind_named", "list_claimed", "list_owned", "list_tagged"]
+__all__ = ["ASKED", "KINDS", "Listing", "kind_named", "list_claimed", "list_owned", "list_tagged"]
 
 KINDS: tuple[Kind, ...] = (*COMPUTE, *GATEWAY, *DATA, *STORAGE, *SETTINGS, *NETWORK)
+
+ASKED = (
+    *("resourcegroupstaggingapi", "ecs", "elbv2", "rds", "elasticache", "s3"),
+    *("sqs", "secretsmanager", "ssm", "logs", "iam", "ec2", "servicediscovery"),
+)
+"""The services that a look asks, as boto3 names them, in about that order."""
 
 _BY_NAME = {kind.name: kind for kind in KINDS}
 _PARALLEL = 8

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -103,6 +104,22 @@ class AwsSession:
             if service not in self._clients:
                 self._clients[service] = self._client(service)
             return self._clients[service]
+
+    def make_ahead(self, services: Iterable[str]) -> threading.Thread:
+        """Begin to make the clients of services on a thread of its own, while something else is waited for.
+
+        What botocore reads of its models for each takes up to 0.07 s of a processor. One that cannot be made is left to
+        whoever asks for it.
+        """
+
+        def make() -> None:
+            with suppress(ToolError):
+                for service in services:
+                    self.client(service)
+
+        thread = threading.Thread(target=make, name="clients", daemon=True)
+        thread.start()
+        return thread
 
     def _client(self, service: str) -> Any:  # noqa: ANN401 - as above
         session = self._session()

@@ -20,7 +20,7 @@ from understudy.targets.aws.endpoints import endpoints_of
 from understudy.targets.aws.errands import Due, due, run
 from understudy.targets.aws.errands import Pace as ErrandPace
 from understudy.targets.aws.evidence import task_facts, tasks_of
-from understudy.targets.aws.listers import list_claimed, list_owned
+from understudy.targets.aws.listers import ASKED, list_claimed, list_owned
 from understudy.targets.aws.logs import AwsFollower, hold_services, tail
 from understudy.targets.aws.reached import wait_reached
 from understudy.targets.aws.readiness import wait_ready
@@ -75,6 +75,10 @@ class AwsTarget:
             ToolError: they are not.
         """
         self.session.permitted()
+
+    def foresee_look(self) -> None:
+        """Make ahead what the requests of a look are made with."""
+        self.session.make_ahead(ASKED)
 
     def inventory(self, whose: Whose | None = None) -> tuple[Owned, ...]:
         """All objects with all ownership tags, of one environment or of all, each described again.
