@@ -394,8 +394,7 @@ class Site:
             from understudy.components.aws.environment import AwsEnvironmentArgs
             from understudy.declaration_aws import declare_aws
 
-            commit = blueprint.commit
-            args = AwsEnvironmentArgs(plan=plan, seed=seed, commit=commit.sha, branch=commit.branch)
+            args = AwsEnvironmentArgs(plan=plan, seed=seed, commit=blueprint.commit.sha, branch=blueprint.commit.branch)
             declare_aws(args, changes=len(clone.changes))
 
         return Made(plan, of_plan(plan, session.settings.state), program)

@@ -41,7 +41,7 @@ def held(backend: Backend, **given: Any) -> SimpleNamespace:
     """A session at work on that backend, as far as it is asked for the platform, which it is asked for twice."""
     target = SimpleNamespace(identity=lambda: PLATFORM.target)
     session = SimpleNamespace(options=Options(**given), engine=backend, target=target, platform=None)
-    blueprint = SimpleNamespace(trusted_sha="", clone=plans.shop())
+    blueprint = SimpleNamespace(trusted_sha="", production_account="", clone=plans.shop())
     on_aws.hold(session, blueprint)  # type: ignore[arg-type]  # only what it asks of them
     on_aws.hold(session, blueprint)  # type: ignore[arg-type]  # the same
     return session
@@ -63,6 +63,7 @@ def test_what_is_read_ahead_is_what_environments_are_declared_with() -> None:
     folder = ROOT / "components" / "aws"
     texts = [path.read_text(encoding="utf-8") for path in folder.glob("*.py") if not path.name.startswith("platform")]
     named = {part for text in texts for part in re.findall(r"\baws\.(\w+)\.[A-Z]", text)}
-    some = {"elasticache", "rds"}  # needed only on the platform's shared cache, and for a database of its own
+    # Needed only on the platform's shared cache, for a database of its own, and for what production has as a parameter.
+    some = {"elasticache", "rds", "ssm"}
     assert named - some == set(PARTS)
     assert read_ahead() is read_ahead()
