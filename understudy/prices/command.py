@@ -77,4 +77,4 @@ def _lines(found: Found) -> Iterator[str]:
     width = max(map(len, table.prices), default=0)
     for name, price in sorted(table.prices.items()):
         read = ", ".join(f"{table.sources[each].name} ({table.sources[each].dated})" for each in price.sources)
-        yield f"  {name:<{width}}  {price.rate:<10g} a {price.unit:<12} {read}"
+        yield f"  {name:<{width}}  {price.rate:<10g} per {price.unit:<12} {read}"
