@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from understudy import __version__
-from understudy.aws_answers import hold_answers
 from understudy.aws_failures import Why, aws_errors, failure_of, tool_error
+from understudy.aws_sessions import made_session
 from understudy.errors import UsageError
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def open_session(variables: Mapping[str, str]) -> Session:
         UsageError: boto3 is missing, or there are no credentials or no region.
     """
     try:
-        import boto3
+        import boto3  # noqa: F401 - made_session needs it
         from botocore.exceptions import NoCredentialsError, NoRegionError
     except ImportError as error:
         raise UsageError(
@@ -116,8 +116,7 @@ def open_session(variables: Mapping[str, str]) -> Session:
             hint="Install it with `pip install 'understudy[aws]'`.",
         ) from error
     try:
-        session = boto3.Session(region_name=variables.get("AWS_REGION") or None)
-        hold_answers(session)
+        session = made_session(region=variables.get("AWS_REGION", ""))
         credentials = session.get_credentials()
         if credentials is None:
             raise NoCredentialsError

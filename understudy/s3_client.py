@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from understudy import __version__
-from understudy.aws_answers import hold_answers
 from understudy.aws_failures import failure_of
+from understudy.aws_sessions import made_session
 from understudy.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def make_client(purpose: str, connections: int, access: S3Access | None = None) 
         UsageError: boto3 is missing, there are no credentials, or the settings are not usable.
     """
     try:
-        import boto3
+        import boto3  # noqa: F401 - made_session needs it
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError
     except ImportError as error:
@@ -65,13 +65,12 @@ def make_client(purpose: str, connections: int, access: S3Access | None = None) 
     path_style = config.merge(Config(s3={"addressing_style": "path"}))
     region, endpoint = access.region or None, access.endpoint or None
     try:
-        session = boto3.Session(profile_name=access.profile or None)
+        session = made_session(profile=access.profile)
         if session.get_credentials() is None:
             raise UsageError(
                 "Looked for credentials for S3 where the AWS SDK looks, and found none.",
                 hint="Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or give the machine a role.",
             )
-        hold_answers(session)
         styled = path_style if access.path_style else config
         client = session.client("s3", region_name=region, endpoint_url=endpoint, config=styled)
         if styled is config and not is_amazon(client):

@@ -7,13 +7,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
-from botocore.session import get_session
 from moto import mock_aws
 from moto.moto_api import state_manager
 
@@ -56,12 +54,6 @@ class Time:
         return Pace(**{"patience": 60.0, "clock": lambda: self.at, "sleep": self.sleep, **given})
 
 
-@cache
-def _loader() -> Any:
-    """What botocore reads of its models, once for all sessions: they take longer to read than most tests."""
-    return get_session().get_component("data_loader")
-
-
 Fail = Callable[[str, dict[str, Any]], str | None]
 
 
@@ -73,13 +65,6 @@ class Session(AwsSession):
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.fail: Fail = lambda _call, _asked: None
         self.said = "as told"
-
-    def _session(self) -> boto3.Session:
-        if self._made is None:
-            core = get_session()
-            core.register_component("data_loader", _loader())
-            self._made = boto3.Session(botocore_session=core, region_name=self.access.region)
-        return self._made
 
     def _client(self, service: str) -> Any:
         made = super()._client(service)

@@ -82,6 +82,7 @@ LAYERS = (
         "ci_job",
         "aws_answers",
         "aws_failures",
+        "aws_sessions",
         "s3_client",
         "s3_place",
         "s3_objects",

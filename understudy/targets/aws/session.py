@@ -12,8 +12,8 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from understudy import __version__
-from understudy.aws_answers import hold_answers
 from understudy.aws_failures import Why, asking, failure_of
+from understudy.aws_sessions import made_session
 from understudy.errors import ToolError
 from understudy.s3_client import is_amazon
 from understudy.stacks.aws.platform import target_of
@@ -141,18 +141,15 @@ class AwsSession:
 
     def _session(self) -> Session:
         if self._made is None:
+            region = self.access.region or os.environ.get("AWS_REGION", "")  # boto3 knows AWS_DEFAULT_REGION only
             try:
-                import boto3
+                with asking("Read the AWS settings"):
+                    self._made = made_session(region=region)
             except ImportError as error:
                 raise ToolError(
                     "Looked for boto3, which drives AWS, and it is not installed.",
                     hint="Install it with `pip install 'understudy[aws]'`.",
                 ) from error
-            region = self.access.region or os.environ.get("AWS_REGION")  # boto3 knows AWS_DEFAULT_REGION only
-            with asking("Read the AWS settings"):
-                made = boto3.Session(region_name=region or None)
-            hold_answers(made)
-            self._made = made
         return self._made
 
     def account(self) -> str:
