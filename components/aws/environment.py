@@ -152,7 +152,7 @@ class AwsEnvironment(pulumi.ComponentResource):
     def _service(self, service: ServicePlan) -> Service:
         plan = self._args.plan
         behind = None
-        if self.way_in is not None and plan.gateway is not None and plan.gateway.service == service.logical:
+        if self.way_in is not None and plan.gateway is not None and plan.gateway.task == service.logical:
             behind = Behind(plan=plan.gateway, target_group=self.way_in.target_group.arn, rule=self.way_in.rule)
         return SERVICES.get(service.kind)(
             self._logical(service.logical),

@@ -54,7 +54,6 @@ def _needs(service: Service) -> Iterator[_Need]:
     own = "a task has a kernel and a network of its own"
     yield _Need("privileged", service.privileged, "no container of Fargate is")
     yield _Need("network_mode: host", service.host_network, own)
-    yield _Need("network_mode: service", service.network_of, "services do not share a network there")
     for key in ("ipc", "pid", "uts", "userns", "cgroup"):
         space = getattr(service, key)
         shared = space is not None and (space == "host" or space.startswith("service:"))

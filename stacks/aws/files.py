@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import shlex
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from understudy.errors import UsageError
@@ -20,6 +20,7 @@ from understudy.stacks.compare import as_text
 from understudy.stacks.secret_values import token_free
 from understudy.stacks.topology import FileMount, Mount, Service
 
+from .grouping import Groups
 from .plan import FileObject, Source
 
 __all__ = ["LARGEST", "MOST", "Files", "Volume", "fetching", "files_of", "folder_volume"]
@@ -36,7 +37,10 @@ _SEED = "/understudy-seed"
 
 @dataclass(slots=True)
 class Volume:
-    """A volume of a task at `target`. `seeded`: with what the image has there. `commands` follow when it is filled."""
+    """A volume of a task at `target`. `seeded`: with what the image has there. `commands` follow when it is filled.
+
+    `name` is that of a volume that other containers of the task have too; else it gets one.
+    """
 
     target: str
     read_only: bool = False
@@ -46,20 +50,26 @@ class Volume:
     commands: list[tuple[str, str]] = field(default_factory=list)
     """What is done to a file, by its relative path, when it is there."""
 
+    name: str = ""
+
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """What a task mounts, the objects of its files below `prefix`, and what differs from production."""
+    """What a service's container mounts, the objects of its files below `prefix`, and what differs from production.
+
+    `label` is what the names of its own volumes begin with, and nobody else's in its task.
+    """
 
     volumes: tuple[Volume, ...]
     prefix: str
     objects: tuple[FileObject, ...]
     changes: tuple[Change, ...] = ()
+    label: str = "files"
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the task's volumes, in their order."""
-        return tuple(f"files-{number}" for number in range(len(self.volumes)))
+        return tuple(volume.name or f"{self.label}-{number}" for number, volume in enumerate(self.volumes))
 
     @property
     def mount_points(self) -> list[dict[str, Any]]:
@@ -71,14 +81,17 @@ class Files:
 
 
 def files_of(
-    service: Service, sources: Mapping[str, Source], shared: frozenset[str], more: tuple[Volume, ...]
+    service: Service,
+    sources: Mapping[str, Source],
+    groups: Groups | None = None,
+    more: tuple[Volume, ...] = (),
 ) -> Files:
     """The files of a service.
 
     Args:
         service: the service.
         sources: path of the commit -> what lies there; one that is missing is an empty folder.
-        shared: named volumes that more than one container has.
+        groups: the tasks, and the named volumes that several containers have; None: none has.
         more: volumes beside those that the service asks for.
 
     Raises:
@@ -96,10 +109,12 @@ def files_of(
             else:
                 volumes[mount.target.rstrip("/")] = folder_volume(mount.target, source, read_only=mount.read_only)
         else:
-            changes.append(_disk(service, mount, shared, volumes))
+            changes.append(_disk(service, mount, groups, volumes))
     for file in service.files:
         _config(volumes, service, file, sources)
-    return _made(service, tuple(volumes.values()), tuple(changes))
+    made = _made(service, tuple(volumes.values()), tuple(changes))
+    place = 0 if groups is None else groups.members[groups.owner[service.name]].index(service.name)
+    return replace(made, label=f"files-{place}") if place else made
 
 
 def folder_volume(target: str, source: Source, *, read_only: bool = True) -> Volume:
@@ -108,17 +123,22 @@ def folder_volume(target: str, source: Source, *, read_only: bool = True) -> Vol
     return Volume(target.rstrip("/"), read_only, files=dict(source.files), commands=commands)
 
 
-def _disk(service: Service, mount: Mount, shared: frozenset[str], volumes: dict[str, Volume]) -> Change:
+def _disk(service: Service, mount: Mount, groups: Groups | None, volumes: dict[str, Volume]) -> Change:
     """A volume with data, or one in memory, becomes the disk of the task."""
-    if mount.source in shared:
+    if groups is not None and mount.source in groups.shared:
         raise UsageError(
             f"Service {service.name!r} shares the volume {mount.source!r} with another container, and tasks of Fargate "
             "share no disk.",
             hint="Leave one of them out in the profile, keep the data in a bucket, or run the clone on Docker: "
             "--target docker.",
         )
-    if service.read_only or mount.kind == "tmpfs":
-        volumes[mount.target.rstrip("/")] = Volume(mount.target.rstrip("/"), seeded=mount.kind == "volume")
+    target = mount.target.rstrip("/")
+    first = None if groups is None else groups.within.get(mount.source or "")
+    if first is not None:
+        name = aws_names.container(f"volume.{mount.source}")
+        volumes[target] = Volume(target, mount.read_only, seeded=first == service.name, name=name)
+    elif service.read_only or mount.kind == "tmpfs":
+        volumes[target] = Volume(target, seeded=mount.kind == "volume")
     reason = "it is on the task's own disk, which is gone with the task, also when ECS starts it anew"
     return Change(f"services.{service.name}.mounts.{mount.target}", as_text(mount), "the task's disk", reason)
 
@@ -173,7 +193,9 @@ def _made(service: Service, volumes: tuple[Volume, ...], changes: tuple[Change, 
     return Files(volumes, prefix, objects, changes)
 
 
-def fetching(service: str, files: Files, own_image: str, tool_image: str, bucket: str) -> Iterator[dict[str, Any]]:
+def fetching(
+    service: str, files: Files, own_image: str, tool_image: str, bucket: str, *, before: Sequence[str] = ()
+) -> Iterator[dict[str, Any]]:
     """The definitions of the containers that fill a task's volumes before the service's starts, one after the other.
 
     Args:
@@ -182,8 +204,8 @@ def fetching(service: str, files: Files, own_image: str, tool_image: str, bucket
         own_image: the service's image.
         tool_image: an image with the AWS CLI and a shell.
         bucket: the name of the bucket with the files.
+        before: the container that has to have ended before the first of these starts, if there is one.
     """
-    before: list[str] = []
     for name, volume in zip(files.names, files.volumes, strict=True):
         if volume.seeded:
             made = aws_names.container(f"{service}.seed.{name}")
@@ -203,7 +225,7 @@ def fetching(service: str, files: Files, own_image: str, tool_image: str, bucket
         yield _first(aws_names.container(f"{service}.files"), tool_image, " && ".join(lines), mounted, before)
 
 
-def _first(name: str, image: str, script: str, mounted: list[dict[str, Any]], before: list[str]) -> dict[str, Any]:
+def _first(name: str, image: str, script: str, mounted: list[dict[str, Any]], before: Sequence[str]) -> dict[str, Any]:
     return {
         "name": name,
         "image": image,

@@ -37,9 +37,12 @@ def inside(
         (endpoint.service, endpoint.port): endpoint for endpoint in (*clone.endpoints, *map(mock_endpoint, clone.mocks))
     }
     answering: list[tuple[Endpoint, str]] = []
-    for name, aliases in found.aliases.items():
-        service = topology.services.get(name)
-        for alias in aliases if service is None or service.on_aws is None else ():
+    for task, aliases in found.aliases.items():
+        for alias in aliases:
+            name = found.answering.get((task, alias.port), task)
+            service = topology.services.get(name)
+            if service is not None and service.on_aws is not None:
+                continue
             made = Endpoint(name, alias.port, scheme_of(alias.port, service.kind if service else "service"))
             answering.append((known.get((name, alias.port), made), alias.host))
     return tuple(answering)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from understudy.errors import UsageError
@@ -24,7 +23,7 @@ from .resolver import unanswered
 from .secrets import Vault
 from .shared import Clients, Shared, share
 from .suites import role_of, statements_of
-from .tasks import Maker
+from .tasks import Maker, Part
 
 __all__ = ["AwsOptions", "make_plan"]
 
@@ -106,7 +105,7 @@ def make_plan(
     )
     work = _Work(clone, chosen, at, images, certificates, found, store, shared, maker)
     services = tuple(work.service(name, before) for name, before in after.items())
-    first, unreached = _way_in(clone, found, services)
+    first, unreached = _way_in(clone, found)
     inside = any(suite.runs_on == "network" for suite in clone.topology.suites)
     return AwsPlan(
         environment=environment,
@@ -124,7 +123,7 @@ def make_plan(
         services=services,
         suites=SuitesPlan(role=role_of(environment.id), statements=statements_of(maker.files)) if inside else None,
         errands=shared.errands(maker),
-        gateway=None if first is None else _gateway(first, environment.id, platform, chosen.priority),
+        gateway=None if first is None else _gateway(first, found, environment.id, platform, chosen.priority),
         egress=None if clone.open_network else _outward(clone, shared, platform),
         changes=(
             *store.changes,
@@ -157,33 +156,46 @@ class _Work:
     objects: list[Files] = field(default_factory=list)
 
     def service(self, name: str, after: tuple[str, ...]) -> ServicePlan:
-        """The plan of a service or a mock."""
+        """The plan of the task of a service or a mock."""
         mock = next((each for each in self.clone.mocks if each.name == name), None)
-        service = _mock_service(mock) if mock else self.found.services[name]
-        kind = "mock" if mock else service.kind
+        services = [self.found.services[each] for each in self.found.groups.members.get(name, ())]
+        running: list[str] = [each.kind for each in services if each.kind != "job"]
+        kinds = running or ["mock" if mock else "job"]
         return ServicePlan(
             logical=name,
-            kind=kind,
+            kind=next((kind for kind in kinds if kind != "service"), kinds[0]),
             name=aws_names.service(self.maker.environment, name),
-            task=self._mock(mock, service) if mock else self._task(service),
-            replicas=service.replicas,
+            task=self._task(name, [self._mock(mock)] if mock else [self._part(each) for each in services]),
+            replicas=1 if mock else self.found.services[name].replicas,
             aliases=self.found.aliases.get(name, ()),
             after=after,
-            spot=self.options.spot and kind in _ONCE,
+            spot=self.options.spot and _ONCE.issuperset(kinds),
         )
 
-    def _task(self, service: Service) -> TaskPlan:
+    def _task(self, name: str, parts: Sequence[Part]) -> TaskPlan:
+        task, changes = self.maker.task(name, parts)
+        if name in self.found.services and name not in self.shared.images:
+            self.changes += changes
+        self.objects += [part.files for part in parts if part.files.objects]
+        return self.shared.with_admin(name, task)
+
+    def _part(self, service: Service) -> Part:
         images = {**self.images, **self.shared.images}
         if service.name not in images:
             raise UsageError(f"Service {service.name!r} has no image to run.", hint="Build or name one for it.")
         trusted: tuple[Volume, ...] = ()
         if self.certificates is not None:
             trusted = (folder_volume(FOLDER, Source(self.certificates.files)),)
-        files = files_of(service, self.sources, _shared_volumes(self.found.services.values()), trusted)
         self.changes += unanswered(service, self.sources)
-        return self.shared.with_admin(service.name, self._made(service, images[service.name], files))
+        return Part(
+            service=service,
+            image=images[service.name],
+            files=files_of(service, self.sources, self.found.groups, trusted),
+            ports=self.found.ports(service.name),
+            statements=self.store.statements.get(service.name, ()),
+        )
 
-    def _mock(self, mock: Mock, service: Service) -> TaskPlan:
+    def _mock(self, mock: Mock) -> Part:
         source = self.sources.get(mock.folder, Source({}))
         if not any(path.startswith("mappings/") and path.endswith(".json") for path in source.files):
             raise UsageError(
@@ -199,17 +211,13 @@ class _Work:
                     hint="Give the environment the certificates of an authority.",
                 )
             volumes.append(Volume(_KEYSTORE, files={"understudy.p12": store}, secret={"understudy.p12"}))
-        return self._made(service, self.options.mock_image, files_of(service, {}, frozenset(), tuple(volumes)))
-
-    def _made(self, service: Service, image: str, files: Files) -> TaskPlan:
-        aliases = self.found.aliases.get(service.name, ())
-        statements = self.store.statements.get(service.name, ())
-        task, changes = self.maker.task(service, image, files, aliases, statements)
-        if service.name in self.found.services and service.name not in self.shared.images:
-            self.changes += changes
-        if files.objects:
-            self.objects.append(files)
-        return task
+        service = _mock_service(mock)
+        return Part(
+            service=service,
+            image=self.options.mock_image,
+            files=files_of(service, {}, more=tuple(volumes)),
+            ports=self.found.ports(mock.name),
+        )
 
 
 def _mock_service(mock: Mock) -> Service:
@@ -235,21 +243,12 @@ def _mock_service(mock: Mock) -> Service:
     )
 
 
-def _shared_volumes(services: Iterable[Service]) -> frozenset[str]:
-    """The named volumes that more than one container has."""
-    count: Counter[str] = Counter()
-    for service in services:
-        for source in {m.source for m in service.mounts if m.kind == "volume" and m.source}:
-            count[source] += service.replicas
-    return frozenset(source for source, number in count.items() if number > 1)
-
-
-def _way_in(clone: Clone, found: Calling, services: Iterable[ServicePlan]) -> tuple[Endpoint | None, list[Change]]:
+def _way_in(clone: Clone, found: Calling) -> tuple[Endpoint | None, list[Change]]:
     """The first gateway that speaks HTTP, else the first service that does; of the rest, that none reaches them."""
-    by_name = {service.logical: service for service in services if service.kind not in {"mock", "job"}}
-    speaking = [e for e in clone.endpoints if e.scheme == "http" and e.service in by_name]
-    speaking.sort(key=lambda endpoint: by_name[endpoint.service].kind != "gateway")
-    first = next((e for e in speaking if e.port in {a.port for a in found.aliases[e.service]}), None)
+    kinds = {name: service.kind for name, service in found.services.items() if service.kind != "job"}
+    speaking = [e for e in clone.endpoints if e.scheme == "http" and e.service in kinds]
+    speaking.sort(key=lambda endpoint: kinds[endpoint.service] != "gateway")
+    first = next((e for e in speaking if e.port in found.ports(e.service)), None)
     others = "on AWS one endpoint is reached from outside; the others by suites that run inside"
     databases = "only the services that call it are told the address that AWS gives it"
     owned = {service.name for service in clone.topology.services.values() if service.on_aws}
@@ -267,9 +266,12 @@ def _way_in(clone: Clone, found: Calling, services: Iterable[ServicePlan]) -> tu
     return first, changes
 
 
-def _gateway(endpoint: Endpoint, environment: str, platform: Platform, chosen: int | None) -> GatewayPlan:
+def _gateway(
+    endpoint: Endpoint, found: Calling, environment: str, platform: Platform, chosen: int | None
+) -> GatewayPlan:
     return GatewayPlan(
         service=endpoint.service,
+        task=found.groups.owner[endpoint.service],
         container=aws_names.container(endpoint.service),
         port=endpoint.port,
         target_group=aws_names.target_group(environment, endpoint.service),

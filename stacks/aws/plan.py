@@ -103,7 +103,9 @@ class TaskPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServicePlan:
-    """One ECS service. `after` are the services that have to be steady before it is created.
+    """One ECS service, of the service of this logical name and those that are containers of its task.
+
+    `after` are the ECS services that have to be steady before it is created.
 
     A job is one too: its task stays, with a container that starts when the job's has ended well, because only the
     tasks of services know Service Connect's names.
@@ -121,9 +123,13 @@ class ServicePlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayPlan:
-    """The environment's way in: one target group and one host rule for the service and port behind it."""
+    """The environment's way in: one target group and one host rule for the service and port behind it.
+
+    `task` is the ECS service whose task has that service's container.
+    """
 
     service: str
+    task: str
     container: str
     port: int
     target_group: str

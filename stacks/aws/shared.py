@@ -23,7 +23,7 @@ from .plan import CachePlan, Container, Source, TaskPlan
 from .platform import Platform, SharedDatabase
 from .rewrite import callers, changed, rehosted
 from .secrets import Vault
-from .tasks import Maker
+from .tasks import Maker, Part
 from .unwritten import hold_files, hold_rewritten
 
 __all__ = ["Clients", "Shared", "share"]
@@ -81,7 +81,9 @@ class Shared:
         """The tasks that are run before the environment is destroyed: logical name -> its task."""
         none = Files((), "", ())
         made = {
-            name: self.with_admin(name, maker.task(drop.task, str(drop.task.image), none, (), ())[0])
+            name: self.with_admin(
+                name, maker.task(name, [Part(service=drop.task, image=str(drop.task.image), files=none)])[0]
+            )
             for name, drop in self.drops.items()
         }
         return {

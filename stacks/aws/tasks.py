@@ -1,31 +1,53 @@
-"""Tasks: from a service of the clone to a Fargate task definition, as plain data."""
+"""Tasks: from a service of the clone, and those that share its network, to a Fargate task definition, as plain data."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from understudy.errors import UsageError
 from understudy.stacks import aws_names
 from understudy.stacks.change import Change, Fidelity
 from understudy.stacks.identity import RESERVED_LABELS
-from understudy.stacks.topology import Service
+from understudy.stacks.topology import Condition, Service
 
 from . import fargate
 from .files import Files, fetching
-from .plan import Alias, BucketPlan, Container, Statement, TaskPlan
+from .grouping import joined
+from .plan import BucketPlan, Container, Statement, TaskPlan
 from .platform import Platform
 from .secrets import Vault, hold_no_tokens
 from .sizes import UNIT, Size, fitting
 
-__all__ = ["STREAMS", "Maker", "keeper"]
+__all__ = ["STREAMS", "Maker", "Part", "keeper"]
 
 STREAMS = "understudy"
 """The prefix of the log streams of services."""
 
+MOST = 10
+"""Containers of one task definition (Amazon ECS service quotas)."""
+
+_UNSAID = 128 * 1024 * 1024
+"""Bytes that are counted for a container without a limit beside others that have one."""
+
+_CONDITIONS: Mapping[Condition, str] = {"started": "START", "healthy": "HEALTHY", "completed": "SUCCESS"}
+"""What a service waits for -> what a container does (Amazon ECS API, ContainerDependency)."""
+
 _MEBIBYTE = 1024 * 1024
 _KEEP = "trap 'exit 0' TERM; while :; do sleep 60 & wait $!; done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What becomes one service's container in a task: `ports` are those at which others call it."""
+
+    service: Service
+    image: str
+    files: Files
+    ports: tuple[int, ...] = ()
+    statements: tuple[Statement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,49 +60,71 @@ class Maker:
     tool_image: str
     files: BucketPlan
 
-    def task(
-        self, service: Service, image: str, files: Files, aliases: tuple[Alias, ...], statements: tuple[Statement, ...]
-    ) -> tuple[TaskPlan, tuple[Change, ...]]:
+    def task(self, name: str, parts: Sequence[Part]) -> tuple[TaskPlan, tuple[Change, ...]]:
         """The task of a service, and what differs on Fargate.
 
+        Args:
+            name: the service's.
+            parts: its own and those of the services that are in its task, each after those that start before it.
+
         Raises:
-            UsageError: Fargate cannot run it, or a secret stands where a definition shows it.
+            UsageError: Fargate cannot run one of them, or not all in one task, or a secret stands where a definition
+                shows it.
         """
-        architecture = fargate.hold(service)
-        hold_no_tokens(service)
-        size = fitting(service.resources.cpus, service.resources.memory, f"Service {service.name!r}")
-        shown, kept = self.vault.split(service)
-        check, checked = fargate.health(service)
-        first = list(fetching(service.name, files, image, self.tool_image, self.files.name))
-        main = {
-            **_process(service, image),
-            "essential": service.kind != "job",
-            "environment": [{"name": key, "value": value} for key, value in sorted(shown.items())],
-            "portMappings": [_port(alias.port) for alias in aliases],
-            "mountPoints": files.mount_points,
-            "dependsOn": [{"containerName": each["name"], "condition": "SUCCESS"} for each in first[-1:]],
-            **({} if check is None else {"healthCheck": check}),
-        }
+        architecture = _one_architecture(name, parts)
+        size, sized = _size(name, parts)
+        first: list[dict[str, Any]] = []
+        for part in parts:
+            before = [each["name"] for each in first[-1:]]
+            service = part.service.name
+            first += fetching(service, part.files, part.image, self.tool_image, self.files.name, before=before)
+        ready = [{"containerName": each["name"], "condition": "SUCCESS"} for each in first[-1:]]
+        made = [self._container(part, parts, ready) for part in parts]
         last = []
-        if service.kind == "job":
-            main["startTimeout"] = fargate.JOB_SECONDS
-            last = [keeper(service.name, self.tool_image, (str(main["name"]),))]
-        own = (*statements, *self._reading(files))
-        made = TaskPlan(
-            family=aws_names.family(self.environment, service.name),
+        if len(parts) == 1 and parts[0].service.kind == "job":
+            last = [keeper(name, self.tool_image, (aws_names.container(name),))]
+        own = tuple(dict.fromkeys(each for part in parts for each in (*part.statements, *self._reading(part.files))))
+        task = TaskPlan(
+            family=aws_names.family(self.environment, name),
             cpu=size.cpu,
             memory=size.memory,
             architecture=architecture,
             containers=(
                 *(Container(self._logged(each)) for each in first),
-                Container(self._logged(main), kept),
+                *made,
                 *(Container(self._logged(each)) for each in last),
             ),
-            volumes=files.names,
+            volumes=tuple(dict.fromkeys(volume for part in parts for volume in part.files.names)),
             statements=own,
-            role=aws_names.role(self.environment, service.name) if own else "",
+            role=aws_names.role(self.environment, name) if own else "",
         )
-        return made, (*fargate.left_out(service), *checked, *_scaled(service, size), *files.changes)
+        if len(task.containers) > MOST:
+            raise UsageError(
+                f"The task of service {name!r} would have {len(task.containers)} containers, with those that fill its "
+                f"volumes, and ECS takes {MOST}.",
+                hint="Mount fewer folders, let fewer services share its network, or run the clone on Docker: "
+                "--target docker.",
+            )
+        return task, (*(change for part in parts for change in _differences(name, part, parts)), *sized)
+
+    def _container(self, part: Part, parts: Sequence[Part], ready: Sequence[Mapping[str, str]]) -> Container:
+        """A service's own container, which starts when the task's volumes are filled."""
+        service = part.service
+        hold_no_tokens(service)
+        shown, kept = self.vault.split(service)
+        check, _ = fargate.health(service)
+        job = service.kind == "job"
+        definition = {
+            **_process(service, part.image),
+            "essential": not job,
+            "environment": [{"name": key, "value": value} for key, value in sorted(shown.items())],
+            "portMappings": [_port(port) for port in part.ports],
+            "mountPoints": part.files.mount_points,
+            "dependsOn": [*ready, *_waits(service, parts)],
+            **({} if check is None else {"healthCheck": check}),
+            **({"startTimeout": fargate.JOB_SECONDS} if job else {}),
+        }
+        return Container(self._logged(definition), kept)
 
     def _reading(self, files: Files) -> tuple[Statement, ...]:
         """What the first container may do: list and read the files of this task, and no other's."""
@@ -154,13 +198,60 @@ def _port(port: int) -> dict[str, Any]:
     return {"name": aws_names.port_name(port), "containerPort": port, "hostPort": port, "protocol": "tcp"}
 
 
-def _scaled(service: Service, size: Size) -> tuple[Change, ...]:
-    path = f"services.{service.name}.resources"
-    reason = f"tasks of Fargate have a few sizes; this one has {size.text}"
+def _one_architecture(name: str, parts: Sequence[Part]) -> str:
+    """The architecture of a task, of which all its containers are."""
+    found = {part.service.name: fargate.hold(part.service) for part in parts}
+    if len(set(found.values())) > 1:
+        listed = ", ".join(f"{service} is for {architecture}" for service, architecture in found.items())
+        raise UsageError(
+            f"The services that share the network of {name!r} are one task on AWS, which runs on one kind of "
+            f"processors, and {listed}.",
+            hint="Give all of them one `platform`, or run the clone on Docker: --target docker.",
+        )
+    return found[name]
+
+
+def _waits(service: Service, parts: Sequence[Part]) -> Iterator[dict[str, str]]:
+    """Whom a container waits for in its task; health is waited for where ECS asks for it."""
+    others = {part.service.name: part.service for part in parts}
+    for dependency in service.depends_on:
+        if (other := others.get(dependency.service)) is not None:
+            asked = dependency.condition != "healthy" or fargate.health(other)[0] is not None
+            condition = _CONDITIONS[dependency.condition if asked else "started"]
+            yield {"containerName": aws_names.container(other.name), "condition": condition}
+
+
+def _differences(name: str, part: Part, parts: Sequence[Part]) -> Iterator[Change]:
+    service = part.service
+    yield from joined(service, name)
+    yield from fargate.left_out(service)
+    yield from fargate.health(service)[1]
+    yield from part.files.changes
+    unasked = {each.service.name for each in parts if fargate.health(each.service)[0] is None}
+    for dependency in service.depends_on:
+        if dependency.condition == "healthy" and dependency.service in unasked:
+            reason = "it is in the same task, and ECS does not run the check that stands in an image"
+            path = f"services.{service.name}.depends_on.{dependency.service}"
+            other = dependency.service
+            yield Change(path, f"{other} healthy", f"{other} started", reason, rule=service.where.place)
+
+
+def _size(name: str, parts: Sequence[Part]) -> tuple[Size, tuple[Change, ...]]:
+    """The size of a task, in which the limits of all its containers fit, and how it differs from them together."""
+    limits = [part.service.resources for part in parts]
+    cpus = [each.cpus for each in limits if each.cpus is not None]
+    memory = [each.memory for each in limits if each.memory is not None]
+    unsaid = (len(limits) - len(memory)) * _UNSAID if memory else 0
+    total = sum(cpus) if cpus else None
+    size = fitting(total, sum(memory) + unsaid if memory else None, f"Service {name!r}")
+    path = f"services.{name}.resources"
+    together = f" for its {len(parts)} containers together" if len(parts) > 1 else ""
+    reason = f"tasks of Fargate have a few sizes; this one has {size.text}{together}"
     changes = []
-    if service.resources.cpus is None or size.cpu != round(service.resources.cpus * UNIT):
-        given = None if service.resources.cpus is None else f"{service.resources.cpus:g}"
+    if total is None or size.cpu != round(total * UNIT):
+        given = None if total is None else f"{total:g}"
         changes.append(Change(f"{path}.cpus", given, f"{size.cpu / UNIT:g}", reason, Fidelity.SCALED))
-    if service.resources.memory is None:
-        changes.append(Change(f"{path}.memory", None, f"{size.memory} MiB", reason, Fidelity.SCALED))
-    return tuple(changes)
+    if len(memory) < len(parts):
+        given = f"{sum(memory) // _MEBIBYTE} MiB" if memory else None
+        changes.append(Change(f"{path}.memory", given, f"{size.memory} MiB", reason, Fidelity.SCALED))
+    return size, tuple(changes)

@@ -144,7 +144,12 @@ def everything() -> Clone:
         ),
         files=(FileMount("secret", "key", "/run/secrets/key", content=secret_token("DB"), mode=0o400, uid="5"),),
         healthcheck=HealthCheck(("CMD", "probe"), interval=1.0, timeout=3.0, retries=20, start_period=2.5),
-        depends_on=(Dependency("migrate", "completed"), Dependency("orders"), Dependency("cache", "healthy")),
+        depends_on=(
+            Dependency("migrate", "completed"),
+            Dependency("orders"),
+            Dependency("cache", "healthy"),
+            Dependency("fill", "completed"),
+        ),
         resources=Resources(cpus=0.3, memory=300 * 1024 * 1024, memory_reservation=100 * 1024 * 1024, pids=50),
         user="5:5",
         working_dir="/app",
@@ -163,6 +168,20 @@ def everything() -> Clone:
     found = topology(
         service("web", kind="gateway", ports=(Port(8080),), depends_on=(Dependency("full"),), replicas=2),
         full,
+        service(
+            "beside",
+            networks=(),
+            network_of="full",
+            expose=(Port(9100),),
+            environment={"TOKEN": secret_token("TOKEN")},
+            mounts=(Mount("volume", "/seen", "data", read_only=True), Mount("bind", "/etc/beside", "conf")),
+            depends_on=(Dependency("full", "healthy"), Dependency("broker")),
+            resources=Resources(cpus=0.1, memory=64 * 1024 * 1024),
+            platform="linux/arm64",
+        ),
+        service(
+            "fill", kind="job", mounts=(Mount("volume", "/out", "data"),), platform="linux/arm64", command=("fill",)
+        ),
         service(
             "migrate",
             kind="job",

@@ -233,7 +233,7 @@ def test_roles_may_do_no_more_than_their_tasks_need(every: Recording) -> None:
         bucket,
         f"{bucket}/*",
         files,
-        f"{files}/full/*",
+        *(f"{files}/{each}/*" for each in ("full", "beside", "fill")),
     }
     assert found["shop-db-task-policy"] >= {f"{files}/db/*"}
     assert not any(r.endswith(f"{files}/*") for resources in found.values() for r in resources)

@@ -182,6 +182,11 @@ def test_plan_and_diff_take_it_as_production(made: Made, world: tuple[Mapping[st
     services = {each["name"]: each for each in json.loads(done.out)["services"]}
     assert services["shop-db"]["reference"] == "postgres:15.4"
     assert len([each for each in services.values() if each["reference"] == MOTO]) == 2, "one server and its seed"
+    done = desk.understudy("plan", "--target", "aws", "--format", "json", env=nowhere)
+    assert done.code == 0, done.text
+    changes = {change["path"]: change["clone"] for change in json.loads(done.out)["changes"]}
+    told = [changes[f"services.{name}.network_of"] for name in ("web", "web-migrate")]
+    assert told == ["a container in the task of web-proxy"] * 2
 
 
 @pytest.mark.usefixtures("made")

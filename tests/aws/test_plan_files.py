@@ -147,7 +147,8 @@ def test_every_physical_name_fits_and_is_alone() -> None:
 
     def told(each: Service) -> Service:
         depends_on = tuple(replace(d, service=renamed[d.service]) for d in each.depends_on)
-        return replace(each, name=renamed[each.name], depends_on=depends_on, environment={"A": secret_token("DB")})
+        given = {"depends_on": depends_on, "environment": {"A": secret_token("DB")}}
+        return replace(each, name=renamed[each.name], network_of=renamed.get(each.network_of or ""), **given)
 
     services = {renamed[name]: told(each) for name, each in found.topology.services.items()}
     long = replace(

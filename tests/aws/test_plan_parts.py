@@ -142,7 +142,6 @@ def test_waiting_for_what_keeps_running_is_refused() -> None:
 REFUSED: dict[str, dict[str, Any]] = {
     "privileged": {"privileged": True},
     "network_mode: host": {"host_network": True},
-    "network_mode: service": {"network_of": "other", "networks": ()},
     "ipc": {"ipc": "service:other"},
     "pid": {"pid": "host"},
     "volumes_from": {"volumes_from": (("other", "ro"),)},

@@ -80,8 +80,9 @@ def test_inside_has_each_name_that_service_connect_has() -> None:
     assert found["web:8080"] == ("web", "http")
     assert not [name for name in found if name.startswith(("orders", "uploads", "migrate"))]
     given = everything_plan().services
-    aliases = {(each.logical, alias.port, alias.host) for each in given for alias in each.aliases}
-    assert {(endpoint.service, endpoint.port, host) for endpoint, host in answering} == aliases
+    aliases = {(alias.port, alias.host) for each in given for alias in each.aliases}
+    assert {(endpoint.port, host) for endpoint, host in answering} == aliases
+    assert found["beside:9100"] == ("full", "tcp"), "it answers in the network of the service that it is beside"
 
 
 @pytest.mark.parametrize("logical", ["inside", "x" * 300, "ünïté/../", "a b"])

@@ -140,6 +140,18 @@ def test_a_service_that_said_nothing_is_known_and_one_that_is_not_there_is_named
     assert told.value.hint == "It has: web."
 
 
+def test_a_service_whose_container_is_in_another_s_task_is_known_before_it_says_anything() -> None:
+    account = Account()
+    account.make(OURS, tags_of(), 1, RUN)
+    ecs = account.client("ecs")
+    containers = [{"name": name, "image": "x:1", "memory": 8} for name in ("web", container("web.log"))]
+    task = ecs.register_task_definition(family=f"{OURS}-web", containerDefinitions=containers)["taskDefinition"]
+    ecs.update_service(cluster=account.cluster, service=f"{OURS}-web", taskDefinition=task["taskDefinitionArn"])
+    assert list(target().lines(WHOSE, ("web.log",), follow=False)) == []
+    with pytest.raises(NotFoundError, match="service 'log'"):
+        target().lines(WHOSE, ("log",), follow=False)
+
+
 def test_facts_are_of_tasks_that_run_and_of_those_that_stopped() -> None:
     account = Account()
     made = account.make(OURS, tags_of(), 1, RUN)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from understudy.stacks.aws.suites import STREAMS as SUITES
 from understudy.stacks.aws.tasks import STREAMS as SERVICES
 from understudy.stacks.identity import Whose
 from understudy.targets.aws.evidence import services_of, task_facts, tasks_of
+from understudy.targets.aws.kinds_compute import described_definition
 from understudy.targets.aws.session import AwsSession
 from understudy.targets.interface import ContainerFacts, Followed
 from understudy.targets.log_file import LogFile
@@ -112,7 +113,7 @@ def _service(stream: str) -> str:
 
 
 def hold_services(aws: AwsSession, whose: Whose, services: tuple[str, ...]) -> None:
-    """Hold that each of these is a service of the environment, or a container that has said something.
+    """Hold that each of these is a service of the environment, or a container of its tasks or of what has spoken.
 
     Raises:
         NotFoundError: one is neither.
@@ -120,16 +121,24 @@ def hold_services(aws: AwsSession, whose: Whose, services: tuple[str, ...]) -> N
     """
     if not services:
         return
-    names = {str(row["serviceName"]) for row in services_of(aws, whose)}
+    rows = services_of(aws, whose)
+    names = {str(row["serviceName"]) for row in rows}
     wanted = [name for name in services if aws_names.service(whose.environment, name) not in names]
-    said = _speaking(aws, whose) if wanted else set()
+    there = _defined(aws, rows, whose) | _speaking(aws, whose) if wanted else set()
     for name in wanted:
-        if aws_names.container(name) not in said:
-            known = sorted({each.removeprefix(f"{whose.environment}-") for each in names} | said)
+        if aws_names.container(name) not in there:
+            known = sorted({each.removeprefix(f"{whose.environment}-") for each in names} | there)
             raise NotFoundError(
                 f"Looked for service {name!r} in environment {whose.environment}, and there is none.",
                 hint=f"It has: {', '.join(known) or 'no service'}.",
             )
+
+
+def _defined(aws: AwsSession, rows: Iterable[Mapping[str, Any]], whose: Whose) -> set[str]:
+    """The containers of the tasks of ECS services: one is named after its service, which may share another's task."""
+    with asking(f"Looked at the task definitions of environment {whose.environment}"):
+        found = [described_definition(aws, str(row["taskDefinition"])) for row in rows]
+    return {str(each["name"]) for one in found if one for each in one["taskDefinition"]["containerDefinitions"]}
 
 
 def _speaking(aws: AwsSession, whose: Whose) -> set[str]:
