@@ -56,6 +56,7 @@ _FREE = frozenset(
         "aws:elasticache/userGroupAssociation:UserGroupAssociation",
         "aws:secretsmanager/secretVersion:SecretVersion",
         *("aws:s3/bucketVersioning:BucketVersioning", "aws:s3/bucketPolicy:BucketPolicy"),
+        "aws:s3/bucketNotification:BucketNotification",
         "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
         *("aws:s3/bucketObject:BucketObject", "aws:s3/bucketObjectv2:BucketObjectv2"),  # their bucket's storage
         *("aws:sqs/queuePolicy:QueuePolicy", "aws:sqs/redrivePolicy:RedrivePolicy"),

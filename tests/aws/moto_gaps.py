@@ -14,6 +14,7 @@ from moto.elasticache.exceptions import CacheSubnetGroupNotFound
 from moto.elasticache.responses import ElastiCacheResponse
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 from moto.rds.models import RDSBackend
+from moto.sqs.models import Queue
 
 __all__ = ["filled"]
 
@@ -47,6 +48,15 @@ def _modify_db_subnet_group(self: RDSBackend, subnet_name: str, description: str
 _CHANGE_GROUP = RDSBackend.modify_db_subnet_group
 
 
+def _set_queue_attributes(self: Queue, attributes: dict[str, Any], now: float | None = None) -> None:
+    """moto 5.2.5 forgets a queue's policy as any other attribute is set, which AWS does not."""
+    kept = {} if "Policy" in attributes else {"Policy": self.policy}
+    _SET_ATTRIBUTES(self, {**kept, **attributes}, now)
+
+
+_SET_ATTRIBUTES = Queue._set_attributes
+
+
 @cache
 def _few() -> str:
     known = json.loads(aws_managed_policies_data)
@@ -62,6 +72,7 @@ def filled() -> Iterator[None]:
         assert not hasattr(ElastiCacheResponse, "describe_serverless_caches"), "moto has it: take this out"
         patch.setattr(ElastiCacheResponse, "describe_serverless_caches", _no_serverless_caches, raising=False)
         patch.setattr(RDSBackend, "modify_db_subnet_group", _modify_db_subnet_group)
+        patch.setattr(Queue, "_set_attributes", _set_queue_attributes)
         patch.setenv("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
         patch.setattr("moto.iam.models.aws_managed_policies_data", _few())
         yield

@@ -27,6 +27,7 @@ _OTHERWISE: Mapping[str, tuple[str, ...]] = {
     "s3:putbucketlifecycleconfiguration": ("s3:putlifecycleconfiguration",),
     "s3:deletebucketlifecycle": ("s3:putlifecycleconfiguration",),
     "s3:getbucketnotificationconfiguration": ("s3:getbucketnotification",),
+    "s3:putbucketnotificationconfiguration": ("s3:putbucketnotification",),
     "s3:headobject": ("s3:getobject",),
     "s3:listobjectsv2": ("s3:listbucket",),
     "s3:listobjectversions": ("s3:listbucketversions",),

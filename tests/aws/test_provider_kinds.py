@@ -189,8 +189,11 @@ def stores(made: Made, one: str) -> None:
     made("shared", "aws:elasticache/replicationGroup:ReplicationGroup", **shared, subnetGroupName=caches["name"])
     user = {"userId": "shop", "userName": "shop", "engine": "redis", "accessString": "on ~shop:* +@all"}
     made("user", "aws:elasticache/user:User", **user, passwords=["of-a-test-of-16-signs"])
-    made("queue", "aws:sqs/queue:Queue", visibilityTimeoutSeconds=30)
+    queue = made("queue", "aws:sqs/queue:Queue", visibilityTimeoutSeconds=30)
     bucket = made("bucket", "aws:s3/bucket:Bucket")["bucket"]
+    made("let in", "aws:sqs/queuePolicy:QueuePolicy", queueUrl=queue["url"], policy=POLICY)
+    told = {"queueArn": queue["arn"], "events": ["s3:ObjectCreated:*"], "filterPrefix": "in/", "filterSuffix": ".pdf"}
+    made("told", "aws:s3/bucketNotification:BucketNotification", bucket=bucket, queues=[told])
     made("block", "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock", bucket=bucket, blockPublicAcls=True)
     versions = {"versioningConfiguration": {"status": "Enabled"}}
     made("versioning", "aws:s3/bucketVersioning:BucketVersioning", bucket=bucket, **versions)

@@ -69,6 +69,16 @@ def _like(declared: Any, text: str) -> Any:
     return int(text) if text.isdigit() else text
 
 
+def _put_policy(aws: Aws, given: Given) -> str:
+    aws("sqs", "set_queue_attributes", QueueUrl=given["queueUrl"], Attributes={"Policy": given["policy"]})
+    return str(given["queueUrl"])
+
+
+def _look_policy(aws: Aws, url: str, _given: Given) -> dict[str, Any] | None:
+    found = aws("sqs", "get_queue_attributes", QueueUrl=url, AttributeNames=["Policy"]).get("Attributes", {})
+    return {"queueUrl": url, "policy": found["Policy"]} if found.get("Policy") else None
+
+
 # S3
 
 
@@ -141,6 +151,31 @@ def _look_versioning(aws: Aws, name: str, _given: Given) -> dict[str, Any] | Non
 def _drop_versioning(aws: Aws, name: str, state: Given) -> None:
     if state["versioningConfiguration"]["status"] == "Enabled":
         aws("s3", "put_bucket_versioning", Bucket=name, VersioningConfiguration={"Status": "Suspended"})
+
+
+_FILTERS = {"filterPrefix": "prefix", "filterSuffix": "suffix"}
+
+
+def _put_notification(aws: Aws, given: Given) -> str:
+    told = [_told(each) for each in given.get("queues", ())]
+    wanted = {"QueueConfigurations": told} if told else {}
+    aws("s3", "put_bucket_notification_configuration", Bucket=given["bucket"], NotificationConfiguration=wanted)
+    return str(given["bucket"])
+
+
+def _told(queue: Given) -> dict[str, Any]:
+    rules = [{"Name": theirs, "Value": queue[ours]} for ours, theirs in _FILTERS.items() if queue.get(ours)]
+    only = {"Filter": {"Key": {"FilterRules": rules}}} if rules else {}
+    return {"QueueArn": queue["queueArn"], "Events": queue["events"], **only}
+
+
+def _look_notification(aws: Aws, name: str, _given: Given) -> dict[str, Any] | None:
+    queues = []
+    for each in aws("s3", "get_bucket_notification_configuration", Bucket=name).get("QueueConfigurations", ()):
+        rules = each.get("Filter", {}).get("Key", {}).get("FilterRules", ())
+        given = {rule["Name"].lower(): rule["Value"] for rule in rules}
+        queues.append({"queueArn": each["QueueArn"], "events": each["Events"], **seen(given, _FILTERS)})
+    return {"queues": queues} if queues else None
 
 
 def _rule(declared: Given) -> dict[str, Any]:
@@ -238,6 +273,17 @@ DATA = (
         texts="redrivePolicy policy",
     ),
     Resource(
+        token="aws:sqs/queuePolicy:QueuePolicy",
+        takes="queueUrl policy",
+        replaces="queueUrl",
+        make=_put_policy,
+        look=_look_policy,
+        change=lambda aws, _id, _old, new: _put_policy(aws, new),
+        drop=lambda aws, url, _state: aws("sqs", "set_queue_attributes", QueueUrl=url, Attributes={"Policy": ""}),
+        outputs="",
+        texts="policy",
+    ),
+    Resource(
         token="aws:s3/bucket:Bucket",
         takes="bucket forceDestroy",
         settles="forceDestroy",
@@ -268,6 +314,16 @@ DATA = (
         look=_look_versioning,
         change=lambda aws, _id, _old, new: _put_versioning(aws, new),
         drop=_drop_versioning,
+        outputs="",
+    ),
+    Resource(
+        token="aws:s3/bucketNotification:BucketNotification",
+        takes="bucket queues",
+        replaces="bucket",
+        make=_put_notification,
+        look=_look_notification,
+        change=lambda aws, _id, _old, new: _put_notification(aws, new),
+        drop=lambda aws, name, _state: _put_notification(aws, {"bucket": name}),
         outputs="",
     ),
     Resource(
