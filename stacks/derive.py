@@ -86,7 +86,7 @@ def derive(
         lambda clone: builds.images(clone, before, commit, unchanged, why_built),
         lambda clone: scaling.without(clone, profile),
         lambda clone: scaling.scale(clone, profile),
-        lambda clone: stand_ins(clone, ground.kept),
+        lambda clone: stand_ins(clone, ground),
         steps.jobs,
         steps.secrets,
         steps.labels,

@@ -16,6 +16,7 @@ class Ground:
 
     Attributes:
         kept: managed services that it runs itself, so that no container stands in for them.
+        heeds_on_aws: a database or cache that says so by `on_aws` is no container there.
         published: what stands in the place of a port of the host, before the container's port.
         reason: why, of a port that production publishes.
         tests: why, of one that is an endpoint for tests only.
@@ -26,6 +27,7 @@ class Ground:
     """
 
     kept: frozenset[str] = frozenset()
+    heeds_on_aws: bool = False
     published: str
     reason: str
     tests: str
@@ -48,6 +50,7 @@ ON_DOCKER = Ground(
 
 ON_AWS = Ground(
     kept=frozenset({"sqs", "s3"}),
+    heeds_on_aws=True,
     published="",
     reason="a task has no port of a host; the load balancer leads to one endpoint of the environment",
     tests="an endpoint for tests; the load balancer leads to one of them",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from .clone import Change, Clone, recorded
 from .compare import as_text
 from .managed import MOTO
 from .secret_values import shown
-from .topology import Dependency, Managed, NetworkLink, Port, Service, TopologyError
+from .store_links import ABSENT, heard, notifications, without_redrive
+from .topology import Dependency, Managed, NetworkLink, Port, Service
 
 __all__ = ["SEED", "replaced", "settings", "with_moto"]
 
@@ -21,7 +22,6 @@ _KEY = "understudy"
 """Both halves of the credentials of services: moto takes any, and these open nothing elsewhere."""
 
 _REGION = "us-east-1"
-_NOTIFY = ("queue", "events", "prefix", "suffix")
 
 SEED = """\
 import json, sys
@@ -94,6 +94,7 @@ def with_moto(clone: Clone, aws: Sequence[Service]) -> Clone:
         replaced(server),
         *_served(home, server),
         *_moved(home, others),
+        *_unlinked(aws),
         Change(f"services.{seed}", None, MOTO, _EMPTY),
     ]
     users = _users(services, aws)
@@ -157,6 +158,17 @@ def _used(before: Service, after: Service) -> Iterator[Change]:
     yield Change(
         f"services.{before.name}.depends_on.{after.depends_on[-1].service}", None, as_text(after.depends_on[-1]), _EMPTY
     )
+
+
+def _unlinked(aws: Sequence[Service]) -> Iterator[Change]:
+    """The Changes of what names a queue that is none of the topology."""
+    stores = [(service, service.managed) for service in aws if service.managed]
+    queues = {held.name for _, held in stores if held.service == "sqs"}
+    for service, held in stores:
+        if held.service == "s3":
+            yield from heard(service, lambda each: "" if each.queue in queues else ABSENT)[1]
+        elif held.options.get("dead_letter", "") not in {"", *queues}:
+            yield from without_redrive(service, ABSENT)
 
 
 def _following(service: Service, moved: Mapping[str, str]) -> Service:
@@ -250,16 +262,8 @@ def _seed(name: str, server: Service, aws: Sequence[Service]) -> Service:
 
 
 def _bucket(held: Managed, service: Service) -> dict[str, object]:
-    text = held.options.get("notify", "[]")
-    try:
-        notify = [{key: entry[key] for key in _NOTIFY if key in entry} for entry in json.loads(text)]
-        whole = all(isinstance(entry["queue"], str) and isinstance(entry["events"], list) for entry in notify)
-    except (ValueError, TypeError, KeyError):
-        whole, notify = False, []
-    if not whole:
-        said = f"the managed bucket {service.name!r} has the option notify {text[:100]!r}"
-        raise TopologyError(f"{said}; a list in JSON is expected, of mappings with queue and events", service.where)
-    return {"name": held.name, "versioning": held.options.get("versioning") == "true", "notify": notify}
+    told = [{k: v for k, v in asdict(each).items() if v or k == "events"} for each in notifications(service)]
+    return {"name": held.name, "versioning": held.options.get("versioning") == "true", "notify": told}
 
 
 def _queue(held: Managed) -> dict[str, object]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterator
 from dataclasses import replace
 
 from .clone import Change, Clone, recorded, secret_token
 from .compare import as_text
+from .ground import Ground
 from .moto import replaced, settings, with_moto
+from .store_links import notifications
 from .topology import Managed, Service, Topology
 
 __all__ = ["stand_ins"]
@@ -28,13 +30,19 @@ _SERVERS = {
 }
 
 
-def stand_ins(clone: Clone, kept: Collection[str] = ()) -> Clone:
+def stand_ins(clone: Clone, ground: Ground) -> Clone:
     """Give each managed service's container what its image wants, and put queues and buckets into one moto server.
 
-    The names under which production calls a managed service are aliases on its networks already. `kept` are managed
-    services that the target runs itself.
+    The names under which production calls a managed service are aliases on its networks already. What
+    `ground` keeps has no container.
+
+    Raises:
+        TopologyError: what a bucket says of who hears of its objects cannot be read.
     """
-    managed = {n: s for n, s in clone.topology.services.items() if s.managed and s.managed.service not in kept}
+    for service in clone.topology.services.values():
+        if service.managed and service.managed.service == "s3":
+            notifications(service)
+    managed = {n: s for n, s in clone.topology.services.items() if s.managed and s.managed.service not in ground.kept}
     if not managed:
         return clone
     services = dict(clone.topology.services)
@@ -52,13 +60,25 @@ def stand_ins(clone: Clone, kept: Collection[str] = ()) -> Clone:
             service, environment={**service.environment, **wanted}, command=command or service.command
         )
         reason = "the image is told so what the cloud knew"
-        changes += [replaced(service), *settings(service, wanted, reason)]
+        changes += [*_stood(service, ground), *settings(service, wanted, reason)]
         if command:
             path = f"services.{name}.command"
             changes.append(Change(path, as_text(service.command), as_text(command), reason, rule=service.where.place))
     stood = recorded(replace(clone, topology=replace(clone.topology, services=services)), *changes)
     aws = [service for service in managed.values() if service.managed and service.managed.service in {"sqs", "s3"}]
     return with_moto(stood, aws) if aws else stood
+
+
+def _stood(service: Service, ground: Ground) -> Iterator[Change]:
+    """The Changes of what stands in: a container that begins empty, or what the target has in its place."""
+    if ground.heeds_on_aws and service.on_aws is not None:
+        reason = "no container stands in for it: its x-understudy says with on_aws what it is"
+        yield replace(replaced(service), clone=f"on_aws: {service.on_aws.form}", reason=reason)
+        return
+    yield replaced(service)
+    path, rule = f"services.{service.name}.data", service.where.place
+    what = f"a {service.kind} of its own, empty but for what init scripts and jobs make"
+    yield Change(path, "production's data", "its own", f"{what}: production's data is not copied", rule=rule)
 
 
 def _listening(held: Managed, service: Service) -> tuple[dict[str, str], tuple[str, ...] | None]:

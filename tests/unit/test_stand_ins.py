@@ -15,6 +15,7 @@ from s3_server import serve_moto
 from understudy.stacks.clone import Change, Clone, Fidelity, secret_token
 from understudy.stacks.derive import derive
 from understudy.stacks.fidelity import UNRECORDED, fidelity_report
+from understudy.stacks.ground import ON_AWS, ON_DOCKER, Ground
 from understudy.stacks.managed import MOTO, image_of
 from understudy.stacks.profile import DEFAULT
 from understudy.stacks.topology import (
@@ -47,11 +48,16 @@ def service(name: str, *depends_on: str, **environment: str) -> Service:
     return Service(name, image="web:1", environment=environment, networks=(NetworkLink("vpc"),), depends_on=needs)
 
 
-def clone_of(*services: Service, secrets: tuple[str, ...] = (), endpoints: tuple[tuple[str, int], ...] = ()) -> Clone:
+def clone_of(
+    *services: Service,
+    secrets: tuple[str, ...] = (),
+    endpoints: tuple[tuple[str, int], ...] = (),
+    ground: Ground = ON_DOCKER,
+) -> Clone:
     production = Topology(
         "t", {s.name: s for s in services}, {"vpc": Network("vpc")}, secrets=secrets, endpoints=endpoints
     )
-    clone = derive(production, production, commit="c" * 40, profile=DEFAULT, unchanged_builds={})
+    clone = derive(production, production, commit="c" * 40, profile=DEFAULT, unchanged_builds={}, ground=ground)
     assert not [finding for finding in fidelity_report(production, clone) if finding.reason == UNRECORDED]
     return clone
 
@@ -104,6 +110,10 @@ def test_a_database_or_cache_is_a_container_of_its_engine_and_version(
     assert (db.image, db.environment) == (image, environment)
     assert db.networks == (NetworkLink("vpc", (host,)),)
     assert clone.topology.services["web"].environment["DB_HOST"] == host
+    data = at(clone, "services.db.data")
+    kind = "database" if held.service == "rds" else "cache"
+    assert data.reason.startswith(f"a {kind} of its own, empty but for what init scripts and jobs make")
+    assert (data.production, data.fidelity) == ("production's data", Fidelity.CHANGED)
     change = at(clone, "services.db.image")
     assert (change.clone, change.fidelity) == (image, Fidelity.CHANGED)
     assert str(held.version) in str(change.production)
@@ -169,6 +179,9 @@ def test_the_job_tells_a_buckets_queue_of_its_objects() -> None:
     options = {"notify": json.dumps(heard), "versioning": "true"}
     jobs = managed("jobs", Managed("sqs", "jobs", options={"arn": "arn:aws:sqs:eu-west-1:1:jobs"}), 5000)
     clone = clone_of(jobs, managed("invoices", Managed("s3", "acme-invoices", options=options), 5000))
+    lost = at(clone, "services.invoices.managed.options.notify")
+    assert (lost.production, lost.clone, lost.fidelity) == ("tells jobs, x", "tells jobs", Fidelity.MISSING)
+    assert "'x': it is no queue of the topology" in lost.reason
     seed = clone.topology.services["jobs-seed"]
     with serve_moto() as url:
         told = {"AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": "eu-west-1"}
@@ -182,10 +195,20 @@ def test_the_job_tells_a_buckets_queue_of_its_objects() -> None:
     assert found["Filter"]["Key"]["FilterRules"] == [{"Name": "suffix", "Value": ".pdf"}]
 
 
+def test_a_dead_letter_queue_that_is_not_in_the_topology_is_missing() -> None:
+    options = {"dead_letter": "elsewhere", "max_receive": "3"}
+    clone = clone_of(managed("jobs", Managed("sqs", "jobs", options=options), 5000), service("web"))
+    for key, value in options.items():
+        lost = at(clone, f"services.jobs.managed.options.{key}")
+        assert (lost.production, lost.clone, lost.fidelity) == (value, None, Fidelity.MISSING)
+
+
 @pytest.mark.parametrize("text", ["no json", "{}x", "[1]", '[{"queue": "a"}]', '[{"queue": 1, "events": []}]', "7"])
 def test_what_is_no_list_of_who_hears_is_refused(text: str) -> None:
-    with pytest.raises(TopologyError, match="'invoices' has the option notify"):
-        clone_of(managed("invoices", Managed("s3", "acme", options={"notify": text}), 5000))
+    invoices = managed("invoices", Managed("s3", "acme", options={"notify": text}), 5000)
+    for ground in (ON_DOCKER, ON_AWS):
+        with pytest.raises(TopologyError, match="'invoices' has the option notify"):
+            clone_of(invoices, ground=ground)
 
 
 def test_each_of_it_is_on_the_record() -> None:
