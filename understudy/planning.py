@@ -30,6 +30,7 @@ from understudy.report.records import ChangeRecord, PropertyRecord
 from understudy.stacks.cost.estimate import Estimate, nothing
 from understudy.stacks.cost.words import headline, lines
 from understudy.stacks.fidelity import fidelity, fidelity_report
+from understudy.stacks.ground import ON_AWS
 from understudy.targets.choose import AWS
 from understudy.targets.docker_client import client
 
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PlanRecord", "PlannedEndpoint", "PlannedService", "PlannedSuite", "PlannedThirdParty", "make", "show"]
 
-_BUILD, _CACHED, _REUSE, _RUN, _RDS, _SHARED = "build", "cached", "reuse", "run", "rds", "shared"
+_BUILD, _CACHED, _REUSE, _RUN = "build", "cached", "reuse", "run"
+_RDS, _SHARED, _OWN = "rds", "shared", "own"
 
 _SAID = {
     _BUILD: "will be built from {0}",
@@ -47,6 +49,7 @@ _SAID = {
     _RUN: "runs {0}",
     _RDS: "has a database of RDS of its own: {0}",
     _SHARED: "is on the platform's {0} instance",
+    _OWN: "is {0}",
 }
 
 
@@ -56,7 +59,7 @@ class PlannedService:
 
     `action` and what `reference` is with it: `build` the folder that is built, `cached` the image that an earlier build
     of the same content left, `reuse` production's image, `run` the image that the service names; where it is no
-    container on AWS, `rds` the form of a database of its own, or `shared`.
+    container on AWS, `rds` the form of a database of its own, `shared`, or `own` what a queue or a bucket is there.
     """
 
     name: str
@@ -225,12 +228,17 @@ def make(
 def _service(blueprint: Blueprint, name: str, built: str, *, on_aws: bool) -> PlannedService:
     clone = blueprint.clone
     service = clone.topology.services[name]
-    why = next((change.reason for change in clone.changes if change.path == f"services.{name}.image"), "")
+    changes = {change.path: change for change in clone.changes}
+    image = changes.get(f"services.{name}.image")
+    why = image.reason if image else ""
     action: str
     reference: str
     if on_aws and service.on_aws:
         action, reference = _SHARED if service.on_aws.shared else _RDS, service.on_aws.form
         why = "its x-understudy says so with on_aws"
+    elif on_aws and image is not None and service.managed and service.managed.service in ON_AWS.kept:
+        action, reference = _OWN, image.clone or ""
+        why = changes[f"services.{name}.managed"].reason
     elif clone.unchanged_builds.get(name):
         action, reference = _REUSE, clone.unchanged_builds[name]
     elif built:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_aws as aws
 
 from understudy.components.aws.options import child, fixed
+from understudy.components.aws.queue import Queue
 from understudy.components.aws.service import SERVICES, Service
 from understudy.components.names import slug
 from understudy.components.secrets import fill
@@ -32,11 +33,12 @@ class ObjectStore(Service):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BucketArgs:
-    """What a bucket is given: its plan, and the files that lie in it from the start."""
+    """What a bucket is given: its plan, the files that lie in it from the start, and the queues, by logical names."""
 
     plan: BucketPlan
     seed: Seed
     objects: Sequence[FileObject] = ()
+    queues: Mapping[str, Queue] = field(default_factory=dict)
 
 
 class Bucket(pulumi.ComponentResource):
@@ -52,8 +54,28 @@ class Bucket(pulumi.ComponentResource):
         self.closed = closed(name, self.bucket, self)
         if args.plan.versioning:
             versioned(name, self.bucket, self)
+        self.last: pulumi.Resource = self._telling(name, args) if args.plan.notifications else self.bucket
         self.objects = [self._object(name, each, args.seed) for each in args.objects]
         self.register_outputs({"bucket": self.bucket.id})
+
+    def _telling(self, name: str, args: BucketArgs) -> aws.s3.BucketNotification:
+        """Who hears of its objects; S3 asks each queue whether it may send to it as this is made."""
+        told = args.plan.notifications
+        policies = {each.queue: args.queues[each.queue].policy for each in told}
+        return aws.s3.BucketNotification(
+            f"{name}-notification",
+            bucket=self.bucket.id,
+            queues=[
+                aws.s3.BucketNotificationQueueArgs(
+                    queue_arn=args.queues[each.queue].queue.arn,
+                    events=list(each.events),
+                    filter_prefix=each.prefix or None,
+                    filter_suffix=each.suffix or None,
+                )
+                for each in told
+            ],
+            opts=child(self, [policy for policy in policies.values() if policy is not None]),
+        )
 
     def _object(self, name: str, file: FileObject, seed: Seed) -> aws.s3.BucketObjectv2:
         return aws.s3.BucketObjectv2(

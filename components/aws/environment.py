@@ -77,11 +77,13 @@ class AwsEnvironment(pulumi.ComponentResource):
         ).arns
         self.queues: dict[str, Queue] = {}
         for queue in plan.queues:
-            given = QueueArgs(plan=queue, others=dict(self.queues))
+            given = QueueArgs(plan=queue, account=plan.platform.account, others=dict(self.queues))
             self.queues[queue.logical] = Queue(self._logical(queue.logical), given, self._nested())
         self.buckets = {
             bucket.logical: Bucket(
-                self._logical(bucket.logical), BucketArgs(plan=bucket, seed=args.seed), self._nested()
+                self._logical(bucket.logical),
+                BucketArgs(plan=bucket, seed=args.seed, queues=self.queues),
+                self._nested(),
             )
             for bucket in plan.buckets
         }
@@ -168,7 +170,7 @@ class AwsEnvironment(pulumi.ComponentResource):
                     *self.network.rules,
                     *([] if self.files is None or not service.task.volumes else self.files.objects),
                     *(queue.queue for queue in self.queues.values()),
-                    *(bucket.bucket for bucket in self.buckets.values()),
+                    *(bucket.last for bucket in self.buckets.values()),
                     *(cache.member for cache in self.caches.values()),
                     *(database.last for database in self.databases.values()),
                     *(errand.task for errand in self.errands.values()),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_aws as aws
 
-from understudy.components.aws.options import fixed
+from understudy.components.aws.options import child, fixed
 from understudy.components.aws.service import SERVICES, Service
 from understudy.stacks.aws.plan import QueuePlan
 
@@ -29,9 +29,10 @@ class Broker(Service):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueArgs:
-    """What a queue is given: its plan, and the queues that are there already, by their logical names."""
+    """What a queue is given: its plan, its account, and the queues that are there already, by their logical names."""
 
     plan: QueuePlan
+    account: str
     others: Mapping[str, Queue] = field(default_factory=dict)
 
 
@@ -55,7 +56,29 @@ class Queue(pulumi.ComponentResource):
             sqs_managed_sse_enabled=True,
             opts=fixed(self),
         )
+        self.policy = None if not plan.senders else self._let_in(name, args)
         self.register_outputs({"url": self.queue.url, "arn": self.queue.arn})
+
+    def _let_in(self, name: str, args: QueueArgs) -> aws.sqs.QueuePolicy:
+        """Who may send to it beside the tasks' roles: S3 for these buckets of this account, and nobody else."""
+
+        def document(arn: str) -> str:
+            condition = {
+                "ArnEquals": {"aws:SourceArn": list(args.plan.senders)},
+                "StringEquals": {"aws:SourceAccount": args.account},
+            }
+            statement = {
+                "Effect": "Allow",
+                "Principal": {"Service": "s3.amazonaws.com"},
+                "Action": "sqs:SendMessage",
+                "Resource": arn,
+                "Condition": condition,
+            }
+            return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, sort_keys=True)
+
+        return aws.sqs.QueuePolicy(
+            f"{name}-let-in", queue_url=self.queue.id, policy=self.queue.arn.apply(document), opts=child(self)
+        )
 
 
 def _redrive(plan: QueuePlan, dead_letter: Queue) -> pulumi.Output[str]:

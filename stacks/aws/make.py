@@ -22,6 +22,7 @@ from .platform import Platform
 from .resolver import unanswered
 from .secrets import Vault
 from .shared import Clients, Shared, share
+from .store_names import named_in_files
 from .suites import role_of, statements_of
 from .tasks import Maker, Part
 
@@ -132,6 +133,7 @@ def make_plan(
             *found.changes,
             *blind,
             *work.changes,
+            *named_in_files(shared.topology.services.values(), store.names, at),
             *unreached,
             *_network(clone),
             *_spot(services),

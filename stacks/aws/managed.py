@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 
 from understudy.stacks import aws_names
 from understudy.stacks.change import Change
+from understudy.stacks.store_links import ABSENT, Notification, heard, without_redrive
 from understudy.stacks.topology import Managed, Service, Topology
 
-from .plan import BucketPlan, QueuePlan, Statement
+from .plan import BucketPlan, NotificationPlan, QueuePlan, Statement
 from .platform import Platform
-from .rewrite import changed
+from .rewrite import names_of
+from .store_names import StoreName, renamed, store_name
 
 __all__ = ["OWN", "Stores", "files_bucket", "stores"]
 
@@ -31,69 +33,109 @@ _ACTIONS: Mapping[str, tuple[str, ...]] = {
     ),
     "s3": ("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"),
 }
-_KEYS = {
-    "sqs": re.compile(r"QUEUE|SQS|DLQ|DEAD_LETTER", re.IGNORECASE),
-    "s3": re.compile(r"BUCKET|S3|STORAGE|UPLOAD", re.IGNORECASE),
-}
-"""Keys whose value may be a bare name; elsewhere the same word may mean anything."""
-
 _CREDENTIALS = re.compile(r"AWS_(?:ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|PROFILE|ENDPOINT_URL(?:_\w+)?)")
 _REGIONS = frozenset({"AWS_REGION", "AWS_DEFAULT_REGION"})
 
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """The clone's own stores, the topology without production's, and what each service's role may do with them."""
+    """The clone's own stores, the topology without production's, and what each service's role may do with them.
+
+    `names` say how production's are named.
+    """
 
     topology: Topology
     queues: tuple[QueuePlan, ...]
     buckets: tuple[BucketPlan, ...]
     statements: Mapping[str, tuple[Statement, ...]]
+    names: tuple[StoreName, ...]
     changes: tuple[Change, ...]
 
 
 def stores(topology: Topology, platform: Platform, environment: str) -> Stores:
     """Make every SQS queue and S3 bucket the clone's own, and let the services that name one name that."""
     held = {name: s.managed for name, s in topology.services.items() if s.managed and s.managed.service in OWN}
-    queues = {name: _queue(name, each, held, platform, environment) for name, each in held.items() if _is(each, "sqs")}
-    buckets = {name: _bucket(name, each, platform, environment) for name, each in held.items() if _is(each, "s3")}
-    made: dict[str, QueuePlan | BucketPlan] = {**queues, **buckets}
-    changes = [_store_change(topology.services[name], each) for name, each in made.items()]
+    queues, buckets, linked = _linked(topology, held, platform, environment)
+    made: dict[str, QueuePlan | BucketPlan] = {**{each.logical: each for each in queues}, **buckets}
+    changes = [change for name in held for change in _store_changes(topology.services[name], made[name])]
+    changes += linked
+    names = tuple(store_name(name, held[name], made[name], platform, _taken(topology, name)) for name in held)
     services: dict[str, Service] = {}
     users: dict[str, dict[str, None]] = {}
     for name, service in topology.services.items():
         if name in held:
             continue
-        services[name], credentials = _with_role(_apart(service, held), platform)
+        needed = {dependency.service for dependency in service.depends_on}
+        after, credentials = _with_role(_apart(service, held), platform)
         changes += credentials
-        for store, production in held.items():
-            after, more = _renamed(services[name], production, made[store], platform)
-            if more or _named(after, made[store]):
-                users.setdefault(name, {})[store] = None
-            services[name] = after
+        for store in names:
+            after, more = renamed(after, store, edge=store.logical in needed)
             changes += more
-    dead = {queue.dead_letter for queue in queues.values()}
-    for store in held:
-        if store not in dead and not any(store in mine for mine in users.values()):
+            if any(store.new in text for text in _texts(after)):
+                users.setdefault(name, {})[store.logical] = None
+        services[name] = after
+    dead = {queue.dead_letter for queue in queues}
+    for logical in held:
+        if logical not in dead and not any(logical in mine for mine in users.values()):
             for name in services:
-                users.setdefault(name, {})[store] = None
+                users.setdefault(name, {})[logical] = None
     reduced = replace(topology, services=services, endpoints=tuple(e for e in topology.endpoints if e[0] not in held))
     statements = {
         name: tuple(_statement(held[store].service, made[store]) for store in mine) for name, mine in users.items()
     }
-    return Stores(reduced, _in_order(queues), tuple(buckets.values()), statements, tuple(changes))
+    return Stores(reduced, queues, tuple(buckets.values()), statements, names, tuple(changes))
 
 
-def _is(held: Managed, service: str) -> bool:
-    return held.service == service
+def _taken(topology: Topology, store: str) -> Iterator[str]:
+    """What else has a name in the topology: services under all their names, and what a cloud runs for others."""
+    yield topology.name
+    for name, service in topology.services.items():
+        if name != store:
+            yield from (service.managed.name,) if service.managed else names_of(service)
 
 
-def _queue(
-    logical: str, held: Managed, others: Mapping[str, Managed], platform: Platform, environment: str
-) -> QueuePlan:
+def _linked(
+    topology: Topology, held: Mapping[str, Managed], platform: Platform, environment: str
+) -> tuple[tuple[QueuePlan, ...], dict[str, BucketPlan], tuple[Change, ...]]:
+    """The queues, dead-letter queues first, and the buckets, with what they know of each other; what cannot be had."""
+    ours = [name for name, each in held.items() if each.service == "sqs"]
+    logical = {held[name].name: name for name in reversed(ours)}
+    queues = {name: _queue(name, held[name], logical, platform, environment) for name in ours}
+    ordered = _in_order(queues)
+    changes: list[Change] = []
+    for queue in ordered:
+        if queue.dead_letter is None and held[queue.logical].options.get("dead_letter"):
+            why = _CIRCLE if queues[queue.logical].dead_letter else ABSENT
+            changes += without_redrive(topology.services[queue.logical], why)
+    buckets: dict[str, BucketPlan] = {}
+    for name in (name for name, each in held.items() if each.service == "s3"):
+        kept, lost = heard(topology.services[name], lambda each: _deaf(each, logical, queues))
+        told = tuple(NotificationPlan(logical[each.queue], each.events, each.prefix, each.suffix) for each in kept)
+        buckets[name] = replace(_bucket(name, held[name], platform, environment), notifications=told)
+        changes += lost
+    told_by = {
+        queue.logical: tuple(b.arn for b in buckets.values() if queue.logical in {n.queue for n in b.notifications})
+        for queue in ordered
+    }
+    return tuple(replace(queue, senders=told_by[queue.logical]) for queue in ordered), buckets, tuple(changes)
+
+
+_CIRCLE = "it is the queue itself, or their redrives go in a circle, and one has to be there before the other"
+
+
+def _deaf(told: Notification, logical: Mapping[str, str], queues: Mapping[str, QueuePlan]) -> str:
+    """Why a queue cannot hear of a bucket's objects; empty: it can."""
+    if told.queue not in logical:
+        return ABSENT
+    if queues[logical[told.queue]].fifo:
+        return "S3 tells no FIFO queue"
+    return "" if told.events else "the notification names no event"
+
+
+def _queue(logical: str, held: Managed, others: Mapping[str, str], platform: Platform, environment: str) -> QueuePlan:
+    """The plan of a queue; `others` are all of them by production's names."""
     fifo = held.options.get("fifo") == "true"
     name = aws_names.queue(environment, logical, fifo=fifo)
-    dead = held.options.get("dead_letter")
     return QueuePlan(
         logical=logical,
         name=name,
@@ -102,7 +144,7 @@ def _queue(
         fifo=fifo,
         visibility_timeout=_number(held, "visibility_timeout"),
         delay=_number(held, "delay"),
-        dead_letter=next((n for n, other in others.items() if _is(other, "sqs") and dead and other.name == dead), None),
+        dead_letter=others.get(held.options.get("dead_letter", "")),
         max_receive=_number(held, "max_receive") or 1,
     )
 
@@ -118,10 +160,19 @@ def _in_order(queues: Mapping[str, QueuePlan]) -> tuple[QueuePlan, ...]:
     waiting = dict(queues)
     while waiting:
         ready = [n for n, q in waiting.items() if q.dead_letter is None or q.dead_letter in done]
-        for name in ready or list(waiting)[:1]:
+        for name in ready or [_turning(waiting)]:
             queue = waiting.pop(name)
             done[name] = queue if ready else replace(queue, dead_letter=None)
     return tuple(done.values())
+
+
+def _turning(waiting: Mapping[str, QueuePlan]) -> str:
+    """One of a circle, where each waits for another that waits."""
+    name, seen = next(iter(waiting)), set[str]()
+    while name not in seen:
+        seen.add(name)
+        name = waiting[name].dead_letter or name
+    return name
 
 
 def files_bucket(platform: Platform, environment: str) -> BucketPlan:
@@ -138,11 +189,14 @@ def _bucket(logical: str, held: Managed, platform: Platform, environment: str) -
     return _bucket_plan(logical, platform, environment, versioning=held.options.get("versioning") == "true")
 
 
-def _store_change(service: Service, made: QueuePlan | BucketPlan) -> Change:
-    held = service.managed
+def _store_changes(service: Service, made: QueuePlan | BucketPlan) -> Iterator[Change]:
+    held, path = service.managed, f"services.{service.name}"
     what = f"{held.service} {held.name}" if held else None
     reason = "the clone has its own, and it is empty: production's data is not copied"
-    return Change(f"services.{service.name}.managed", what, made.name, reason, rule=service.where.place)
+    yield Change(f"{path}.managed", what, made.name, reason, rule=service.where.place)
+    own = f"a {'queue of SQS' if isinstance(made, QueuePlan) else 'bucket of S3'}, the clone's own"
+    reason = "AWS runs it for the clone too, and no container stands in for it"
+    yield Change(f"{path}.image", what, own, reason, rule=service.where.place)
 
 
 def _apart(service: Service, gone: Mapping[str, Managed]) -> Service:
@@ -167,45 +221,10 @@ def _with_role(service: Service, platform: Platform) -> tuple[Service, list[Chan
     return replace(service, environment=environment), changes
 
 
-def _renamed(
-    service: Service, held: Managed, made: QueuePlan | BucketPlan, platform: Platform
-) -> tuple[Service, tuple[Change, ...]]:
-    """The service with the clone's store wherever it names production's: by URL, ARN, host or, where a key says so."""
-    words = {held.options.get("arn", ""): made.arn}
-    if isinstance(made, QueuePlan):
-        words[held.options.get("url", "")] = made.url
-    else:
-        words[f"s3://{held.name}"] = f"s3://{made.name}"
-    words.pop("", None)
-    exact = re.compile("|".join(re.escape(word) + r"(?![A-Za-z0-9_.-])" for word in words) or r"(?!)")
-    host = re.compile(rf"(?<![A-Za-z0-9_.-]){re.escape(held.name)}\.s3[.-](?:[a-z0-9-]+\.)?amazonaws\.com(?:\.cn)?")
-    queue = re.compile(
-        rf"https://sqs\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?/[0-9]{{12}}/{re.escape(held.name)}(?![\w.-])"
-    )
-    bare = re.compile(rf"(?<![A-Za-z0-9_.-]){re.escape(held.name)}(?![A-Za-z0-9_.-])")
-
-    def put(text: str) -> str:
-        text = exact.sub(lambda match: words[match[0]], text)
-        if isinstance(made, QueuePlan):
-            return queue.sub(made.url, text)
-        return host.sub(f"{made.name}.s3.{platform.region}.{platform.domain}", text)
-
-    def value(key: str, text: str) -> str:
-        after = put(text)
-        return bare.sub(made.name, after) if _KEYS[held.service].search(key) and after == text else after
-
-    kind = "queue" if isinstance(made, QueuePlan) else "bucket"
-    reason = f"the clone's own {kind} stands in the place of production's"
-    return changed(service, value, lambda texts: tuple(map(put, texts)), reason)
-
-
-def _named(service: Service, made: QueuePlan | BucketPlan) -> bool:
-    return any(made.name in text for text in _texts(service))
-
-
 def _texts(service: Service) -> Iterator[str]:
     yield from service.environment.values()
     yield from (*(service.command or ()), *(service.entrypoint or ()))
+    yield from (service.healthcheck.test if service.healthcheck else None) or ()
 
 
 def _statement(service: str, made: QueuePlan | BucketPlan) -> Statement:

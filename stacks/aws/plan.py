@@ -21,6 +21,7 @@ __all__ = [
     "DatabasePlan",
     "FileObject",
     "GatewayPlan",
+    "NotificationPlan",
     "QueuePlan",
     "SecretPlan",
     "ServicePlan",
@@ -139,7 +140,10 @@ class GatewayPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueuePlan:
-    """An SQS queue. `dead_letter` is the logical name of another one, of which the plan holds that it comes before."""
+    """An SQS queue. `dead_letter` is the logical name of another one, of which the plan holds that it comes before.
+
+    `senders` are the ARNs of the environment's buckets that tell it of their objects.
+    """
 
     logical: str
     name: str
@@ -150,16 +154,28 @@ class QueuePlan:
     delay: int | None = None
     dead_letter: str | None = None
     max_receive: int = 1
+    senders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationPlan:
+    """A queue, by its logical name, that hears of events; if they are given, of keys with that prefix and suffix."""
+
+    queue: str
+    events: tuple[str, ...]
+    prefix: str = ""
+    suffix: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BucketPlan:
-    """An S3 bucket, empty, closed to the public."""
+    """An S3 bucket, empty, closed to the public; `notifications` say who hears of its objects."""
 
     logical: str
     name: str
     arn: str
     versioning: bool = False
+    notifications: tuple[NotificationPlan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

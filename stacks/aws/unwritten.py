@@ -1,9 +1,9 @@
-"""Where a store that is no container is named and cannot be rewritten: files, health checks, hosts. That is refused."""
+"""Where a store that is no container is named and cannot be rewritten: files, health checks, hosts."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from understudy.errors import UsageError
 from understudy.stacks.host_names import in_file
@@ -13,7 +13,7 @@ from understudy.stacks.topology import Service
 from .plan import Source
 from .rewrite import names_of
 
-__all__ = ["hold_files", "hold_rewritten"]
+__all__ = ["hold_files", "hold_rewritten", "mounted"]
 
 _COMMENT = ("#", ";", "//")
 
@@ -52,20 +52,32 @@ def hold_files(services: Iterable[Service], store: Service, port: int, sources: 
     call = re.compile(rf"(?<![\w.-])(?:{names}):{port}\b|//(?:[^@\s]*@)?(?:{names})(?![\w.-])", re.IGNORECASE)
 
     def calls(text: str) -> bool:
-        lines = (line for line in text.splitlines() if not line.lstrip().startswith(_COMMENT))
-        return any(map(call.search, lines)) or any(mention.host in own for mention in in_file(text))
+        return call.search(text) is not None or any(mention.host in own for mention in in_file(text))
 
     for service in (each for each in services if each.on_aws is None):
-        texts = [(file.target, file.content or "") for file in service.files]
-        for place, source in [
-            *((mount.target, mount.from_tree) for mount in service.mounts),
-            *((file.target, file.source) for file in service.files),
-        ]:
-            files = sources.get(source or "", Source({})).files
-            texts += [(f"{path} at {place}", content.decode("utf-8", "replace")) for path, content in files.items()]
-        if left := sorted({place for place, text in texts if calls(text)}):
+        found = [(place.partition(".")[2], path) for place, path, text in mounted(service, sources) if calls(text)]
+        if left := sorted({path if path == target else f"{path} at {target}" for target, path in found}):
             raise UsageError(
                 f"Files of service {service.name!r} call the {store.kind} {store.name!r}, which has another address on "
                 f"AWS: {', '.join(left)}.",
                 hint=f"Say its host in a variable, or let the {store.kind} run in a container.",
             )
+
+
+def mounted(service: Service, sources: Mapping[str, Source]) -> Iterator[tuple[str, str, str]]:
+    """Each file that a service has of the commit or in its document: where its Change belongs, its path, its text.
+
+    Lines that are comments as a whole are left out. A file of the document has its target for a path.
+    """
+    for file in service.files:
+        if file.content is not None:
+            yield f"files.{file.target}", file.target, _spoken(file.content)
+    held = [(f"mounts.{each.target}", each.from_tree) for each in service.mounts]
+    held += [(f"files.{each.target}", each.source) for each in service.files]
+    for place, source in held:
+        for path, content in sources.get(source or "", Source({})).files.items():
+            yield place, path, _spoken(content.decode("utf-8", "replace"))
+
+
+def _spoken(text: str) -> str:
+    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith(_COMMENT))

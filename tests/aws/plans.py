@@ -130,6 +130,7 @@ def everything() -> Clone:
             "AWS_REGION": "us-east-1",
             "QUEUE_URL": url,
             "UPLOADS": "s3://uploads/in",
+            "ARRIVALS_QUEUE": "arrivals",
             "DATABASE_URL": f"postgres://app:{secret_token('DB')}@db.internal:5432/app",
             "CACHE_URL": "redis://cache:6379/0",
             "PLAIN": "x",
@@ -215,7 +216,19 @@ def everything() -> Clone:
             ),
         ),
         service("failed", kind="queue", managed=Managed("sqs", "failed.fifo", options={"fifo": "true"})),
-        service("uploads", kind="bucket", managed=Managed("s3", "uploads", options={"versioning": "true"})),
+        service("arrivals", kind="queue", managed=Managed("sqs", "arrivals")),
+        service(
+            "uploads",
+            kind="bucket",
+            managed=Managed(
+                "s3",
+                "uploads",
+                options={
+                    "versioning": "true",
+                    "notify": '[{"queue": "arrivals", "events": ["s3:ObjectCreated:*"], "suffix": ".pdf"}]',
+                },
+            ),
+        ),
         volumes={"data": Volume("data")},
         secrets=("DB", "TOKEN"),
         secret_stores={"TOKEN": "parameter"},

@@ -30,6 +30,8 @@ UNTAGGED = {  # AWS tags none of them
     "aws:secretsmanager/secretVersion:SecretVersion",
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
     "aws:s3/bucketVersioning:BucketVersioning",
+    "aws:s3/bucketNotification:BucketNotification",
+    "aws:sqs/queuePolicy:QueuePolicy",
     "aws:elasticache/userGroupAssociation:UserGroupAssociation",
 }
 
@@ -230,6 +232,7 @@ def test_roles_may_do_no_more_than_their_tasks_need(every: Recording) -> None:
     files = "arn:aws:s3:::eabcdefghij-understudy-files-0i7guye7mc-abxrrz6z"
     assert found["shop-full-task-policy"] == {
         "arn:aws:sqs:eu-west-1:123456789012:eabcdefghij-orders.fifo",
+        "arn:aws:sqs:eu-west-1:123456789012:eabcdefghij-arrivals",
         bucket,
         f"{bucket}/*",
         files,
@@ -242,7 +245,7 @@ def test_roles_may_do_no_more_than_their_tasks_need(every: Recording) -> None:
 
 def test_queues_and_buckets_are_the_clones_own(every: Recording) -> None:
     queues = by_name(every, "Queue", "aws:sqs")
-    assert set(queues) == {"eabcdefghij-orders.fifo", "eabcdefghij-failed.fifo"}
+    assert set(queues) == {"eabcdefghij-orders.fifo", "eabcdefghij-failed.fifo", "eabcdefghij-arrivals"}
     orders = queues["eabcdefghij-orders.fifo"].inputs
     assert (orders["visibilityTimeoutSeconds"], orders["delaySeconds"], orders["fifoQueue"]) == (45, 2, True)
     assert json.loads(orders["redrivePolicy"]) == {"deadLetterTargetArn": "arn:shop-failed-queue", "maxReceiveCount": 3}
@@ -251,6 +254,27 @@ def test_queues_and_buckets_are_the_clones_own(every: Recording) -> None:
     assert len(every.of("BucketPublicAccessBlock", "aws:s3")) == len(buckets) == 2
     (versioned,) = every.of("BucketVersioning", "aws:s3")
     assert versioned.inputs["versioningConfiguration"] == {"status": "Enabled"}
+
+
+def test_a_bucket_tells_a_queue_of_its_objects_and_nobody_else_may_send_to_it(every: Recording) -> None:
+    (notification,) = every.of("BucketNotification", "aws:s3")
+    told = {"queueArn": "arn:shop-arrivals-queue", "events": ["s3:ObjectCreated:*"], "filterSuffix": ".pdf"}
+    (uploads,) = [b for b in every.of("Bucket", "aws:s3") if "uploads" in b.inputs["bucket"]]
+    assert notification.inputs["queues"] == [told]
+    (policy,) = every.of("QueuePolicy", "aws:sqs")
+    assert json.loads(policy.inputs["policy"])["Statement"] == [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "s3.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": "arn:shop-arrivals-queue",
+            "Condition": {
+                "ArnEquals": {"aws:SourceArn": ["arn:aws:s3:::eabcdefghij-uploads-abxrrz6z"]},
+                "StringEquals": {"aws:SourceAccount": "123456789012"},
+            },
+        }
+    ]
+    assert notification.dependencies >= {policy.urn, uploads.urn}, "S3 asks the queue as it is told"
 
 
 def test_a_database_on_the_shared_instance_is_a_job_and_a_task_that_drops_it(shared: Recording) -> None:

@@ -39,7 +39,12 @@ services:
     x-understudy: {kind: queue, managed: {service: sqs, name: jobs}}
   files:
     image: registry.example/store:1
-    x-understudy: {kind: bucket, managed: {service: s3, name: files}}
+    x-understudy:
+      kind: bucket
+      managed:
+        service: s3
+        name: files
+        options: {notify: '[{"queue": "jobs", "events": ["s3:ObjectCreated:*"], "prefix": "in/"}]'}
 x-understudy:
   secrets: [API_TOKEN]
   tests:
@@ -128,6 +133,7 @@ def test_an_environment_from_up_to_its_receipt(project: Project, moto: Moto, mon
     assert "nothing of it answers" in made.err
     assert {"create_service", "create_queue", "create_rule"} <= asked(moto)
 
+    hold_told(moto, environment)
     again = in_process(project, "up", "--target", "aws")
     assert again.code == 0, again.text
     assert asked(moto) == {"get_caller_identity"}
@@ -155,6 +161,22 @@ def test_an_environment_from_up_to_its_receipt(project: Project, moto: Moto, mon
     down = in_process(project, "down", "--format", "json")
     assert (down.code, json.loads(down.out)["outcome"]) == (0, "CLEAN"), down.text
     assert_gone(project, moto, environment)
+
+
+def hold_told(moto: Moto, environment: str) -> None:
+    """The clone's queue hears of the objects of the clone's bucket, and of no other key than production's does."""
+    s3, sqs, bucket = moto.client("s3"), moto.client("sqs"), bucket_of(moto, environment)
+    url = sqs.get_queue_url(QueueName=f"{environment}-jobs")["QueueUrl"]
+    sqs.purge_queue(QueueUrl=url)
+    for key in ("in/1", "out/1"):
+        s3.put_object(Bucket=bucket, Key=key, Body=b"x")
+        s3.delete_object(Bucket=bucket, Key=key)
+    [message] = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    assert json.loads(message["Body"])["Records"][0]["s3"]["object"]["key"] == "in%2F1"
+    policy = json.loads(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]["Policy"])
+    [statement] = policy["Statement"]
+    assert statement["Condition"]["ArnEquals"] == {"aws:SourceArn": [f"arn:aws:s3:::{bucket}"]}
+    asked(moto)
 
 
 def hold_previews(project: Project, moto: Moto) -> None:
@@ -196,6 +218,7 @@ def hold_drift(project: Project, moto: Moto, environment: str) -> None:
         ("sqs.Queue", "E-jobs"): "changed",
         ("s3.Bucket", bucket): "gone",
         ("s3.BucketPublicAccessBlock", bucket): "gone",
+        ("s3.BucketNotification", bucket): "gone",
         ("secretsmanager.SecretVersion", "E-secrets-api-token-value"): "changed",
         ("role-policy", "more of E-web"): "added",
     }

@@ -98,6 +98,9 @@ def test_what_aws_makes_differ_is_shown_with_words_for_what_nobody_was_asked(pro
     assert "a platform with all that `understudy platform up` can make was taken" in found["taken"]
     assert "<region>" not in found["taken"]
     actions = {each["name"]: (each["action"], each["why"]) for each in found["services"]}
+    emptied = "the clone has its own, and it is empty: production's data is not copied"
+    assert (actions["jobs"], actions["uploads"]) == (("own", emptied), ("own", emptied))
+    assert properties["services.jobs", "image"] == "a queue of SQS, the clone's own"
     assert actions["kept"][0] == "build"
     assert "its name says no registry that Fargate could pull it from" in actions["kept"][1]
     assert project.git("status", "--porcelain") == ""
@@ -137,6 +140,8 @@ def test_for_people_it_says_the_same_and_without_a_region_that_it_stands_for_non
     own = "https://sqs.<region>.amazonaws.com/<account>/<environment>-jobs"
     assert f"changed environment.QUEUE_URL: {QUEUE} -> {own}" in text
     assert "the clone's own queue stands in the place of production's" in text
+    assert "jobs x1 (queue): is a queue of SQS, the clone's own the clone has its own" in text
+    assert "moto" not in text
     refused = plan(project, "--cost")
     assert refused.code == 2
     assert "no region is named" in refused.err
@@ -214,6 +219,8 @@ x-understudy:
     assert (db["action"], db["reference"]) == ("rds", "instance")
     assert ("db", "postgres db.t4g.micro") in {(row["name"], row["kind"]) for row in found["cost"]["rows"]}
     shown = changes(found)
+    assert shown["services.db.image"][1] == "on_aws: instance"
+    assert "services.db.data" not in shown
     assert shown["services.db"] == ("rds shop", "the RDS instance <environment>-db", "changed")
     assert shown["services.web.environment.PGHOST"] == ("db", "(endpoint of <environment>-db)", "changed")
     _, users, how = shown["services.users"]
@@ -222,4 +229,6 @@ x-understudy:
     assert "has a database of RDS of its own: instance" in text.out
     assert "is on the platform's shared instance" in text.out
     on_docker = in_process(project, "plan", "--format", "json")
-    assert "rds" not in {each["action"] for each in json.loads(on_docker.out)["services"]}
+    here = json.loads(on_docker.out)
+    assert "rds" not in {each["action"] for each in here["services"]}
+    assert changes(here)["services.db.data"] == ("production's data", "its own", "changed")
