@@ -31,7 +31,8 @@ def hold_room(target_groups: int, rules: int, *, most_rules: int = MOST) -> None
         if has >= most:
             raise LimitError(
                 f"The platform's load balancer has {has} {what}, and {most} are the most that it can have.",
-                hint="`understudy reap` removes environments that nobody needs; a second platform has room of its own.",
+                hint="`understudy reap` removes environments that nobody needs; another region or account has room for "
+                "a platform of its own.",
             )
 
 
