@@ -38,6 +38,8 @@ class Declared:
     protect: bool
     retain_on_delete: bool
     timeouts: Mapping[str, str]
+    former: tuple[str, ...] = ()
+    """The logical names that it had before."""
 
     @property
     def labels(self) -> dict[str, str]:
@@ -108,6 +110,7 @@ class _Recorder(MockMonitor):
                     protect=request.protect,
                     retain_on_delete=request.retainOnDelete,
                     timeouts=MessageToDict(request.customTimeouts),
+                    former=tuple(alias.spec.name for alias in request.aliases if alias.spec.name),
                 )
             )
         return response

@@ -13,11 +13,11 @@ from understudy.blueprint import Blueprint
 from understudy.build.images import BuiltImage, ImageBuilder
 from understudy.build.tree import CommitTree
 from understudy.components.aws.ahead import read_ahead
-from understudy.engine.errors import StackNotFoundError
 from understudy.engine.interface import Engine, StackRef
 from understudy.errors import NotFoundError, UsageError
 from understudy.lease import Lease
 from understudy.options import CONFIG_FILE, Options
+from understudy.platform_state import outputs_in, state_of
 from understudy.preparation import certificates_for, environment_of, image_refs, keep_changes
 from understudy.prices.estimating import of_plan
 from understudy.progress import Phase, Progress, State
@@ -53,7 +53,6 @@ __all__ = [
     "hold_on",
     "hold_suites",
     "inside",
-    "outputs_of",
     "pinned",
     "platform_at",
     "platform_ref",
@@ -98,7 +97,7 @@ def platform_at(options: Options, engine: Engine, target: str) -> Platform:
         found = platform_of(options.platform, f"the table [platform] of {CONFIG_FILE}")
     else:
         ref = platform_ref(options, target.rpartition(":")[2])
-        outputs = outputs_of(engine, ref)
+        outputs = outputs_in(state_of(engine, ref))
         if outputs is None:
             raise NotFoundError(
                 f"Looked for the platform of {target}, the stack {ref.project}/{ref.name}, and there is none.",
@@ -112,22 +111,6 @@ def platform_at(options: Options, engine: Engine, target: str) -> Platform:
             hint="Use the credentials of its account, and --aws-region for its region.",
         )
     return found
-
-
-def outputs_of(engine: Engine, ref: StackRef) -> Mapping[str, object] | None:
-    """What a platform's stack exports, by its state; None: there is no such stack, or no load balancer in it any more.
-
-    A destroy that leaves what is protected leaves the outputs of the rest with it.
-    """
-    try:
-        deployment = engine.export_state(ref).get("deployment")
-    except StackNotFoundError:
-        return None
-    resources = deployment.get("resources") if isinstance(deployment, dict) else None
-    by_type = {each.get("type"): each for each in resources or ()}
-    outputs = by_type.get("pulumi:pulumi:Stack", {}).get("outputs")
-    there = "aws:lb/loadBalancer:LoadBalancer" in by_type
-    return outputs if there and isinstance(outputs, dict) and outputs else None
 
 
 def pinned(clone: Clone) -> Clone:

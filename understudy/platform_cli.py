@@ -63,7 +63,10 @@ def up(form: str, **flags: object) -> None:
 @printed_as("text", "json")
 @declared(*_ON)
 def show(form: str, **flags: object) -> None:
-    """Show the platform, and what `up` with the same options would change; nothing is changed."""
+    """Show the platform that environments stand on, and what `up` with the same options would change.
+
+    Nothing is changed. A platform that the configuration names by its ids is shown as that.
+    """
     from understudy.platforms import show as work
 
     wanted = _wanted(flags)
@@ -89,7 +92,7 @@ def down(yes: bool, data: bool, form: str, **flags: object) -> None:  # noqa: FB
 
 def _wanted(flags: dict[str, object]) -> Any:  # noqa: ANN401 - a class that is imported late
     """What of the flags says what a platform is to be, taken out of them."""
-    from understudy.platforms import Wanted
+    from understudy.platform_wanted import Wanted
 
     own = {name: flags.pop(name) for name in Wanted.__dataclass_fields__}
     return Wanted(**{name: value for name, value in own.items() if value is not None})  # type: ignore[arg-type]  # as declared above

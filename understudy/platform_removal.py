@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
 from understudy.console import printable
-from understudy.engine.errors import StackLockedError, StackNotFoundError
+from understudy.engine.errors import StackLockedError
 from understudy.engine.interface import StackRef
 from understudy.engine.settings import file_backend
 from understudy.errors import InterruptedRunError, LeftoversError, NotFoundError, ToolError, UsageError
@@ -21,52 +19,23 @@ from understudy.interrupts import Interrupts
 from understudy.locks import break_ended
 from understudy.on_aws import aws_of
 from understudy.options import Options
+from understudy.platform_holds import hold_own, hold_place, hold_table, named, of_whom, others_names, owner
+from understudy.platform_state import Holding, Part, holding_of, is_named, is_own, sort_out, state_of
 from understudy.platforms import NAME, opened, ref_of
 from understudy.progress import Phase, Progress, State
 from understudy.provision import engine_progress
 from understudy.session import Session
+from understudy.stacks.aws.platform import TAG, execution_role
 from understudy.targets.aws.platform import delete_data, standing
-from understudy.targets.interface import Owned
 from understudy.targets.ownership import ENVIRONMENT
 
-__all__ = ["Holding", "down", "holding_of"]
+__all__ = ["down"]
 
 _LOOK = 1.0
 """Seconds between two attempts at a stack that is locked."""
 
 SETTLES = 60.0
 """Seconds for which the second look is made again: some things are described for a while after they were deleted."""
-
-_PROVIDER = "pulumi:providers:"
-
-_KINDS: Mapping[str, tuple[str, str]] = {
-    "aws:s3/bucket:Bucket": ("bucket", "id"),
-    "aws:rds/instance:Instance": ("rds-instance", "identifier"),
-    "aws:secretsmanager/secret:Secret": ("secret", "arn"),
-}
-"""What keeps data: the type of Pulumi -> our kind, and the output that is its id there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One object of a platform by its stack's state: Pulumi's type and id, and all by which AWS may name it."""
-
-    type: str
-    id: str
-    names: frozenset[str] = frozenset()
-
-    def __str__(self) -> str:
-        return f"{self.type.partition(':')[2].replace('/', ' ').partition(':')[0]} {printable(self.id)}"
-
-
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """What a platform's stack has: what goes, what keeps data with what that stands on, and the data by our kinds."""
-
-    goes: tuple[Part, ...] = ()
-    stays: tuple[Part, ...] = ()
-    data: tuple[tuple[str, str], ...] = ()
-    roles: frozenset[str] = field(default_factory=frozenset)
 
 
 def down(options: Options, folder: Path, *, yes: bool, data: bool, form: str) -> int:
@@ -81,86 +50,52 @@ def down(options: Options, folder: Path, *, yes: bool, data: bool, form: str) ->
 
     Raises:
         NotFoundError: there is no such platform.
-        UsageError: the state of its stack lies in the bucket that is to be deleted.
-        LeftoversError: environments stand on it, and nothing was removed; or something is left, or nobody could look.
+        UsageError: it is another account's, or not what the configuration names; the state of its stack lies in the
+            bucket that is to be deleted.
+        LeftoversError: environments stand on it, or its state has what is another's, and nothing was removed; or
+            something is left, or nobody could look.
         StackLockedError: another command is at work on it.
         EngineError: something could not be removed; the same command goes on then.
         ToolError: AWS does not answer.
     """
     with opened(options, folder, form) as (session, interrupts):
         ref = ref_of(session)
-        try:
-            held = holding_of(session.engine.export_state(ref))
-        except StackNotFoundError as error:
-            raise _absent(session, ref) from error
+        state = state_of(session.engine, ref)
+        hold_table(options, ref, state, "removed")
+        if not state:
+            raise _absent(session, ref)
+        hold_place(ref, state, session.target.identity(), "removed")
+        held, own = holding_of(state), owner(session, ref, state, write=False)
         _hold_empty(session)
+        hold_own(session, ref, held, own)
         if data:
             _hold_elsewhere(session.settings.backend, held)
         stays = () if data else held.stays
         goes = (*held.goes, *held.stays) if data else held.goes
         if yes:
             with session.phase(Phase.DESTROY):
-                _remove(session, ref, held, interrupts, data=data)
-                _look_again(session, stays, held.roles)
+                _remove(session, ref, held, interrupts, own=None if not data else own)
+                _look_again(session, ref, stays, held, own)
     _print(form, ref, goes, stays, done=yes)
     return 0
 
 
-def holding_of(state: Mapping[str, object]) -> Holding:
-    """What a stack has, by its exported state.
-
-    What is protected stays, with its parents, its provider and what it depends on, as `pulumi destroy
-    --exclude-protected` has it.
-    """
-    deployment = state.get("deployment")
-    found = deployment.get("resources") if isinstance(deployment, dict) else None
-    rows: dict[str, Any] = {row["urn"]: row for row in found or ()}
-    kept: set[str] = set()
-    ahead = [urn for urn, row in rows.items() if row.get("protect")]
-    while ahead:
-        urn = ahead.pop()
-        if urn in rows and urn not in kept:
-            kept.add(urn)
-            ahead += _stands_on(rows[urn])
-    custom = {urn: row for urn, row in rows.items() if row.get("custom") and not row["type"].startswith(_PROVIDER)}
-    return Holding(
-        tuple(_part(row) for urn, row in custom.items() if urn not in kept),
-        tuple(_part(row) for urn, row in custom.items() if urn in kept),
-        tuple(
-            (_KINDS[row["type"]][0], str(_outputs(row)[_KINDS[row["type"]][1]]))
-            for urn, row in custom.items()
-            if urn in kept and row.get("protect") and row["type"] in _KINDS
-        ),
-        frozenset(str(row.get("id", "")) for row in custom.values() if row["type"] == "aws:iam/role:Role"),
-    )
-
-
-def _stands_on(row: Mapping[str, Any]) -> Iterable[str]:
-    yield from row.get("dependencies") or ()
-    yield from filter(None, (row.get("parent"), str(row.get("provider", "")).rpartition("::")[0]))
-
-
-def _outputs(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {"id": row.get("id", ""), **(row.get("outputs") or {}), "type": row["type"]}
-
-
-def _part(row: Mapping[str, Any]) -> Part:
-    outputs = _outputs(row)
-    names = {str(outputs[name]) for name in ("id", "arn", "name", "identifier") if outputs.get(name)}
-    return Part(row["type"], str(row.get("id", "")), frozenset(names))
-
-
 def _absent(session: Session, ref: StackRef) -> NotFoundError:
     """There is no such stack; what carries a platform's tags nevertheless is said, since no state knows it here."""
-    aws, there = aws_of(session), session.target.identity()
-    found = standing(aws, there)
+    there = session.target.identity()
+    found = standing(aws_of(session), there, [execution_role(there.rpartition(":")[2])])
     what = f"Looked for the platform {ref.project}/{ref.name}, and there is none in {session.settings.backend}"
     if not found:
         return NotFoundError(f"{what}, and nothing of one on {there}.")
+    if lost := [item for item in found if item.labels[TAG] == owner(session, ref, {}, write=False)]:
+        return NotFoundError(
+            f"{what}, but {there} has what it made: {named(lost)}.",
+            hint="Restore its state from a copy. Without one, delete by hand what the tag editor shows with the value "
+            f"{lost[0].labels[TAG]} of {TAG}.",
+        )
     return NotFoundError(
-        f"{what}, but of another backend's on {there} there are {_named(found)}.",
-        hint="Set PULUMI_BACKEND_URL to the backend that made it. Where that is lost, delete by hand what the tag "
-        "editor shows of dev.understudy.platform.",
+        f"{what}, but {there} has another's: {of_whom(session, found)}.",
+        hint="Name the stack that made it by --aws-platform, and its backend by PULUMI_BACKEND_URL.",
     )
 
 
@@ -190,7 +125,8 @@ def _hold_elsewhere(backend: str, held: Holding) -> None:
             )
 
 
-def _remove(session: Session, ref: StackRef, held: Holding, interrupts: Interrupts, *, data: bool) -> None:
+def _remove(session: Session, ref: StackRef, held: Holding, interrupts: Interrupts, *, own: str | None) -> None:
+    """Remove what the state has; `own`: the data too, where it carries this value of the tag."""
     engine, listener = session.engine, engine_progress(session.listener, NAME)
     work = partial(engine.destroy, ref, listener=listener, stop=interrupts.stop)
     if not held.stays:
@@ -198,8 +134,9 @@ def _remove(session: Session, ref: StackRef, held: Holding, interrupts: Interrup
         return
     if held.goes:
         _unlocked(session, ref, partial(work, remove=False, keep_protected=True))
-    if data:
-        delete_data(aws_of(session), held.data, interrupts.stop, partial(_tell, session))
+    if own is not None:
+        ours = partial(is_own, owner=own, names=held.names)
+        delete_data(aws_of(session), held.data, interrupts.stop, partial(_tell, session), own=ours)
         _unlocked(session, ref, partial(engine.refresh, ref))
         _unlocked(session, ref, partial(work, remove=True))
 
@@ -233,34 +170,37 @@ def _unlocked(session: Session, ref: StackRef, work: Callable[[], object]) -> No
             return
 
 
-def _look_again(session: Session, stays: Sequence[Part], roles: frozenset[str]) -> None:
-    """Look by tag for what the engine's state did not know, or says to be gone.
+def _look_again(session: Session, ref: StackRef, stays: Sequence[Part], held: Holding, own: str) -> None:
+    """Look by tag for what is the stack's, and its state did not know or says to be gone; another's is left alone.
 
     Raises:
-        LeftoversError: something is left, or nobody could look.
+        LeftoversError: something is left, or nobody could look or tell whose it is.
     """
     aws, there = aws_of(session), session.target.identity()
     known = {name for part in stays for name in part.names}
     limit = time.monotonic() + SETTLES
     while True:
         try:
-            found = standing(aws, there, roles)
+            found = sort_out(standing(aws, there, held.roles), own, held.names)
         except ToolError as error:
             raise LeftoversError(f"Removed the platform, and could not look for what is left: {error}") from error
-        left = [item for item in found if not known & {item.id, item.name, item.id.rpartition("/")[2]}]
+        left = [item for item in found.own if not is_named(item, known)]
         if not left:
-            return
+            break
         if time.monotonic() >= limit:
             raise LeftoversError(
-                f"Removed the platform, and by its tag there are still {_named(left)}.",
-                hint="The same command looks again; what stays then is not of its stack, and is deleted by hand.",
+                f"Removed the platform, and by its tag there are still {named(left)}.",
+                hint="The same command looks again; what its stack does not know then is deleted by hand.",
             )
         if session.stop.wait(_LOOK):
             raise InterruptedRunError("Interrupted while it was looked for what is left of the platform.")
-
-
-def _named(items: Iterable[Owned]) -> str:
-    return printable(", ".join(f"{item.kind} {item.name}" for item in items))
+    others = others_names(session, ref) if found.unknown else ()
+    if unknown := [item for item in found.unknown if not is_named(item, others)]:
+        raise LeftoversError(
+            f"Removed the platform, and whose these are cannot be told: {named(unknown)}. They were left alone.",
+            hint=f"Their tag {TAG} says no stack. Whichever stack has them says so in `understudy platform show`, with "
+            "its backend; what none has is left of a command that was killed.",
+        )
 
 
 def _print(form: str, ref: StackRef, goes: Sequence[Part], stays: Sequence[Part], *, done: bool) -> None:

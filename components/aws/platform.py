@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 
@@ -13,7 +13,7 @@ from understudy.components.aws.platform_network import PlatformNetwork, Platform
 from understudy.components.aws.platform_registry import Registry
 from understudy.components.aws.platform_stores import PlatformStores, PlatformStoresArgs
 from understudy.components.aws.provider import aws_provider
-from understudy.stacks.aws.platform import HOST_SUFFIX, platform_tags
+from understudy.stacks.aws.platform import HOST_SUFFIX, PLATFORM, platform_tags
 
 __all__ = ["Platform", "PlatformArgs"]
 
@@ -36,6 +36,8 @@ class PlatformArgs:
         shared_database: make an instance that environments may have a database on.
         database_password: of its administrator.
         shared_cache: make a node that environments may have a user on.
+        owner: which stack's all of it is, by the value of its tag; without it nobody can tell.
+        rules: the callers' CIDR and port -> the logical name that their rule has in the stack so far.
     """
 
     account: str
@@ -51,6 +53,8 @@ class PlatformArgs:
     shared_database: bool = False
     database_password: pulumi.Input[str] | None = None
     shared_cache: bool = False
+    owner: str = PLATFORM
+    rules: Mapping[tuple[str, int], str] = field(default_factory=dict)
 
 
 class Platform(pulumi.ComponentResource):
@@ -67,7 +71,7 @@ class Platform(pulumi.ComponentResource):
     def __init__(self, name: str, args: PlatformArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("understudy:aws:Platform", name, {}, opts)
         self.provider = aws_provider(
-            f"{name}-provider", account=args.account, region=args.region, tags=platform_tags(), parent=self
+            f"{name}-provider", account=args.account, region=args.region, tags=platform_tags(args.owner), parent=self
         )
         nested = named(self, self.provider)
         self.network = PlatformNetwork(
@@ -85,6 +89,7 @@ class Platform(pulumi.ComponentResource):
                 callers=args.callers,
                 account=args.account,
                 region=args.region,
+                rules=args.rules,
             ),
             nested,
         )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -12,7 +13,7 @@ import pulumi_aws as aws
 from understudy.components.aws.options import child, fixed
 from understudy.components.aws.roles import trust_policy
 from understudy.stacks import aws_names
-from understudy.stacks.aws.platform import PLATFORM, partition_of
+from understudy.stacks.aws.platform import PLATFORM, execution_role, partition_of
 
 __all__ = ["Access", "AccessArgs"]
 
@@ -22,7 +23,10 @@ _TLS = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessArgs:
-    """What it is given: the network, who may call, and the certificate, if there is one."""
+    """What it is given: the network, who may call, and the certificate, if there is one.
+
+    `rules`: the callers' CIDR and port -> the logical name that their rule has in the stack so far.
+    """
 
     vpc: pulumi.Input[str]
     subnets: Sequence[pulumi.Input[str]]
@@ -31,6 +35,7 @@ class AccessArgs:
     callers: Sequence[str]
     account: str
     region: str
+    rules: Mapping[tuple[str, int], str]
 
 
 class Access(pulumi.ComponentResource):
@@ -71,20 +76,25 @@ class Access(pulumi.ComponentResource):
             opts=fixed(self),
         )
         port = 443 if args.certificate_arn else 80
-        for number, callers in enumerate(args.callers, 1):
-            aws.vpc.SecurityGroupIngressRule(
-                f"{self._name}-in-{number}",
-                security_group_id=group.id,
-                ip_protocol="tcp",
-                from_port=port,
-                to_port=port,
-                cidr_ipv4=callers,
-                opts=child(self),
-            )
+        for callers in args.callers:
+            self._let_in(group, callers, port, args.rules.get((callers, port)))
         aws.vpc.SecurityGroupEgressRule(
             f"{self._name}-out", security_group_id=group.id, ip_protocol="-1", cidr_ipv4="0.0.0.0/0", opts=child(self)
         )
         return group
+
+    def _let_in(self, group: aws.ec2.SecurityGroup, callers: str, port: int, former: str | None) -> None:
+        """A rule that is named by whom it lets in: AWS takes no second one of them, under whichever name it came."""
+        aliases: list[str | pulumi.Alias] = [pulumi.Alias(name=former)] if former else []
+        aws.vpc.SecurityGroupIngressRule(
+            f"{self._name}-in-{port}-{re.sub('[./]', '-', callers)}",
+            security_group_id=group.id,
+            ip_protocol="tcp",
+            from_port=port,
+            to_port=port,
+            cidr_ipv4=callers,
+            opts=pulumi.ResourceOptions.merge(child(self), pulumi.ResourceOptions(aliases=aliases)),
+        )
 
     def _listener(self, args: AccessArgs) -> aws.lb.Listener:
         tls = bool(args.certificate_arn)
@@ -126,7 +136,7 @@ class Access(pulumi.ComponentResource):
         partition = partition_of(args.region)
         role = aws.iam.Role(
             f"{self._name}-execution",
-            name=aws_names.role(PLATFORM, f"execution-{args.region}"),
+            name=execution_role(args.region),
             assume_role_policy=trust_policy(args.account),
             force_detach_policies=True,
             opts=fixed(self),

@@ -8,6 +8,7 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
 from understudy.errors import UsageError
+from understudy.stacks.aws_names import role
 from understudy.stacks.identity import LABEL, PROTECT
 
 __all__ = [
@@ -17,6 +18,8 @@ __all__ = [
     "Platform",
     "SharedCache",
     "SharedDatabase",
+    "execution_role",
+    "owner_named",
     "partition_of",
     "platform_of",
     "platform_tags",
@@ -24,10 +27,10 @@ __all__ = [
 ]
 
 PLATFORM = "understudy"
-"""What the physical names of a platform that is made here begin with, and the value of its tag."""
+"""What the physical names of a platform that is made here begin with, and the value of a tag that says no owner."""
 
 TAG = LABEL + "platform"
-"""The tag of all that such a platform has."""
+"""The tag of all that such a platform has: its value says which stack of which backend owns it."""
 
 HOST_SUFFIX = "preview.internal"
 """The domain below which each environment's endpoint has its host name, unless the platform says another."""
@@ -204,6 +207,25 @@ def _typed(name: str, value: object, kind: str, origin: str) -> object:
     raise UsageError(f"The platform of {origin} has {name} = {value!r}, which is no {kind}.", hint=_HINT)
 
 
-def platform_tags() -> dict[str, str]:
-    """What everything of a platform carries: no environment's, and protected from every removal by those."""
-    return {TAG: PLATFORM, PROTECT: "true"}
+def platform_tags(owner: str = PLATFORM) -> dict[str, str]:
+    """What everything of a platform carries: no environment's, and protected from every removal by those.
+
+    Args:
+        owner: which stack's it is, as `owner_named` says it.
+    """
+    return {TAG: owner, PROTECT: "true"}
+
+
+def owner_named(stack: str, backend: str) -> str:
+    """The value of the tag on all that a stack's platform has.
+
+    Args:
+        stack: the stack's name.
+        backend: its backend's id.
+    """
+    return f"{stack}@{backend}"
+
+
+def execution_role(region: str) -> str:
+    """The physical name of a platform's execution role: one account has those of all its regions."""
+    return role(PLATFORM, f"execution-{region}")

@@ -47,6 +47,7 @@ def most() -> Recording:
         certificate_arn="arn:certificate",
         callers=("10.0.0.0/8", "192.168.0.0/16"),
         permissions_boundary="arn:boundary",
+        owner="eu-west-1@baaaaaaaaaa",
         shared_database=True,
         database_password="a-password",
         shared_cache=True,
@@ -96,7 +97,7 @@ def test_its_outputs_are_a_platform(least: Recording, most: Recording) -> None:
 def test_it_is_no_environments(most: Recording) -> None:
     (provider,) = [r for r in most.resources if r.type == "pulumi:providers:aws"]
     tags = json.loads(provider.inputs["defaultTags"])["tags"]
-    assert tags == {"dev.understudy.platform": "understudy", "dev.understudy.protect": "true"}
+    assert tags == {"dev.understudy.platform": "eu-west-1@baaaaaaaaaa", "dev.understudy.protect": "true"}
     assert not set(OWNERSHIP) & set(tags)
 
 
@@ -139,6 +140,26 @@ def test_the_registry_keeps_the_images_pushed_last_and_goes_with_them(least: Rec
     (rule,) = json.loads(policy.inputs["policy"])["rules"]
     assert rule["action"] == {"type": "expire"}
     assert rule["selection"] == {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 500}
+
+
+def rules(**fields: Any) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Who is let in -> the name of the rule, and those that it had before."""
+    found = declare(**fields).of("SecurityGroupIngressRule", "aws:vpc")
+    return {rule.inputs["cidrIpv4"]: (rule.name, rule.former) for rule in found}
+
+
+def test_a_rule_is_named_by_whom_it_lets_in_whoever_else_is() -> None:
+    both = rules(callers=("10.0.0.0/8", "192.168.0.0/16"))
+    assert rules(callers=("192.168.0.0/16",)) == {"192.168.0.0/16": both["192.168.0.0/16"]}
+    assert both["10.0.0.0/8"] == ("understudy-access-in-80-10-0-0-0-8", ())
+    assert rules(callers=("10.0.0.0/8",), certificate_arn="arn:c")["10.0.0.0/8"][0] != both["10.0.0.0/8"][0]
+
+
+def test_a_rule_that_is_there_under_another_name_is_the_same_one() -> None:
+    known = {("192.168.0.0/16", 80): "understudy-access-in-2", ("10.0.0.0/8", 443): "understudy-access-in-1"}
+    found = rules(callers=("10.0.0.0/8", "192.168.0.0/16"), rules=known)
+    assert found["192.168.0.0/16"][1] == ("understudy-access-in-2",)
+    assert found["10.0.0.0/8"][1] == ()
 
 
 def test_a_shared_database_needs_a_password() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -32,6 +33,7 @@ from .provider.package import AwsPackage
 pytestmark = [pytest.mark.pulumi, pytest.mark.xdist_group("aws")]
 
 STACK = f"understudy-platform/{REGION}"
+OTHER = "222222222222"
 BUCKET = aws_names.bucket(PLATFORM, "state", target_of(ACCOUNT, REGION))
 
 LATEST = {
@@ -55,6 +57,8 @@ class Platform:
     """The operation of AWS that is refused, once all of `LATEST` were asked for."""
     asked: threading.Event = field(default_factory=threading.Event)
     going: threading.Event = field(default_factory=threading.Event)
+    made: dict[str, Any] = field(default_factory=dict)
+    """What `up` said of the platform."""
 
     def hear(self, service: str, operation: str, given: Any) -> None:
         self.moto.calls.append((service, operation, dict(given)))
@@ -145,6 +149,44 @@ UNDER = {"Vpc", "Subnet", "SubnetGroup", "SecurityGroup"}
 """What a database stands on."""
 
 
+@contextlib.contextmanager
+def of_another_account(platform: Platform) -> Iterator[None]:
+    """The user has the credentials of another account, in which platforms may be as well."""
+    role = platform.moto.client("sts").assume_role(RoleArn=f"arn:aws:iam::{OTHER}:role/ci", RoleSessionName="ci")
+    given = role["Credentials"]
+    names = {"ACCESS_KEY_ID": "AccessKeyId", "SECRET_ACCESS_KEY": "SecretAccessKey", "SESSION_TOKEN": "SessionToken"}
+    before = dict(platform.project.env)
+    platform.project.env |= {f"AWS_{name}": given[key] for name, key in names.items()}
+    platform.project.env |= {"UNDERSTUDY_AWS_ACCOUNTS": OTHER}
+    try:
+        yield
+    finally:
+        platform.project.env.clear()
+        platform.project.env |= before
+
+
+@contextlib.contextmanager
+def copied(platform: Platform) -> Iterator[None]:
+    """The backend has a second stack with all that the first one has."""
+    folder = Path(platform.project.env["XDG_STATE_HOME"], "understudy/backend/.pulumi/stacks/understudy-platform")
+    text = (folder / f"{REGION}.json").read_text(encoding="utf-8")
+    text = text.replace(f"urn:pulumi:{REGION}::", "urn:pulumi:second::").replace(f'/{REGION}"', '/second"')
+    (folder / "second.json").write_text(text, encoding="utf-8")
+    try:
+        yield
+    finally:
+        for left in folder.glob("second.json*"):
+            left.unlink()
+
+
+@pytest.mark.parametrize("verb", ["up", "show"])
+def test_an_option_that_aws_would_refuse_is_refused_before_the_engine(platform: Platform, verb: str) -> None:
+    code, said = platform(verb, "--caller", "10.0.0.1/8", "--format", "json")
+    assert code == 2, said
+    assert "Give it as CIDR: 10.0.0.0/8" in said
+    assert not platform.moto.calls
+
+
 def test_none_is_said_so(platform: Platform) -> None:
     code, said = platform("down", "--yes")
     assert code == 7, said
@@ -162,6 +204,57 @@ def test_it_stays_while_an_environment_is_there_whoever_made_it(half: Platform) 
     assert code == 4, said
     assert "there are eaaaaaaaaaa: nothing was removed" in said
     assert half.tagged() == before
+
+
+@pytest.mark.parametrize("words", [("show",), ("up",), ("down", "--yes", "--delete-data")])
+def test_credentials_of_another_account_see_make_and_remove_nothing(half: Platform, words: tuple[str, ...]) -> None:
+    before, calls = half.tagged(), len(half.moto.calls)
+    with of_another_account(half):
+        code, said = half(*words)
+    assert code == 2, said
+    assert f"{STACK} is of account {ACCOUNT} and region {REGION}, and the credentials are of account {OTHER}" in said
+    assert (half.tagged(), len(half.moto.calls)) == (before, calls)
+
+
+def test_another_stack_s_platform_is_neither_made_beside_one_nor_removed(half: Platform) -> None:
+    before, calls = half.tagged(), len(half.moto.calls)
+    code, said = half("up", "--aws-platform", "second")
+    assert code == 2, said
+    assert f"of this backend's stack {STACK}" in said
+    assert "nothing was made" in said
+    code, said = half("down", "--aws-platform", "second", "--yes")
+    assert code == 7, said
+    assert f"of this backend's stack {STACK}" in said
+    assert "by hand" not in said
+    assert (half.tagged(), len(half.moto.calls)) == (before, calls)
+
+
+def test_what_is_another_s_too_is_removed_by_neither(half: Platform) -> None:
+    """By its tag, and where that is of before it said whose an object is, by the states of the backend."""
+    ecs, ec2 = half.moto.client("ecs"), half.moto.client("ec2")
+    [vpc] = ec2.describe_vpcs(Filters=[{"Name": "tag-key", "Values": [TAG]}])["Vpcs"]
+    [said] = [each["Value"] for each in vpc["Tags"] if each["Key"] == TAG]
+    [cluster] = ecs.list_clusters()["clusterArns"]
+
+    def tag(of_vpc: str, of_cluster: str) -> None:
+        ec2.create_tags(Resources=[vpc["VpcId"]], Tags=[{"Key": TAG, "Value": of_vpc}])
+        ecs.tag_resource(resourceArn=cluster, tags=[{"key": TAG, "value": of_cluster}])
+
+    tag("third@bzzzzzzzzzz", PLATFORM)
+    before, calls = half.tagged(), len(half.moto.calls)
+    try:
+        with copied(half):
+            code, told = half("down", "--aws-platform", "second", "--yes", "--delete-data")
+    finally:
+        tag(said, said)
+    assert code == 4, told
+    third = "of the stack understudy-platform/third in the backend with the id bzzzzzzzzzz"
+    unsaid = "ecs cluster cluster/understudy-previews (whose tag says no stack)"
+    assert (
+        f"are ec2 vpc vpc/{vpc['VpcId']} ({third}) and {unsaid}, which another stack has too: nothing was removed"
+        in told
+    )
+    assert (half.tagged(), len(half.moto.calls)) == (before, calls)
 
 
 def test_without_yes_it_says_what_would_go_and_changes_nothing(half: Platform) -> None:
@@ -195,8 +288,9 @@ def test_what_keeps_data_stays_with_what_it_stands_on_and_twice_is_once(half: Pl
 @pytest.fixture(scope="module")
 def whole(half: Platform) -> Platform:
     """One that was made again around the data of the one that was removed."""
-    code, said = half("up", "--shared-database")
+    code, said = half("up", "--shared-database", "--format", "json")
     assert code == 0, said
+    half.made = json.loads(said[said.index("{\n") :])["platform"]
     return half
 
 
@@ -206,6 +300,39 @@ def test_a_platform_is_made_again_around_its_data(whole: Platform) -> None:
         *("create_bucket", "create_db_instance", "create_load_balancer", "create_load_balancer")
     ]
     assert whole.moto.client("s3").get_object(Bucket=BUCKET, Key="runs/1/run.json")
+
+
+def test_a_shared_database_is_wanted_again_or_nothing_is_made(whole: Platform) -> None:
+    calls, refused = len(whole.moto.calls), f"{STACK} has a shared database, and --shared-database was not given"
+    code, said = whole("up")
+    assert code == 2, said
+    assert f"{refused}: nothing was made" in said
+    code, said = whole("show")
+    assert code == 0, said
+    assert f"platform {STACK}\n" in said
+    assert f"`understudy platform up` would be refused: The platform {refused}" in said
+    assert len(whole.moto.calls) == calls
+
+
+def test_a_platform_that_the_configuration_names_is_shown_and_the_stack_s_left_alone(whole: Platform) -> None:
+    calls, table = len(whole.moto.calls), whole.project.folder / "understudy.toml"
+    given = {key: value for key, value in whole.made.items() if isinstance(value, str) and value}
+    given |= {"vpc_id": "vpc-of-mine", "subnet_ids": whole.made["subnet_ids"]}
+    lines = "".join(f"{key} = {json.dumps(each)}\n" for key, each in given.items())
+    table.write_text(f"[platform]\n{lines}", encoding="utf-8")
+    try:
+        code, said = whole("show")
+        assert code == 0, said
+        assert "platform of the table [platform] of understudy.toml" in said
+        assert 'vpc_id: "vpc-of-mine"' in said
+        assert f"The stack {STACK} is there too" in said
+        for words in (("up",), ("down", "--yes", "--delete-data")):
+            code, said = whole(*words)
+            assert code == 2, said
+            assert f"in vpc-of-mine, and the platform of the stack {STACK} is {whole.made['cluster_arn']}" in said
+    finally:
+        table.unlink()
+    assert len(whole.moto.calls) == calls
 
 
 def descendants(pid: int) -> list[int]:

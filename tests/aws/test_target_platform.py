@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from aws.world import HERE, REGION, Account, moto, pairs, session
 
 from understudy.errors import LeftoversError
+from understudy.platform_state import is_own
 from understudy.stacks.aws.platform import platform_tags
 from understudy.targets.aws.platform import delete_data, standing
 
-TAGS = pairs(platform_tags())
+OWNER = "eu-west-1@baaaaaaaaaa"
+TAGS = pairs(platform_tags(OWNER))
 TRUST = '{"Version": "2012-10-17", "Statement": []}'
 
 
@@ -53,14 +56,19 @@ def test_what_is_gone_is_not_counted_though_its_tags_are_listed_still() -> None:
 def test_data_goes_by_the_platform_s_tag_alone_and_what_is_gone_is_no_error() -> None:
     bucket("understudy-state", TAGS)
     bucket("understudy-other", [])
+    bucket("understudy-second", pairs(platform_tags("second@baaaaaaaaaa")))
     told: list[str] = []
 
     def delete(name: str) -> None:
-        delete_data(session(), [("bucket", name)], threading.Event(), told.append)
+        own = partial(is_own, owner=OWNER, names={"understudy-other"})
+        delete_data(session(), [("bucket", name)], threading.Event(), told.append, own=own)
 
-    with pytest.raises(LeftoversError, match="does not carry the platform's tag"):
-        delete("understudy-other")
+    for name in ("understudy-other", "understudy-second"):
+        with pytest.raises(LeftoversError, match="does not carry this platform's tag"):
+            delete(name)
     for name in ("understudy-state", "understudy-state", "never-was"):
         delete(name)
     assert told == ["bucket understudy-state, with all that is in it"]
-    assert [each["Name"] for each in session().client("s3").list_buckets()["Buckets"]] == ["understudy-other"]
+    assert [each["Name"] for each in session().client("s3").list_buckets()["Buckets"]] == [
+        *("understudy-other", "understudy-second")
+    ]

@@ -10,7 +10,7 @@ from typing import Any
 
 from understudy.aws_failures import asking
 from understudy.errors import InterruptedRunError, LeftoversError
-from understudy.stacks.aws.platform import PLATFORM, TAG
+from understudy.stacks.aws.platform import TAG
 from understudy.targets.aws.kinds import each
 from understudy.targets.aws.listers import kind_named, list_tagged
 from understudy.targets.aws.session import AwsSession
@@ -23,13 +23,8 @@ _LOOK = 5.0
 """Seconds between two looks at what is being deleted; a database takes minutes."""
 
 
-def _is_platform(item: Owned) -> bool:
-    """Whether an object carries the tag of a platform."""
-    return item.labels.get(TAG) == PLATFORM
-
-
 def standing(aws: AwsSession, identity: str, roles: Iterable[str] = ()) -> tuple[Owned, ...]:
-    """All that carries a platform's tag in an account and region, each described again.
+    """All that carries a platform's tag in an account and region, whosever it is, each described again.
 
     Args:
         aws: the session.
@@ -39,9 +34,9 @@ def standing(aws: AwsSession, identity: str, roles: Iterable[str] = ()) -> tuple
     Raises:
         ToolError: a listing failed; nothing is known then.
     """
-    found = [item for item in list_tagged(aws, TAG, identity).items if _is_platform(item)]
+    found = [item for item in list_tagged(aws, TAG, identity).items if TAG in item.labels]
     with asking(f"Looked again for what the platform of {identity} had"):
-        found += [item for item in kind_named("role").look(aws, sorted(roles)) if _is_platform(item)]
+        found += [item for item in kind_named("role").look(aws, sorted(roles)) if TAG in item.labels]
         return tuple(sorted(item for item in found if _is_there(aws, item)))
 
 
@@ -114,6 +109,7 @@ def delete_data(
     stop: threading.Event,
     tell: Callable[[str], None],
     *,
+    own: Callable[[Owned], bool],
     patience: float = PATIENCE,
 ) -> None:
     """Delete what keeps a platform's data, with all that is in it, and wait until it is gone.
@@ -123,6 +119,7 @@ def delete_data(
         kept: kind and id of each.
         stop: once set, waiting ends.
         tell: hears what is deleted, in words.
+        own: whether an object carries the platform's tag, by its labels as they are at that moment.
         patience: seconds for all of it.
 
     Raises:
@@ -133,9 +130,9 @@ def delete_data(
     limit = time.monotonic() + patience
     for kind, ident in kept:
         for item in _looked(aws, kind, ident):
-            if not _is_platform(item):
+            if not own(item):
                 raise LeftoversError(
-                    f"Looked at {kind} {ident} before its deletion, and it does not carry the platform's tag {TAG}: "
+                    f"Looked at {kind} {ident} before its deletion, and it does not carry this platform's tag {TAG}: "
                     "it was kept.",
                     hint="Whose it is, its tags and the account's trail say. Take it out of the stack with `pulumi "
                     "state delete` if it is another's.",
