@@ -192,7 +192,7 @@ def _strange_region(error: Exception) -> str:
 
 def _answered(error: ClientError) -> Failure:
     said, about = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
-    code, message = str(said.get("Code", "")), str(said.get("Message", "")).strip().rstrip(".")
+    code, message = str(said.get("Code") or ""), str(said.get("Message") or "").strip().rstrip(".")
     status, tries = about.get("HTTPStatusCode", 0), about.get("RetryAttempts", 0) + 1
     why = next((kind for kind, codes in _CODES.items() if code in codes), Why.OTHER)
     if why is Why.OTHER:

@@ -43,7 +43,7 @@ class Fault:
         status: The status of the answer; 0: there is none, and the connection is held until `release`.
         code: AWS's code.
         message: AWS's message.
-        after: Requests of that kind which pass before.
+        page: What is answered in the place of AWS, as a page of HTML.
     """
 
     service: str
@@ -52,14 +52,11 @@ class Fault:
     code: str = "Throttling"
     message: str = "as told"
     times: int = 1
-    after: int = 0
+    page: str = ""
 
     def meets(self, asked: Asked) -> bool:
-        """Whether it is meant for a request; one that comes too early is counted, and passes."""
+        """Whether it is meant for a request, which it is then counted for."""
         if self.service not in {"*", asked.service} or self.action not in {"*", asked.action} or self.times <= 0:
-            return False
-        if self.after > 0:
-            self.after -= 1
             return False
         self.times -= 1
         return True
@@ -76,7 +73,6 @@ class FaultyProxy:
     port: int = 0
     asked: list[Asked] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
-    made: list[Fault] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _released: threading.Event = field(default_factory=threading.Event)
 
@@ -100,10 +96,6 @@ class FaultyProxy:
         message = "resource has a dependent object"
         return self.add(service, action, code="DependencyViolation", message=message, times=times)
 
-    def hang(self, service: str, action: str, times: int = 1) -> Fault:
-        """No answer comes, until `release`."""
-        return self.add(service, action, status=HANG, times=times)
-
     def release(self) -> None:
         """Cut all connections that hang; none hangs after this."""
         self._released.set()
@@ -116,14 +108,18 @@ class FaultyProxy:
         """What is to become of a request."""
         with self._lock:
             self.asked.append(asked)
-            met = next((fault for fault in self.faults if fault.meets(asked)), None)
-            if met is not None:
-                self.made.append(met)
-            return met
+            return next((fault for fault in self.faults if fault.meets(asked)), None)
 
-    def actions(self, service: str) -> list[str]:
-        """What a service was asked, in order."""
-        return [each.action for each in self.asked if each.service == service]
+    def forget(self) -> None:
+        """No request fails any more but those that hang."""
+        with self._lock:
+            self.faults.clear()
+            self.asked.clear()
+
+    def times(self, service: str, action: str) -> int:
+        """How often a service was asked for this since it last forgot."""
+        with self._lock:
+            return sum((each.service, each.action) == (service, action) for each in self.asked)
 
 
 def asked_of(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Asked:
@@ -153,6 +149,8 @@ def _flat(body: bytes) -> dict[str, str]:
 
 def answer_of(fault: Fault, headers: Mapping[str, str], service: str) -> tuple[str, bytes]:
     """The content type and body by which a service of that protocol tells a fault."""
+    if fault.page:
+        return "text/html", fault.page.encode()
     if "x-amz-target" in headers or "json" in headers.get("content-type", ""):
         told = {"__type": fault.code, "message": fault.message}
         return "application/x-amz-json-1.1", json.dumps(told).encode()

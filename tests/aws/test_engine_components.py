@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pulumi
 import pytest
-from aws.plans import ENV, plan_of, service, shop_plan
+from aws.makers import MAKERS
+from aws.plans import ENV, plan_of, planned, service, shop_plan, topology
+from aws.world import OTHER, Account, tags_of
+from support import in_process, make_project
 
 from understudy.components.aws.environment import AwsEnvironment, AwsEnvironmentArgs
 from understudy.components.aws.platform import Platform, PlatformArgs
 from understudy.diff.drift import drifted
 from understudy.engine.interface import Engine, StackRef, UpResult
 from understudy.errors import UsageError
+from understudy.lease import LeaseStore
+from understudy.provider.server import PackageServer
+from understudy.stacks.aws.plan import AwsPlan
 from understudy.stacks.aws.platform import platform_of
 from understudy.stacks.aws_names import database_instance
-from understudy.stacks.clone import secret_token
-from understudy.stacks.identity import ownership_labels
+from understudy.stacks.clone import Clone, Endpoint, secret_token
+from understudy.stacks.identity import LABEL, PROTECT, Environment, format_time, ownership_labels
 from understudy.stacks.secret_rules import Seed
-from understudy.stacks.topology import Managed, OnAws, Service
+from understudy.stacks.topology import Managed, OnAws, Port, Service
 from understudy.targets.aws.originals import originals
 from understudy.targets.aws.session import AwsAccess, AwsSession
 from understudy.targets.aws.target import AwsTarget
 from understudy.targets.interface import Noted
 
-from .conftest import Moto
+from .conftest import Moto, commanded
 from .programs import STALE
 
 pytestmark = [pytest.mark.pulumi, pytest.mark.xdist_group("aws")]
@@ -49,8 +58,11 @@ class World:
         pulumi.export("endpoints", made.endpoints)
 
     def owned(self) -> list[str]:
-        """What the tagging API shows of the environment, without what it shows of the dead."""
-        found = self.moto.arns(**ownership_labels(ENV))
+        return self.owned_by(ENV)
+
+    def owned_by(self, environment: Environment) -> list[str]:
+        """What the tagging API shows of an environment, without what it shows of the dead."""
+        found = self.moto.arns(**ownership_labels(environment))
         return [arn for arn in found if not any(part in arn for part in STALE)]
 
 
@@ -205,3 +217,77 @@ def test_what_a_database_would_be_made_from_is_looked_for_before_anything_is_mad
         originals(aws, [database])
     without = [copied("nowhere", "instance", "postgres"), copied("nowhere", "shared", "postgres"), service("web")]
     assert originals(aws, without) == {}
+
+
+DECOYS = frozenset(MAKERS) - {"rds-cluster", "rds-snapshot", "cache-cluster", "cache-group", "ecs-task", "name"}
+"""The kinds that the environment below is made of, and some more."""
+
+
+def of_each_kind(environment: Environment, outputs: Mapping[str, Any]) -> AwsPlan:
+    """A gateway with a queue, a bucket, a secret, a parameter, and a database of its own."""
+    told = {"QUEUE": "jobs", "PGHOST": "db", "TOKEN": secret_token("TOKEN"), "KEY": secret_token("KEY")}
+    services = (
+        service("web", kind="gateway", ports=(Port(8080),), environment=told),
+        service("jobs", kind="queue", managed=Managed("sqs", "jobs")),
+        service("files", kind="bucket", managed=Managed("s3", "files")),
+        copied("db", "instance", "postgres", instance_class="db.t4g.micro"),
+    )
+    found = topology(*services, secrets=("DB", "TOKEN", "KEY"), secret_stores={"KEY": "parameter"})
+    clone = Clone(found, endpoints=(Endpoint("web", 8080, "http"),))
+    return planned(clone, environment=environment, platform=platform_of(outputs, PLATFORM.qualified))
+
+
+def test_what_the_engine_made_and_nothing_knows_of_any_more_is_reaped_and_no_decoy(
+    world: World, aws_provider: PackageServer, tmp_path: Path
+) -> None:
+    project = make_project(tmp_path / "shop", tmp_path / "state")
+    project.env |= commanded(aws_provider)
+    backend = LeaseStore.beside(f"file://{project.env['XDG_STATE_HOME']}/understudy/backend").backend_id()
+    lost = replace(ENV, id="eabcdefghjk", not_after=datetime.now(UTC) - timedelta(hours=2), backend=backend)
+    ref = StackRef("understudy", lost.id)
+    plan = of_each_kind(lost, world.first.outputs)
+
+    def program() -> None:
+        AwsEnvironment("lost", AwsEnvironmentArgs(plan=plan, seed=Seed(b"seed")))
+
+    world.engine.up(ref, program)
+    world.engine.discard(ref)
+
+    account, ours = Account(), ownership_labels(lost)
+    lacking = {key: value for key, value in ours.items() if key != LABEL + "project"}
+    protected = {LABEL + "environment": "ecccccccccc", PROTECT: "true"}
+    elsewhere = {LABEL + "environment": "eeeeeeeeeee", LABEL + "target": f"aws:999999999999:{world.moto.region}"}
+    lives = {LABEL + "not-after": format_time(datetime.now(UTC) + timedelta(hours=1))}
+    decoys = [
+        account.make(OTHER, tags_of(OTHER) | lives, 101, DECOYS),  # another backend's
+        account.make("young", ours | lives | {LABEL + "environment": "ebbbbbbbbbc"}, kinds={"queue"}),
+        account.make(f"{lost.id}-half", lacking, kinds={"security-group", "queue", "secret", "policy", "role"}),
+        account.make(f"{lost.id}-bare", {"team": "payments"}, kinds={"bucket", "queue", "log-group"}),
+        account.make("protected", ours | protected, kinds={"queue"}),
+        account.make("elsewhere", ours | elsewhere, kinds={"queue"}),
+    ]
+    before, shared = world.owned_by(lost), world.moto.arns(**{"dev.understudy.platform": world.moto.region})
+    dry = in_process(project, "reap", "--target", "aws")
+    assert dry.code == 5, dry.text  # what lacks a label cannot be judged
+    assert lost.id in dry.out
+    assert world.owned_by(lost) == before != []
+
+    done = in_process(project, "reap", "--target", "aws", "--yes")
+
+    assert done.code == 5, done.text
+    assert in_process(project, "receipt", lost.id).code == 0
+    assert not project.leases()
+    assert [account.there(made) for made in decoys] == decoys
+    assert world.moto.arns(**{"dev.understudy.platform": world.moto.region}) == shared
+    assert world.owned_by(lost) == []
+    assert named_after(lost, world.moto) == {f"{lost.id}-bare", f"{lost.id}-half-task"}
+
+
+def named_after(environment: Environment, moto: Moto) -> set[str]:
+    """What begins with its id, of what no tagging API shows, or not for certain."""
+    ecs, iam, logs = (moto.client(name) for name in ("ecs", "iam", "logs"))
+    named = [group["logGroupName"].rpartition("/")[2] for group in logs.describe_log_groups()["logGroups"]]
+    named += [role["RoleName"] for role in iam.list_roles()["Roles"]]
+    for status in ("ACTIVE", "INACTIVE"):
+        named += [arn.rpartition("/")[2] for arn in ecs.list_task_definitions(status=status)["taskDefinitionArns"]]
+    return {name for name in named if name.startswith(environment.id)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,11 +11,11 @@ from types import SimpleNamespace
 
 import boto3
 import pytest
+from aws.faulty_proxy import Fault, FaultyProxy, serve_faulty
 from aws.plans import PLATFORM
 from aws.policies import policy
 from aws_production import ACCOUNT, REGION, TAG, Account, Made, serve_account
 from aws_production_read import expected, export
-from botocore.awsrequest import AWSResponse
 from support import make_project
 
 from understudy import production_aws_calls
@@ -232,27 +231,48 @@ def test_what_aws_refuses_is_said_with_the_action(code: str, kind: type[Understu
     assert raised.value.exit_code == 2
 
 
-class Body(io.BytesIO):
-    """The body of an answer, as botocore reads one."""
-
-    def stream(self) -> Iterator[bytes]:
-        yield self.read()
-
-
-@pytest.mark.usefixtures("made")
-def test_a_call_that_aws_has_no_time_for_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def proxy(made: Made, world: tuple[Mapping[str, str], Made], monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyProxy]:
+    """AWS behind a proxy that fails as it is told; between the tries of a call nothing is waited for."""
+    assert made.names
     monkeypatch.delenv("AWS_MAX_ATTEMPTS")
-    session = open_session({"AWS_REGION": REGION})
-    left = [2]
-    error = b"<ErrorResponse><Error><Code>Throttling</Code><Message>Rate exceeded</Message></Error></ErrorResponse>"
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
+    with serve_faulty(world[0]["AWS_ENDPOINT_URL"]) as served:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", served.url)
+        yield served
 
-    def throttle(**_: object) -> AWSResponse | None:
-        left[0] -= 1
-        return AWSResponse("", 400, {}, Body(error)) if left[0] >= 0 else None
 
-    session.events.register("before-send.rds.DescribeDBInstances", throttle)
-    assert "shop-db" in aws_account.read(read_account(TAG, session)).topology.services
-    assert left[0] < 0
+def test_calls_that_aws_has_no_time_for_or_fails_at_are_made_again(made: Made, proxy: FaultyProxy) -> None:
+    proxy.throttle("rds", "DescribeDBInstances", times=2)
+    proxy.throttle("ecs", "DescribeServices", times=7)
+    proxy.add("elbv2", "DescribeRules", status=503, code="ServiceUnavailable", times=2)
+    proxy.add("resourcegroupstaggingapi", "GetResources", status=502, page="<html><title>Bad Gateway</title></html>")
+    found, wanted = aws_account.read(read_account(TAG)).topology.services, expected(made).services
+    assert found.keys() == wanted.keys()
+    assert found["web"].ports == wanted["web"].ports
+    assert not [fault for fault in proxy.faults if fault.times]
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (
+            Fault("rds", "DescribeDBInstances", 500, "InternalFailure", "", 100),
+            "rds:DescribeDBInstances in eu-west-1, and AWS failed: DescribeDBInstances: InternalFailure after 8 tries.",
+        ),
+        (
+            Fault("sqs", "ListQueues", 200, times=100, page="<html lang=en><title>Sign in</title></html>"),
+            "sqs:ListQueues in eu-west-1, and what answered is not AWS: ListQueues: HTTP 200 (Sign in).",
+        ),
+    ],
+    ids=["fails", "page"],
+)
+def test_what_goes_on_failing_ends_the_reading_with_the_call(proxy: FaultyProxy, fault: Fault, said: str) -> None:
+    proxy.faults.append(fault)
+    with pytest.raises(ToolError) as raised:
+        read_account(TAG)
+    assert raised.value.args[0] == f"Asked AWS for {said}"
+    assert raised.value.exit_code == 2
 
 
 @pytest.mark.usefixtures("made")

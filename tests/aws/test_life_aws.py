@@ -24,32 +24,9 @@ from understudy.provider.server import PackageServer
 from understudy.targets.aws.target import AwsTarget
 
 from .conftest import ACCOUNT, REGION, STATE, Moto, commanded
-from .world import Account
+from .small import SMALL, platform
 
 pytestmark = [pytest.mark.pulumi, pytest.mark.xdist_group("aws")]
-
-SMALL = """\
-services:
-  web:
-    image: registry.example/web:1
-    ports: ["8080:80"]
-    environment: {JOBS_QUEUE: jobs, API_TOKEN: "${API_TOKEN:-dev}"}
-  jobs:
-    image: registry.example/queue:1
-    x-understudy: {kind: queue, managed: {service: sqs, name: jobs}}
-  files:
-    image: registry.example/store:1
-    x-understudy:
-      kind: bucket
-      managed:
-        service: s3
-        name: files
-        options: {notify: '[{"queue": "jobs", "events": ["s3:ObjectCreated:*"], "prefix": "in/"}]'}
-x-understudy:
-  secrets: [API_TOKEN]
-  tests:
-    quick: {command: ["true"]}
-"""
 
 HUSH = {"AWS_SECRET_ACCESS_KEY": "hush-of-aws-4711", "PULUMI_CONFIG_PASSPHRASE": "hush-of-pulumi-4712"}
 
@@ -66,26 +43,6 @@ def project(moto: Moto, aws_provider: PackageServer, tmp_path_factory: pytest.Te
     (project.folder / "understudy.toml").write_text(platform(), encoding="utf-8")
     project.commit("Begin")
     return project
-
-
-def platform() -> str:
-    """A platform, named by its ids."""
-    made = Account()
-    given = {
-        "account": ACCOUNT,
-        "region": REGION,
-        "vpc_id": made.vpc,
-        "subnet_ids": made.subnets,
-        "cluster_arn": made.cluster,
-        "listener_arn": made.listener,
-        "alb_arn": made.listener.replace(":listener/", ":loadbalancer/").rpartition("/")[0],
-        "alb_dns_name": "platform.example",
-        "alb_security_group_id": made.shared_group,
-        "execution_role_arn": f"arn:aws:iam::{ACCOUNT}:role/previews-execution",
-        "bucket": "previews-state",
-        "host_suffix": "preview.internal",
-    }
-    return "[platform]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in given.items())
 
 
 def leases(project: Project) -> list[Lease]:

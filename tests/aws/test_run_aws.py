@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,8 @@ import pytest
 from price_tables import price_table
 from support import ROOT, Project, make_project
 
-from understudy.lease import LeaseStore
 from understudy.prices.shelf import keep
 from understudy.provider.server import PackageServer
-from understudy.stacks.identity import LABEL, format_time
 
 from .conftest import ACCOUNT, REGION, Moto, commanded
 
@@ -170,49 +167,6 @@ def _table(project: Project, **other: str) -> str:
     shown = json.loads(project.understudy("platform", "show", "--format", "json").out)["platform"] | other
     given = {key: value for key, value in shown.items() if value}
     return "[platform]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in given.items())
-
-
-def decoy(moto: Moto, name: str, **labels: str) -> str:
-    """A queue whose tags are an environment's, a minute or a day past its last moment, but for what is given."""
-    tags = {
-        "environment": "eaaaaaaaaaa",
-        "backend": "bzzzzzzzzzzzzzzzz",
-        "target": f"aws:{ACCOUNT}:{REGION}",
-        "project": "shop",
-        "not-after": format_time(datetime.now(UTC) - timedelta(days=1)),
-        **{key.replace("_", "-"): value for key, value in labels.items()},
-    }
-    given = {LABEL + key: value for key, value in tags.items() if value}
-    return str(moto.client("sqs").create_queue(QueueName=name, tags=given)["QueueUrl"])
-
-
-def queues(moto: Moto) -> set[str]:
-    return {url.rpartition("/")[2] for url in moto.client("sqs").list_queues().get("QueueUrls", [])}
-
-
-def test_the_reaper_takes_what_is_past_its_last_moment_and_nothing_else(project: Project, moto: Moto) -> None:
-    ours = LeaseStore.beside(f"file://{project.env['XDG_STATE_HOME']}/understudy/backend").backend_id()
-    soon = format_time(datetime.now(UTC) + timedelta(hours=1))
-    decoy(moto, "stale", backend=ours)
-    decoy(moto, "young", environment="ebbbbbbbbbb", backend=ours, not_after=soon)
-    decoy(moto, "protected", environment="ecccccccccc", backend=ours, protect="true")
-    decoy(moto, "half", environment="eddddddddddd", backend=ours, project="")
-    decoy(moto, "elsewhere", environment="eeeeeeeeeee", backend=ours, target=f"aws:999999999999:{REGION}")
-    moto.client("sqs").create_queue(QueueName="payments", tags={"team": "payments"})
-    before = queues(moto)
-
-    dry = project.understudy("reap", "--target", "aws")
-    assert dry.code == 5, dry.text  # what has half a set of tags cannot be judged
-    assert "eaaaaaaaaaa" in dry.text
-    assert queues(moto) == before
-
-    done = project.understudy("reap", "--target", "aws", "--yes")
-    assert before - queues(moto) == {"stale"}, done.text
-    proven = project.understudy("receipt", "eaaaaaaaaaa")
-    assert proven.code == 0, proven.text
-    assert f"aws:{ACCOUNT}:{REGION}" in proven.text
-    for name in before - {"stale"}:
-        moto.client("sqs").delete_queue(QueueUrl=moto.client("sqs").get_queue_url(QueueName=name)["QueueUrl"])
 
 
 def test_an_account_that_is_not_allowed_or_is_production_s_is_not_even_looked_at(project: Project, moto: Moto) -> None:

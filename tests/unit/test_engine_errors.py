@@ -153,6 +153,25 @@ def test_a_failed_resource_is_named_before_its_consequences() -> None:
     assert "docker:index/container:Container 'db' failed: it died: exit 1" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("kind", "reason", "told"),
+    [
+        ("aws:lb/targetGroup:TargetGroup", "elbv2.create_target_group failed: TooManyTargetGroups: of 100", True),
+        ("aws:ec2/vpc:Vpc", "operation error EC2: CreateVpc, api error VpcLimitExceeded: the maximum", True),
+        ("aws:ecs/cluster:Cluster", "ClusterQuotaForCustomerExceeded: no", True),
+        ("aws:rds/instance:Instance", "api error InstanceQuotaExceeded: no", True),
+        ("aws:ssm/parameter:Parameter", "ServiceQuotaExceededException: no", True),
+        ("aws:ec2/vpc:Vpc", "api error RequestLimitExceeded: slow down", False),
+        ("aws:sns/topic:Topic", "TooManyRequestsException: slow down", False),
+        ("aws:iam/role:Role", "AccessDenied: not authorized", False),
+        ("docker:index/network:Network", "LimitExceeded", False),
+    ],
+)
+def test_a_quota_of_aws_is_told_apart_and_says_what_to_do(kind: str, reason: str, *, told: bool) -> None:
+    error = errors.ResourceFailedError(f"urn:pulumi:st::p::{kind}::x", reason, verb="pulumi up", stack="st")
+    assert ("Service Quotas" in error.hint) is told
+
+
 def test_what_fails_after_our_stop_was_cancelled_and_is_no_failure(tmp_path: Path) -> None:
     def failing(urn: str) -> dict[str, Any]:
         metadata = {"op": "create", "urn": urn, "type": "docker:index/container:Container"}

@@ -48,6 +48,15 @@ _LONGEST = 2000
 """Characters of foreign output in a message: enough for a traceback, not for a log."""
 
 
+_QUOTA = re.compile(r"\b(?!Request|Bandwidth)(?:TooMany(?!Requests)[A-Z]\w*|\w*(?:Limit|Quota)\w*Exceeded\w*)\b")
+"""The codes by which AWS's services say that a quota is reached, and not that they have no time."""
+
+_QUOTA_HINT = (
+    "A quota of the account is reached: Service Quotas in AWS's console has it, and takes the request for more. "
+    "`understudy list --target aws` shows which environments could go."
+)
+
+
 class EngineError(ProvisionError):
     """A verb of the engine failed. `verb` and `stack` say which, on what."""
 
@@ -99,7 +108,7 @@ class ResourceFailedError(EngineError):
         kind = urn.split("::")[2].rsplit("$", 1)[-1] if urn.count("::") > 2 else "resource"  # noqa: PLR2004 - urn:pulumi:stack::project::type::name
         super().__init__(
             f"Ran `{verb}` on {stack or 'a stack'}, and {kind} {name!r} failed: {reason or 'no reason was given'}",
-            hint=hint,
+            hint=hint or (_QUOTA_HINT if kind.startswith("aws:") and _QUOTA.search(reason) else ""),
             verb=verb,
             stack=stack,
         )
