@@ -40,7 +40,7 @@ def notifications(service: Service) -> tuple[Notification, ...]:
         )
         texts = (text for each in found for text in (each.queue, each.prefix, each.suffix, *each.events))
         whole = len(found) == len(listed) and all(isinstance(each, str) for each in texts)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         whole, found = False, ()
     if not whole:
         said = f"the managed bucket {service.name!r} has the option notify {text[:100]!r}"

@@ -44,6 +44,9 @@ _PAIR = re.compile(r"(?P<key>-{0,2}[A-Za-z][\w.-]*=)(?P<value>.*)", re.DOTALL)
 _OPTION = re.compile(r"--?[A-Za-z][\w.-]*")
 _LITERAL = re.compile(r'(?P<text>"(?:[^"\\]|\\.)*")(?P<colon>\s*:)?')
 
+_PLACE = re.compile(r"[./~]|[^:/]*://")
+"""A path of a file system, or a URL that is none of AWS's: a part of it may have a store's name."""
+
 _CHECK = "healthcheck.test"
 
 _Form = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
@@ -235,8 +238,8 @@ class _Reader:
         store = self.store
         says, other = _meant(keys, _KEYS[store.service])
         exact = word == store.old or (store.rare and store.kind == "bucket" and word.startswith(f"{store.old}/"))
-        if says and (store.rare or not other):
-            return store.bare.sub(store.new, word) if "://" not in word else word
+        if says and (store.rare or not other) and not _PLACE.match(word):
+            return store.bare.sub(store.new, word)
         if exact and not other and (store.rare or (self.edge and word == store.old)):
             return store.new + word[len(store.old) :]
         if word == store.old or ((store.rare or says) and store.bare.search(word)):
@@ -258,7 +261,7 @@ def _is_json(text: str) -> bool:
         return False
     try:
         json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
 

@@ -140,6 +140,8 @@ def test_every_form_in_which_a_store_is_named_becomes_the_clones(key: str, value
         ("ANYTHING", "orders", "queue 'orders'"),
         ("S3_PREFIX", "files", "bucket 'files'"),
         ("ARGS", "--table orders", "queue 'orders'"),
+        ("QUEUE_URL", "http://localhost:9324/000000000000/orders", "queue 'orders'"),
+        ("STORAGE_ROOT", "/data/files", "bucket 'files'"),
         ("OTEL_SERVICE_NAME", "shop-orders", "queue 'shop-orders'"),
         ("SPOOL", "/var/spool/shop-orders", "queue 'shop-orders'"),
         ("CONFIG", '{"table": "shop-orders"}', "queue 'shop-orders'"),
@@ -152,6 +154,12 @@ def test_what_may_be_a_stores_name_and_may_be_another_is_left_and_said(key: str,
     assert (change.production, change.clone, change.fidelity) == (value, value, Fidelity.CHANGED)
     assert f"may name production's {store}" in change.reason
     assert key in change.path
+
+
+def test_a_value_that_is_nested_too_deep_for_json_is_read_as_words() -> None:
+    deep = "[" * 30_000
+    plan = plan_of(QUEUE, service("web", environment={"A": f"{deep} {URL}"}))
+    assert told(plan, "web") == {"A": f"{deep} {OWN_URL}"}
 
 
 def test_an_edge_makes_a_short_name_sure_and_a_service_of_that_name_makes_a_long_one_unsure() -> None:

@@ -1,4 +1,4 @@
-"""Buckets with all that is in them, and queues."""
+"""Buckets with all that is in them, and queues; what a bucket tells and whom a queue lets in goes with them."""
 
 from __future__ import annotations
 
