@@ -96,7 +96,8 @@ def unlisted(clone: Clone, ground: Ground) -> Clone:
         changes += [_unfixed(name, host, address) for host, address in fixed]
         services[name] = replace(service, extra_hosts=tuple(each for each in service.extra_hosts if each not in fixed))
         if not clone.open_network:
-            strangers = [each for each in called(service) if not _is_own(each.host, known, topology)]
+            others = (each for each in called(service) if not _is_kept(each.host, topology, ground))
+            strangers = [each for each in others if not _is_own(each.host, known, topology)]
             changes += _strangers(service, strangers, listed, ground.reached(clone.allowed))
     return recorded(replace(clone, topology=replace(topology, services=services)), *changes)
 
@@ -111,6 +112,15 @@ def _is_own(host: str, known: frozenset[str], topology: Topology) -> bool:
     first, _, rest = host.partition(".")
     network = rest.rpartition("_")[2] if rest not in topology.networks else rest
     return host in known or (first in known and network in topology.networks)
+
+
+def _is_kept(host: str, topology: Topology, ground: Ground) -> bool:
+    """Whether a host is that of a bucket which the target has one of its own for; it is called that one's instead."""
+    buckets = (
+        each.managed.name for each in topology.services.values() if each.managed and each.managed.service == "s3"
+    )
+    rest = {host.removeprefix(f"{name.lower()}.") for name in buckets if "s3" in ground.kept} - {host}
+    return any(re.fullmatch(r"s3[a-z0-9.-]*\.amazonaws\.com(?:\.cn)?", each) for each in rest)
 
 
 def _unfixed(service: str, host: str, address: str) -> Change:

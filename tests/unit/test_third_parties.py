@@ -168,6 +168,16 @@ def test_on_aws_what_a_security_group_lets_out_is_reached_at_any_address() -> No
     assert change(on_docker, "externals.sms").clone is None
 
 
+def test_on_aws_the_host_of_a_bucket_that_the_clone_has_is_no_third_party() -> None:
+    text = (
+        "services:\n  web: {image: x, environment: {A: 'https://files.s3.eu-west-1.amazonaws.com/x', "
+        "B: 'https://other.s3.amazonaws.com'}}\n"
+        "  files: {image: m, x-understudy: {kind: bucket, managed: {service: s3, name: files}}}\n"
+    )
+    found = [each.path for each in clone_of(text, ground=ON_AWS).changes if ".externals." in each.path]
+    assert found == ["services.web.externals.other.s3.amazonaws.com"]
+
+
 def test_on_aws_nothing_has_to_tell_apart_those_that_share_a_port() -> None:
     two = "a: {host: a.example, port: 25, allow: true}, b: {host: b.example, port: 25, allow: true}"
     with pytest.raises(TopologyError, match="both allowed on port 25"):
