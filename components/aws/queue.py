@@ -40,7 +40,7 @@ class Queue(pulumi.ComponentResource):
     """One queue, with production's settings that a program notices.
 
     Example:
-        >>> Queue("shop-orders", QueueArgs(plan=orders), ResourceOptions(parent=env))  # doctest: +SKIP
+        >>> Queue("shop-orders", QueueArgs(plan=orders, account=account), ResourceOptions(parent=env))  # doctest: +SKIP
     """
 
     def __init__(self, name: str, args: QueueArgs, opts: pulumi.ResourceOptions | None = None) -> None:
