@@ -74,7 +74,7 @@ def down(options: Options, folder: Path, *, yes: bool, data: bool, form: str) ->
         goes = (*held.goes, *held.stays) if data else held.goes
         if yes:
             with session.phase(Phase.DESTROY):
-                _remove(session, ref, held, interrupts, own=None if not data else own)
+                _remove(session, ref, held, interrupts, own=own if data else None)
                 _look_again(session, ref, stays, held, own)
     _print(form, ref, goes, stays, done=yes)
     return 0
