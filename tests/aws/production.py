@@ -157,7 +157,7 @@ def _services(aws: Any, pulumi: Any, mine: Any, used: Mapping[str, Any], place: 
         ("worker", 9000, worker, {}, {"desired_count": 1}),
     ):
         containers = pulumi.Output.all(environment=given, secrets=kept).apply(
-            lambda found, name=name, port=port: json.dumps([_container(name, port, **found)])
+            lambda found, name=name, port=port: json.dumps(_containers(name, port, **found))
         )
         task = aws.ecs.TaskDefinition(
             f"shop-{name}",
@@ -191,8 +191,11 @@ def _policy(statement: Mapping[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
-def _container(name: str, port: int, environment: Mapping[str, str], secrets: Mapping[str, str]) -> dict[str, Any]:
-    return {
+def _containers(
+    name: str, port: int, environment: Mapping[str, str], secrets: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """The containers of a service's task; that of `web` waits for one that ends before."""
+    main = {
         "name": name,
         "image": f"shop/{name}:1",
         "memory": 256,
@@ -200,3 +203,7 @@ def _container(name: str, port: int, environment: Mapping[str, str], secrets: Ma
         "secrets": [{"name": key, "valueFrom": value} for key, value in secrets.items()],
         "portMappings": [{"name": name, "containerPort": port}],
     }
+    if name != "web":
+        return [main]
+    migrate = {"name": "migrate", "image": "shop/web:1", "command": ["migrate"], "essential": False, "memory": 128}
+    return [{**main, "dependsOn": [{"containerName": "migrate", "condition": "SUCCESS"}]}, migrate]

@@ -29,7 +29,7 @@ from understudy.stacks.aws_names import database_instance
 from understudy.stacks.clone import Clone, Endpoint, secret_token
 from understudy.stacks.identity import LABEL, PROTECT, Environment, format_time, ownership_labels
 from understudy.stacks.secret_rules import Seed
-from understudy.stacks.topology import Managed, OnAws, Port, Service
+from understudy.stacks.topology import Dependency, HealthCheck, Managed, Mount, OnAws, Port, Service, Volume
 from understudy.targets.aws.originals import originals
 from understudy.targets.aws.session import AwsAccess, AwsSession
 from understudy.targets.aws.target import AwsTarget
@@ -113,6 +113,37 @@ def test_the_example_goes_up_stays_the_same_and_goes_down_in_order(world: World)
     assert asked.index("delete_rule") < asked.index("delete_target_group")
     assert not world.owned()
     assert [each.ref for each in world.engine.list()] == [PLATFORM]
+
+
+def test_services_that_share_a_network_go_up_as_one_task_and_each_is_known_by_its_name(world: World) -> None:
+    beside = {"networks": (), "network_of": "proxy"}
+    waits = (Dependency("fill", "completed"), Dependency("proxy", "healthy"))
+    web = service("web", ports=(Port(8000),), depends_on=waits, mounts=(Mount("volume", "/in", "data"),), **beside)
+    fill = service("fill", kind="job", mounts=(Mount("volume", "/out", "data"),), **beside)
+    proxy = service("proxy", expose=(Port(9901),), healthcheck=HealthCheck(("CMD", "ready")))
+    clone = Clone(topology(web, fill, proxy, volumes={"data": Volume("data")}), (Endpoint("web", 8000, "http"),))
+
+    def program() -> None:
+        plan = planned(clone, platform=platform_of(world.first.outputs, PLATFORM.qualified))
+        AwsEnvironment("group", AwsEnvironmentArgs(plan=plan, seed=Seed(b"seed")))
+
+    world.engine.up(REF, program)
+    ecs = world.moto.client("ecs")
+    made = ecs.describe_task_definition(taskDefinition=f"{ENV.id}-proxy")["taskDefinition"]
+    containers = {each["name"]: each for each in made["containerDefinitions"]}
+    after = [{"containerName": "fill", "condition": "SUCCESS"}, {"containerName": "proxy", "condition": "HEALTHY"}]
+    assert containers["web"]["dependsOn"][1:] == after
+    (volume,) = made["volumes"]
+    assert {name: [m["sourceVolume"] for m in containers[name]["mountPoints"]] for name in ("web", "fill")} == {
+        "web": [volume["name"]],
+        "fill": [volume["name"]],
+    }
+    target = AwsTarget(AwsSession(AwsAccess(world.moto.region)))
+    assert set(target.endpoints(ENV.whose)) == {"web:8000"}
+    assert list(target.lines(ENV.whose, ("fill", "web"), follow=False)) == []
+    assert set(world.engine.up(REF, program).changes) == {"same"}
+    world.engine.destroy(REF)
+    assert not world.owned()
 
 
 PASSWORD = {"POSTGRES_USER": "app", "POSTGRES_PASSWORD": secret_token("DB")}

@@ -45,11 +45,14 @@ def test_what_the_account_says_is_what_the_stack_s_own_export_says_but_for_what_
         "shop-invoices": "bucket",
         "shop-orders": "queue",
         "web": "service",
+        "web-migrate": "job",
         "worker": "service",
     }
     web = of_pulumi.services["web"]
     assert set(web.environment) == {"DATABASE_HOST", "QUEUE_URL", "BUCKET", "WORKER_URL", "API_TOKEN", "KEY", "LEVEL"}
-    assert [each.service for each in web.depends_on] == ["shop-db", "shop-dead", "shop-invoices", "shop-orders"]
+    used = ["shop-db", "shop-dead", "shop-invoices", "shop-orders"]
+    assert [each.service for each in web.depends_on] == [*used, "web-migrate"]
+    assert [each.service for each in of_pulumi.services["web-migrate"].depends_on] == used
 
     host = "shop-cache.0001.eu-west-1.cache.amazonaws.com"
     assert of_pulumi.services["worker"].environment == {"CACHE_HOST": host}
