@@ -289,7 +289,7 @@ def test_up_again_and_changed_and_destroyed_and_made_anew(project: Project, pulu
     assert definitions(moto, environment) == {"ACTIVE"}
 
     assert resources(pulumi("destroy", "--yes", "--skip-preview")) == {"deleted"}
-    closed = project.understudy("list", env={"UNDERSTUDY_TARGET": "aws"})
+    closed = project.understudy("list", env={"UNDERSTUDY_TARGET": "aws", "UNDERSTUDY_AWS_ACCOUNTS": ACCOUNT})
     assert (closed.code, closed.out) == (0, "no environments\n"), closed.text
     assert not pulumi.trees()
     assert not definitions(moto, environment)
