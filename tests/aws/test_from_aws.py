@@ -222,7 +222,6 @@ def failing(code: str, status: int = 400) -> boto3.Session:
         ("AccessDenied", ToolError, "rds:DescribeDBInstances in eu-west-1, and the credentials do not permit it"),
         ("ThrottlingException", ToolError, "AWS takes no more requests for now"),
         ("ExpiredToken", ToolError, "the credentials are over or not valid"),
-        ("InternalFailure", ToolError, "and it failed"),
     ],
 )
 def test_what_aws_refuses_is_said_with_the_action(code: str, kind: type[UnderstudyError], words: str) -> None:

@@ -170,7 +170,7 @@ def test_what_the_caller_has_a_reason_to_keep_stays() -> None:
     assert reasons(swept) == {f"{OURS}-jobs": "kept for shop"}
 
 
-@pytest.mark.parametrize("code", ["DependencyViolation", "ResourceInUse", "Throttling", "RequestLimitExceeded"])
+@pytest.mark.parametrize("code", ["ResourceInUse", "RequestLimitExceeded"])
 def test_what_is_in_use_goes_in_a_later_pass(code: str) -> None:
     account, time, aws = Account(), Time(), session()
     made = account.make(OURS, tags_of(), kinds={"security-group", "queue"})
