@@ -129,8 +129,8 @@ def _disk(service: Service, mount: Mount, groups: Groups | None, volumes: dict[s
         raise UsageError(
             f"Service {service.name!r} shares the volume {mount.source!r} with another container, and tasks of Fargate "
             "share no disk.",
-            hint="Leave one of them out in the profile, keep the data in a bucket, or run the clone on Docker: "
-            "--target docker.",
+            hint="Run one replica of it or leave one of them out in the profile, keep the data in a bucket, or run the "
+            "clone on Docker: --target docker.",
         )
     target = mount.target.rstrip("/")
     first = None if groups is None else groups.within.get(mount.source or "")

@@ -131,6 +131,7 @@ def _task(task: Json, uses: Iterable[str], data: AccountData) -> Resource:
         "family": task.get("family"),
         "cpu": task.get("cpu"),
         "memory": task.get("memory"),
+        "networkMode": task.get("networkMode"),
         "containerDefinitions": json.dumps(given),
         "volumes": volumes,
         "runtimePlatform": task.get("runtimePlatform"),

@@ -60,6 +60,10 @@ def _service(resource: Resource, state: State, found: Found) -> None:
         for change in differences(definition, names, stand.apart):
             found.record(change)
     found.ahead[names[main.name]] = tuple(names[d.name] for d in definitions if d.name in stand.ahead)
+    mode = task.text("networkMode")
+    if mode in {"bridge", "none"} and len(definitions) > 1:
+        reason = "in a clone the containers of a task share one network; there each has its own"
+        found.record(Change(f"services.{names[main.name]}.network_mode", mode, "shared by its task", reason))
     platform = task.get("runtimePlatform")
     if isinstance(platform, Mapping) and platform.get("cpuArchitecture") not in {None, "X86_64"}:
         reason = "a clone runs on the processors of its target, in what the image has for them"

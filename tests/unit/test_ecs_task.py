@@ -23,14 +23,16 @@ def container(name: str, waits: Mapping[str, str] | None = None, **more: Any) ->
     return {"name": name, "image": f"shop/{name}:1", "dependsOn": after, **more}
 
 
-def read(*containers: Mapping[str, Any], balanced: tuple[tuple[str, int], ...] = (("app", 8000),)) -> Topology:
+def read(
+    *containers: Mapping[str, Any], balanced: tuple[tuple[str, int], ...] = (("app", 8000),), mode: str = "awsvpc"
+) -> Topology:
     """A service `web` of these containers, which uses a database, and one that calls it."""
     stack = Stack()
     db = stack.add("aws:rds/instance:Instance", "db", {"identifier": "db", "engine": "postgres"})
     task = stack.add(
         "aws:ecs/taskDefinition:TaskDefinition",
         "task",
-        {"containerDefinitions": json.dumps(containers)},
+        {"containerDefinitions": json.dumps(containers), "networkMode": mode},
         outputs={"arn": "arn:task"},
         depends={"containerDefinitions": [db]},
     )
@@ -95,6 +97,19 @@ def test_each_balanced_container_has_its_own_ports() -> None:
     topology = read(container("app"), container("admin"), balanced=(("app", 8000), ("admin", 9000), ("gone", 7000)))
     assert topology.services["web"].ports == (Port(8000), Port(7000))
     assert topology.services["web-admin"].ports == (Port(9000),)
+
+
+@pytest.mark.parametrize(
+    ("mode", "beside", "recorded"),
+    [("bridge", True, {"bridge"}), ("bridge", False, set()), ("awsvpc", True, set()), ("host", True, set())],
+)
+def test_containers_that_share_no_network_in_production_are_on_the_record(
+    mode: str,
+    beside: bool,  # noqa: FBT001 - a parameter of the test
+    recorded: set[str],
+) -> None:
+    changes = read(container("app"), *([container("log")] if beside else []), mode=mode).changes
+    assert {change.production for change in changes if change.path == "services.web.network_mode"} == recorded
 
 
 def test_containers_that_wait_for_each_other_are_named() -> None:
