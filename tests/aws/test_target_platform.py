@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
+import boto3
 import pytest
 from aws.world import HERE, REGION, Account, moto, pairs, session
 
@@ -25,9 +27,9 @@ def _moto() -> Iterator[None]:
         yield
 
 
-def bucket(name: str, tags: list[dict[str, str]]) -> None:
-    s3 = session().client("s3")
-    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+def bucket(name: str, tags: list[dict[str, str]], region: Any = REGION) -> None:
+    s3 = boto3.client("s3", region_name=region)
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": region})
     s3.put_object(Bucket=name, Key="run.json", Body=b"{}")
     if tags:
         s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tags})
@@ -51,6 +53,12 @@ def test_what_is_gone_is_not_counted_though_its_tags_are_listed_still() -> None:
     ec2.delete_subnet(SubnetId=account.subnets[0])
     iam.delete_role(RoleName="understudy-execution")
     assert {item.kind for item in standing(session(), HERE, roles)} == {"ec2 vpc", "bucket"}
+
+
+def test_a_bucket_of_another_region_is_no_object_of_a_platform_here() -> None:
+    bucket("understudy-state", TAGS)
+    bucket("understudy-elsewhere", TAGS, "eu-central-1")
+    assert [item.name for item in standing(session(), HERE)] == ["understudy-state"]
 
 
 def test_data_goes_by_the_platform_s_tag_alone_and_what_is_gone_is_no_error() -> None:

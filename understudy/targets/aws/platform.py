@@ -79,7 +79,7 @@ _BY_ARN = frozenset({"ecs cluster", "elasticloadbalancing loadbalancer", "elasti
 
 
 def _is_there(aws: AwsSession, item: Owned) -> bool:
-    """Whether an object of a kind that the listing does not describe is there still: tags outlive what has them.
+    """Whether an object is there still, and in the session's region: tags outlive what has them.
 
     What is described by nothing here counts as there.
     """
@@ -90,6 +90,9 @@ def _is_there(aws: AwsSession, item: Owned) -> bool:
         asked = {look.parameter: [name] if look.several else name}
         answers = each(lambda _: getattr(client, look.operation)(**asked), [name])
         return any(not look.gone(row) for answer in answers for row in answer[look.rows])
+    if item.kind == "bucket":  # its ARN has no region, and an account's buckets are in one list
+        there = each(lambda bucket: aws.client("s3").head_bucket(Bucket=bucket), [item.id])
+        return any(answer.get("BucketRegion", aws.region) == aws.region for answer in there)
     if item.kind.startswith("ec2 "):
         tags = aws.client("ec2").describe_tags(Filters=[{"Name": "resource-id", "Values": [name]}])
         return bool(tags["Tags"])
