@@ -16,7 +16,7 @@ ABSENT = "it is no queue of the topology"
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A queue, by its name in production, that hears of events; if they are given, of such keys alone."""
+    """A queue, by its name in production or in a plan, that hears of events; if they are given, of such keys alone."""
 
     queue: str
     events: tuple[str, ...]
@@ -61,8 +61,9 @@ def heard(
         TopologyError: see `notifications`.
     """
     every = notifications(service)
-    kept = tuple(each for each in every if not hindered(each))
-    lost = {f"{each.queue!r}: {why}": None for each in every if (why := hindered(each))}
+    why = {each: hindered(each) for each in every}
+    kept = tuple(each for each in every if not why[each])
+    lost = dict.fromkeys(f"{each.queue!r}: {why[each]}" for each in every if why[each])
     if not lost:
         return kept, ()
     reason = f"these queues hear nothing of its objects: {'; '.join(lost)}"

@@ -11,7 +11,7 @@ from understudy.stacks.change import Change
 from understudy.stacks.store_links import ABSENT, Notification, heard, without_redrive
 from understudy.stacks.topology import Managed, Service, Topology
 
-from .plan import BucketPlan, NotificationPlan, QueuePlan, Statement
+from .plan import BucketPlan, QueuePlan, Statement
 from .platform import Platform
 from .rewrite import names_of
 from .store_names import StoreName, renamed, store_name
@@ -110,7 +110,7 @@ def _linked(
     buckets: dict[str, BucketPlan] = {}
     for name in (name for name, each in held.items() if each.service == "s3"):
         kept, lost = heard(topology.services[name], lambda each: _deaf(each, logical, queues))
-        told = tuple(NotificationPlan(logical[each.queue], each.events, each.prefix, each.suffix) for each in kept)
+        told = tuple(replace(each, queue=logical[each.queue]) for each in kept)
         buckets[name] = replace(_bucket(name, held[name], platform, environment), notifications=told)
         changes += lost
     told_by = {

@@ -9,6 +9,7 @@ from typing import Any
 from understudy.stacks import identity
 from understudy.stacks.change import Change
 from understudy.stacks.secret_rules import SecretStore
+from understudy.stacks.store_links import Notification
 
 from .platform import Platform
 
@@ -21,7 +22,6 @@ __all__ = [
     "DatabasePlan",
     "FileObject",
     "GatewayPlan",
-    "NotificationPlan",
     "QueuePlan",
     "SecretPlan",
     "ServicePlan",
@@ -157,25 +157,15 @@ class QueuePlan:
     senders: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class NotificationPlan:
-    """A queue, by its logical name, that hears of events; if they are given, of keys with that prefix and suffix."""
-
-    queue: str
-    events: tuple[str, ...]
-    prefix: str = ""
-    suffix: str = ""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BucketPlan:
-    """An S3 bucket, empty, closed to the public; `notifications` say who hears of its objects."""
+    """An S3 bucket, empty, closed to the public; `notifications` name the queues that hear of its objects logically."""
 
     logical: str
     name: str
     arn: str
     versioning: bool = False
-    notifications: tuple[NotificationPlan, ...] = ()
+    notifications: tuple[Notification, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

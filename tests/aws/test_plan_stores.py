@@ -12,9 +12,10 @@ from aws.plans import DB, PLATFORM, TARGET, everything_plan, plan_of, private, s
 
 from understudy.errors import UsageError
 from understudy.stacks.aws.errands import errands_of
-from understudy.stacks.aws.plan import AwsPlan, NotificationPlan, Source
+from understudy.stacks.aws.plan import AwsPlan, Source
 from understudy.stacks.aws_names import bucket
 from understudy.stacks.change import Change, Fidelity
+from understudy.stacks.store_links import Notification
 from understudy.stacks.topology import (
     Dependency,
     FileMount,
@@ -220,8 +221,8 @@ def test_a_bucket_tells_the_clones_queues_of_its_objects() -> None:
     plan = plan_of(QUEUE, notifying({"queue": "orders", **made}, {"queue": "orders", **gone}), service("web"))
     (files,), (orders,) = plan.buckets, plan.queues
     assert files.notifications == (
-        NotificationPlan("orders", ("s3:ObjectCreated:*",), suffix=".pdf"),
-        NotificationPlan("orders", ("s3:ObjectRemoved:*", "s3:ObjectCreated:Put"), prefix="in/"),
+        Notification("orders", ("s3:ObjectCreated:*",), suffix=".pdf"),
+        Notification("orders", ("s3:ObjectRemoved:*", "s3:ObjectCreated:Put"), prefix="in/"),
     )
     assert orders.senders == (files.arn,)
     assert "services.files.managed.options.notify" not in {change.path for change in plan.changes}
