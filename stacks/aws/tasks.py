@@ -120,7 +120,13 @@ class Maker:
             "environment": [{"name": key, "value": value} for key, value in sorted(shown.items())],
             "portMappings": [_port(port) for port in part.ports],
             "mountPoints": part.files.mount_points,
-            "dependsOn": [*ready, *_waits(service, parts)],
+            "dependsOn": [
+                *ready,
+                *(
+                    {"containerName": aws_names.container(other), "condition": _CONDITIONS[until]}
+                    for other, _, until in _waited(service, parts)
+                ),
+            ],
             **({} if check is None else {"healthCheck": check}),
             **({"startTimeout": fargate.JOB_SECONDS} if job else {}),
         }
@@ -211,14 +217,13 @@ def _one_architecture(name: str, parts: Sequence[Part]) -> str:
     return found[name]
 
 
-def _waits(service: Service, parts: Sequence[Part]) -> Iterator[dict[str, str]]:
-    """Whom a container waits for in its task; health is waited for where ECS asks for it."""
+def _waited(service: Service, parts: Sequence[Part]) -> Iterator[tuple[str, Condition, Condition]]:
+    """Whom of its task a service waits for, until when, and until when on ECS, which runs no check of an image's."""
     others = {part.service.name: part.service for part in parts}
     for dependency in service.depends_on:
         if (other := others.get(dependency.service)) is not None:
-            asked = dependency.condition != "healthy" or fargate.health(other)[0] is not None
-            condition = _CONDITIONS[dependency.condition if asked else "started"]
-            yield {"containerName": aws_names.container(other.name), "condition": condition}
+            unasked = dependency.condition == "healthy" and fargate.health(other)[0] is None
+            yield other.name, dependency.condition, "started" if unasked else dependency.condition
 
 
 def _differences(name: str, part: Part, parts: Sequence[Part]) -> Iterator[Change]:
@@ -227,13 +232,11 @@ def _differences(name: str, part: Part, parts: Sequence[Part]) -> Iterator[Chang
     yield from fargate.left_out(service)
     yield from fargate.health(service)[1]
     yield from part.files.changes
-    unasked = {each.service.name for each in parts if fargate.health(each.service)[0] is None}
-    for dependency in service.depends_on:
-        if dependency.condition == "healthy" and dependency.service in unasked:
+    for other, asked, until in _waited(service, parts):
+        if until != asked:
             reason = "it is in the same task, and ECS does not run the check that stands in an image"
-            path = f"services.{service.name}.depends_on.{dependency.service}"
-            other = dependency.service
-            yield Change(path, f"{other} healthy", f"{other} started", reason, rule=service.where.place)
+            path = f"services.{service.name}.depends_on.{other}"
+            yield Change(path, f"{other} {asked}", f"{other} {until}", reason, rule=service.where.place)
 
 
 def _size(name: str, parts: Sequence[Part]) -> tuple[Size, tuple[Change, ...]]:
