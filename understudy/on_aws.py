@@ -157,7 +157,8 @@ def hold_on(platform: Platform, options: Options, blueprint: Blueprint) -> None:
             "An untrusted commit has no way out on Docker, and on AWS its tasks reach any address by HTTPS.",
             hint="Run it with --target docker.",
         )
-    if (account := blueprint.production_account) in {platform.account} - {*options.aws_accounts}:
+    account = blueprint.production_account
+    if account and account == platform.account and account not in options.aws_accounts:
         raise UsageError(
             f"Production was read in account {account}, and the clone would be made in the same: nothing was made.",
             hint=f"Say `--aws-accounts {account}` if that is meant, or clone what `topology import` writes elsewhere.",
@@ -377,7 +378,8 @@ class Site:
             from understudy.components.aws.environment import AwsEnvironmentArgs
             from understudy.declaration_aws import declare_aws
 
-            args = AwsEnvironmentArgs(plan=plan, seed=seed, commit=blueprint.commit.sha, branch=blueprint.commit.branch)
+            commit = blueprint.commit
+            args = AwsEnvironmentArgs(plan=plan, seed=seed, commit=commit.sha, branch=commit.branch)
             declare_aws(args, changes=len(clone.changes))
 
         return Made(plan, of_plan(plan, session.settings.state), program)

@@ -12,6 +12,7 @@ from understudy.diff.values import between, meant
 from understudy.engine.interface import Seen, StackRef
 from understudy.errors import NotFoundError, UsageError
 from understudy.lease import Lease
+from understudy.provider.check import labels_of
 from understudy.session import Session
 from understudy.stacks.aws_names import logicals
 from understudy.stacks.identity import LABEL
@@ -122,9 +123,7 @@ def name_of(seen: Seen, environment: str) -> str:
 
 def _service(seen: Seen, services: Mapping[str, str]) -> str:
     """The service that a resource is of: by its label, else by a name that only that service's things have."""
-    labels = seen.inputs.get("labels")
-    for label in labels if isinstance(labels, list) else ():
-        if isinstance(label, Mapping) and label.get("label") == f"{LABEL}service":
-            return str(label.get("value"))
+    if (label := labels_of(seen.inputs).get(f"{LABEL}service")) is not None:
+        return str(label)
     values = {**seen.inputs, **seen.outputs}
     return next((services[name] for key in _NAMES if (name := str(values.get(key))) in services), "")

@@ -130,7 +130,8 @@ class DriftRecord:
     @property
     def title(self) -> str:
         """Its name for people: with its service, where the name does not end with that."""
-        return self.name + f" ({self.service})" * (bool(self.service) and not self.name.endswith(f"-{self.service}"))
+        told = not self.service or self.name.endswith(f"-{self.service}")
+        return self.name if told else f"{self.name} ({self.service})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from understudy.engine.interface import Seen
+from understudy.provider.check import labels_of
 from understudy.provider.settings import ProviderSettings
 from understudy.stacks.identity import LABEL
 from understudy.targets.interface import ContainerFacts, Noted, Observed, Owned, Stray
@@ -52,9 +53,7 @@ def _pids(seen: Seen, fact: ContainerFacts | None) -> Iterator[tuple[str, object
     """The limit of processes, for which the schema has no property: declared in a label, else the provider's own."""
     if fact is None or "pids_limit" not in fact.facts:
         return
-    labels = seen.inputs.get("labels")
-    entries = [each for each in labels if isinstance(each, Mapping)] if isinstance(labels, list) else []
-    declared = next((str(each.get("value")) for each in entries if each.get("label") == LABEL + "pids"), "")
+    declared = str(labels_of(seen.inputs).get(LABEL + "pids", ""))
     wanted = int(declared) if declared.isascii() and declared.isdigit() else 0
     wanted = wanted or ProviderSettings.from_environment().pids_limit
     if fact.facts["pids_limit"] != wanted:
