@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from .conftest import ACCOUNT, REGION
 from .world import Account
 
-__all__ = ["SMALL", "platform"]
+__all__ = ["SMALL", "platform", "table"]
 
 SMALL = """\
 services:
@@ -50,4 +52,9 @@ def platform() -> str:
         "bucket": "previews-state",
         "host_suffix": "preview.internal",
     }
+    return table(given)
+
+
+def table(given: Mapping[str, Any]) -> str:
+    """The table [platform] of `understudy.toml` with these ids."""
     return "[platform]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in given.items())

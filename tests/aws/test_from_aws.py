@@ -14,6 +14,7 @@ import pytest
 from aws.faulty_proxy import Fault, FaultyProxy, serve_faulty
 from aws.plans import PLATFORM
 from aws.policies import policy
+from aws.small import table
 from aws_production import ACCOUNT, REGION, TAG, Account, Made, serve_account
 from aws_production_read import expected, export
 from support import make_project
@@ -195,8 +196,7 @@ def test_a_clone_is_made_in_production_s_own_account_only_where_that_is_said(
     project = make_project(tmp_path / "repository", tmp_path / "state")
     (project.folder / "compose.yaml").write_text(COMPOSE)
     given = {key: value for key, value in PLATFORM.outputs().items() if isinstance(value, str | list)}
-    table = "".join(f"{key} = {json.dumps(value)}\n" for key, value in given.items())
-    (project.folder / "understudy.toml").write_text(f"[platform]\n{table}")
+    (project.folder / "understudy.toml").write_text(table(given))
     project.commit("Describe the shop")
     asked = ("plan", "--target", "aws", "--from-aws", "--label", TAG)
     refused = project.understudy(*asked, env=world[0])

@@ -29,6 +29,7 @@ from understudy.targets.aws.session import AwsSession
 from .conftest import ACCOUNT, REGION, Moto
 from .provider.account import AwsError
 from .provider.package import AwsPackage
+from .small import table
 
 pytestmark = [pytest.mark.pulumi, pytest.mark.xdist_group("aws")]
 
@@ -315,11 +316,10 @@ def test_a_shared_database_is_wanted_again_or_nothing_is_made(whole: Platform) -
 
 
 def test_a_platform_that_the_configuration_names_is_shown_and_the_stack_s_left_alone(whole: Platform) -> None:
-    calls, table = len(whole.moto.calls), whole.project.folder / "understudy.toml"
+    calls, file = len(whole.moto.calls), whole.project.folder / "understudy.toml"
     given = {key: value for key, value in whole.made.items() if isinstance(value, str) and value}
     given |= {"vpc_id": "vpc-of-mine", "subnet_ids": whole.made["subnet_ids"]}
-    lines = "".join(f"{key} = {json.dumps(each)}\n" for key, each in given.items())
-    table.write_text(f"[platform]\n{lines}", encoding="utf-8")
+    file.write_text(table(given), encoding="utf-8")
     try:
         code, said = whole("show")
         assert code == 0, said
@@ -331,7 +331,7 @@ def test_a_platform_that_the_configuration_names_is_shown_and_the_stack_s_left_a
             assert code == 2, said
             assert f"in vpc-of-mine, and the platform of the stack {STACK} is {whole.made['cluster_arn']}" in said
     finally:
-        table.unlink()
+        file.unlink()
     assert len(whole.moto.calls) == calls
 
 

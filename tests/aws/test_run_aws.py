@@ -16,6 +16,7 @@ from understudy.prices.shelf import keep
 from understudy.provider.server import PackageServer
 
 from .conftest import ACCOUNT, REGION, Moto, commanded
+from .small import table
 
 pytestmark = [pytest.mark.pulumi, pytest.mark.xdist_group("aws")]
 
@@ -165,8 +166,7 @@ def test_what_would_have_to_be_built_is_refused_where_no_registry_is_before_anyt
 def _table(project: Project, **other: str) -> str:
     """The platform that is there, named by its ids, with other values for some."""
     shown = json.loads(project.understudy("platform", "show", "--format", "json").out)["platform"] | other
-    given = {key: value for key, value in shown.items() if value}
-    return "[platform]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in given.items())
+    return table({key: value for key, value in shown.items() if value})
 
 
 def test_an_account_that_is_not_allowed_or_is_production_s_is_not_even_looked_at(project: Project, moto: Moto) -> None:

@@ -20,6 +20,7 @@ from understudy.targets.aws.listers import kind_named
 from understudy.targets.aws.session import AwsAccess, AwsSession
 from understudy.targets.aws.sweep import Pace
 from understudy.targets.aws.target import AwsTarget
+from understudy.targets.interface import Swept
 
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
@@ -61,7 +62,7 @@ class Session(AwsSession):
     """One that writes down what it asks, and answers with a code of AWS's where `fail` gives one."""
 
     def __init__(self, access: AwsAccess | None = None) -> None:
-        super().__init__(access or AwsAccess(REGION), attempts=1)
+        super().__init__(access or AwsAccess(REGION, (ACCOUNT,)), attempts=1)
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.fail: Fail = lambda _call, _asked: None
         self.said = "as told"
@@ -93,6 +94,14 @@ def target(time: Time | None = None, aws: AwsSession | None = None, **given: Any
 
 def make_queue(name: str, tags: Tags) -> None:
     session().client("sqs").create_queue(QueueName=name, tags=tags)
+
+
+def queues() -> set[str]:
+    return {url.rpartition("/")[2] for url in session().client("sqs").list_queues().get("QueueUrls", [])}
+
+
+def reasons(swept: Swept) -> dict[str, str]:
+    return {item.id: reason for item, reason in swept.failed}
 
 
 @contextmanager
